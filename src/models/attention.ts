@@ -1,0 +1,91 @@
+/** Softmax attention over buffers that grow with the sequence, for the models that keep such buffers. */
+import * as tf from '../tf.js';
+import { lowerTriangle } from './layers.js';
+import { mapTree } from './tree.js';
+
+/** Added to a score that must not be seen. Finite, so that hiding everything gives no NaN. */
+const HIDDEN = -1e30;
+
+/** Keys [B, H, rows, D] and values [B, H, rows, D or e]. */
+export type KeysValues = { readonly k: tf.Tensor4D; readonly v: tf.Tensor4D };
+
+/** Keys and values of which only the first `used` rows count. */
+export type Buffered = KeysValues & { readonly used: tf.Scalar };
+
+/**
+ * softmax( q·k / sqrt D ) v over the rows of `near` and, before them, of `far`.
+ * @param q [B, H, T, D]
+ * @param mask added to the scores of `near`, broadcast to [T, rows]
+ * @returns [B, H, T, D or e]
+ */
+export function attend(q: tf.Tensor4D, near: KeysValues, mask?: tf.Tensor, far?: Buffered): tf.Tensor4D {
+  const scaled = tf.mul(q, (q.shape[3] as number) ** -0.5);
+  const raw = tf.matMul(scaled, near.k, false, true);
+  const scores = mask ? tf.add(raw, mask) : raw;
+  const room = far?.k.shape[2] ?? 0;
+  if (far === undefined || room === 0) return tf.matMul(tf.softmax(scores), near.v);
+  const farScores = tf.add(tf.matMul(scaled, far.k, false, true), maskFrom(far.used, room));
+  const weights = tf.softmax(tf.concat([farScores, scores], 3));
+  const [toFar, toNear] = tf.split(weights, [room, near.k.shape[2]], 3) as [tf.Tensor4D, tf.Tensor4D];
+  return tf.add(tf.matMul(toFar, far.v), tf.matMul(toNear, near.v));
+}
+
+/** What hides entry i of [0, size) where i >= end: [size]. */
+export function maskFrom(end: tf.Scalar, size: number): tf.Tensor1D {
+  return tf.mul(tf.cast(tf.greaterEqual(tf.range(0, size), end), 'float32'), HIDDEN);
+}
+
+/** What hides from a row of scores [size, size] the columns after its own. */
+export function causalMask(size: number): tf.Tensor2D {
+  return tf.mul(tf.sub(1, lowerTriangle(size)), HIDDEN);
+}
+
+/** Rows [begin, begin + count) of keys and values. */
+export function sliceRows(x: KeysValues, begin: number, count: number): KeysValues {
+  return mapTree(x, (tensor) => tf.slice(tensor, [0, 0, begin, 0], [-1, -1, count, -1]));
+}
+
+/** Keys and values followed by zeros up to `rows`. */
+export function padRows(x: KeysValues, rows: number): KeysValues {
+  return mapTree(x, (tensor) =>
+    tf.pad(tensor, [
+      [0, 0],
+      [0, 0],
+      [0, rows - (tensor.shape[2] as number)],
+      [0, 0],
+    ]),
+  );
+}
+
+/** Keys and values of no token: `rows` zeros. */
+export function zeroRows(B: number, H: number, rows: number, width: number, valueWidth = width): KeysValues {
+  return { k: tf.zeros([B, H, rows, width]), v: tf.zeros([B, H, rows, valueWidth]) };
+}
+
+/** The buffer, zero at `slot`, with k and v [B, H, 1, D] put there. */
+export function writeSlot(buffer: KeysValues, slot: tf.Scalar, k: tf.Tensor4D, v: tf.Tensor4D): KeysValues {
+  const rows = buffer.k.shape[2];
+  const here = tf.reshape(tf.cast(tf.equal(tf.range(0, rows), slot), 'float32'), [rows, 1]);
+  return { k: tf.add(buffer.k, tf.mul(here, k)), v: tf.add(buffer.v, tf.mul(here, v)) };
+}
+
+/** Rows to allocate for `rows` in use: four sizes an octave, so that at most a quarter is spare and growing is rare. */
+export function roomFor(rows: number): number {
+  if (rows <= 8) return rows === 0 ? 0 : 8;
+  const step = 2 ** (Math.ceil(Math.log2(rows)) - 3);
+  return Math.ceil(rows / step) * step;
+}
+
+/** The first `used` rows of the buffer, then `rows`, then room for more. */
+export function appendRows(buffer: KeysValues, used: number, rows: KeysValues): KeysValues {
+  return { k: append(buffer.k, used, rows.k), v: append(buffer.v, used, rows.v) };
+}
+
+function append(buffer: tf.Tensor4D, used: number, rows: tf.Tensor4D): tf.Tensor4D {
+  const [B, H, added, width] = rows.shape;
+  const spare = roomFor(used + added) - used - added;
+  const parts = [rows];
+  if (used > 0) parts.unshift(tf.slice(buffer, [0, 0, 0, 0], [B, H, used, width]));
+  if (spare > 0) parts.push(tf.zeros([B, H, spare, width]));
+  return parts.length === 1 ? tf.clone(rows) : tf.concat(parts, 2);
+}

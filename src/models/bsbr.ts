@@ -1,0 +1,225 @@
+/**
+ * BSBR, causal: block sparse attention with block retrieval (docs/models.md).
+ *
+ * Chunks of C tokens; C is part of the model. q, k, v, o, r, h are maps with bias from the layer's normalised input.
+ *
+ *     local       l_t = softmax_{j in chunk c, j <= t}( q_t·k_j / sqrt D ) V
+ *     F_j = Σ_{i in j} k_iᵀ v_i          h_j = W_h x_last(j) + b_h          of a completed chunk j
+ *     compressed  G_j = P·vec(F_j) + p   [e], P shared by the heads
+ *     meta query  r_c = W_r x_last(c−1) + b_r               of the token just before chunk c
+ *     retrieved   S̄_c = unvec( U · Σ_{j<c} a_cj G_j + u ),  a_cj = softmax_{j<c}( r_c·h_j / sqrt D )
+ *     o_t = l_t + D^-1/2 · q_t S̄_c                          chunk 0 retrieves exactly 0
+ *
+ * retrievalNorm 'l2': q and k of the retrieval are L2-normalised, and q_t S̄_c is RMS-normalised instead of scaled.
+ * With C >= T it equals softmax attention.
+ * Departures from the original study: its masks let a position see the future and not the past, its chunk retrieved
+ * from itself and later chunks, its meta query read the own chunk's last token, its scores were a T×T matrix.
+ */
+import * as tf from '../tf.js';
+import {
+  appendRows,
+  attend,
+  type Buffered,
+  causalMask,
+  type KeysValues,
+  maskFrom,
+  padRows,
+  roomFor,
+  sliceRows,
+  writeSlot,
+  zeroRows,
+} from './attention.js';
+import {
+  type Dense,
+  dense,
+  denseColumns,
+  denseParameters,
+  joinChunks,
+  l2Norm,
+  mergeHeads,
+  rmsNorm,
+  splitChunks,
+  splitHeads,
+} from './layers.js';
+import type { Cursor, Mixer, ModelConfig } from './model.js';
+import { leaves, mapTree, type Tree } from './tree.js';
+import type { WeightSource } from './weights.js';
+
+type Parameters = {
+  readonly qkv: Dense;
+  readonly rh: Dense;
+  readonly o: Dense;
+  /** P, p and U, u; empty without compression. */
+  readonly compression: readonly [compress: Dense, expand: Dense] | readonly [];
+};
+type State = {
+  readonly open: KeysValues; // k, v of the open chunk: [B, H, C, D], zeros from the next slot on
+  readonly retrieved: tf.Tensor4D; // S̄ of the open chunk: [B, H, D, D]
+  readonly bank: KeysValues; // of the closed chunks: h [B, H, room, D], and G or vec(F) [B, H, room, e]
+};
+type RetrievalNorm = ModelConfig['retrievalNorm'];
+/** What closing chunks gives: their rows of the bank, and S̄ of the chunk after each of the last `asking` of them. */
+type Closed = { readonly rows: KeysValues; readonly retrieved: tf.Tensor5D /* [B, H, asking, D, D] */ };
+
+export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
+  const { hiddenDim: d, numHeads: H, chunkSize: C, compressionFactor, retrievalNorm } = config;
+  const D = d / H;
+  const e = compressionFactor === 0 ? D * D : Math.floor(d / compressionFactor);
+  return {
+    period: C,
+    parameters: (weights) => initParameters(weights, d, D, compressionFactor === 0 ? 0 : e),
+    empty: (B) => ({
+      open: zeroRows(B, H, C, D),
+      retrieved: tf.zeros([B, H, D, D]),
+      bank: zeroRows(B, H, 0, D, e),
+    }),
+    cursor: (n) => ({ closed: Math.floor(n / C), slot: n % C }),
+    prefill(params, past, x, at, lastOnly) {
+      const [B, T] = x.shape;
+      const [k, v] = splitHeads(dense(x, denseColumns(params.qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
+      const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
+      const [q] = splitHeads(dense(asking, denseColumns(params.qkv, 0, d)), H, 1) as [tf.Tensor4D];
+      const { entering, rows } = enterChunks(params, past, x, { k, v }, at, config, lastOnly);
+      const read = lastOnly ? readLast : readAll;
+      const whole = T - (T % C);
+      return {
+        y: dense(mergeHeads(read(q, { k, v }, entering, config)), params.o),
+        state: {
+          open: whole === T ? zeroRows(B, H, C, D) : padRows(sliceRows({ k, v }, whole, T - whole), C),
+          retrieved: entry(entering, -1),
+          bank: mapTree(past.bank, tf.clone),
+        },
+        rows,
+      };
+    },
+    step(params, past, x, at, closing) {
+      const B = x.shape[0];
+      const token: tf.Tensor3D = tf.reshape(x, [B, 1, d]);
+      const [q, k, v] = splitHeads(dense(token, params.qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+      const slot = at['slot'] as tf.Scalar;
+      const open = writeSlot(past.open, slot, k, v);
+      const local = attend(q, open, maskFrom(tf.add(slot, 1), C));
+      const read = tf.add(local, retrieve(q, past.retrieved, retrievalNorm));
+      const y: tf.Tensor2D = dense(tf.reshape(read, [B, d]), params.o);
+      const bank = mapTree(past.bank, tf.clone);
+      if (!closing) return { y, state: { open, retrieved: tf.clone(past.retrieved), bank }, rows: [] };
+      const { rows, retrieved } = closeChunks(params, token, open, buffered(past.bank, at), retrievalNorm, 1);
+      return { y, state: { open: zeroRows(B, H, C, D), retrieved: entry(retrieved, 0), bank }, rows };
+    },
+    append: (state, rows, n) =>
+      leaves(rows).length === 0
+        ? state
+        : { ...state, bank: appendRows(state.bank, Math.floor(n / C), rows as KeysValues) },
+    stateFloats(n) {
+      const fixed = 2 * C * d + d * D;
+      const closed = Math.floor(n / C);
+      return { inUse: fixed + closed * (d + H * e), allocated: fixed + roomFor(closed) * (d + H * e) };
+    },
+  };
+}
+
+/** @param e compressed size, 0 for none */
+function initParameters(weights: WeightSource, d: number, D: number, e: number): Parameters {
+  return {
+    qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
+    rh: denseParameters(weights, ['r', 'h'], d, d),
+    o: denseParameters(weights, ['o'], d, d),
+    compression:
+      e === 0 ? [] : [denseParameters(weights, ['compress'], e, D * D), denseParameters(weights, ['expand'], D * D, e)],
+  };
+}
+
+const buffered = (bank: KeysValues, at: Cursor): Buffered => ({ ...bank, used: at['closed'] as tf.Scalar });
+
+/**
+ * Closes the whole chunks of a segment x [B, T, d].
+ * @returns `entering`: S̄ of its chunks in order, the last that of the chunk open after it (with `lastOnly` only its
+ * last two are what they should be), [B, H, entries, D, D]; `rows` for the bank
+ */
+function enterChunks(
+  params: Parameters,
+  past: State,
+  x: tf.Tensor3D,
+  fresh: KeysValues,
+  at: Cursor,
+  { chunkSize: C, retrievalNorm }: ModelConfig,
+  lastOnly: boolean,
+): { entering: tf.Tensor5D; rows: Tree } {
+  const [B, T, d] = x.shape;
+  const closing = Math.floor(T / C);
+  const first: tf.Tensor5D = tf.expandDims(past.retrieved, 2);
+  if (closing === 0) return { entering: first, rows: [] };
+  const chunked = tf.reshape(tf.slice(x, [0, 0, 0], [B, closing * C, d]), [B, closing, C, d]);
+  const ends: tf.Tensor3D = tf.squeeze(tf.slice(chunked, [0, 0, C - 1, 0], [B, closing, 1, d]), [2]);
+  const asking = lastOnly ? Math.min(2, closing) : closing;
+  const whole = sliceRows(fresh, 0, closing * C);
+  const { rows, retrieved } = closeChunks(params, ends, whole, buffered(past.bank, at), retrievalNorm, asking);
+  return { entering: tf.concat([first, retrieved], 2), rows };
+}
+
+/**
+ * Closes chunks whose last inputs are `ends` [B, m, d] and whose k and v are [B, H, m·C, D], after those in the bank.
+ * @param asking how many of them, from the last back, retrieve for the chunk after them
+ */
+function closeChunks(
+  { rh, compression: [compress, expand] }: Parameters,
+  ends: tf.Tensor3D,
+  { k, v }: KeysValues,
+  bank: Buffered,
+  norm: RetrievalNorm,
+  asking: number,
+): Closed {
+  const [B, H, tokens, D] = k.shape;
+  const m = ends.shape[1];
+  const [r, h] = splitHeads(dense(ends, rh), H, 2) as [tf.Tensor4D, tf.Tensor4D]; // [B, H, m, D]
+  const byChunk = (t: tf.Tensor4D): tf.Tensor5D => tf.reshape(t, [B, H, m, tokens / m, D]);
+  const F = tf.matMul(byChunk(norm === 'l2' ? l2Norm(k) : k), byChunk(v), true, false);
+  const vecF: tf.Tensor4D = tf.reshape(F, [B, H, m, D * D]);
+  const rows = { k: h, v: compress ? dense(vecF, compress) : vecF };
+  const queries = tf.slice(r, [0, 0, m - asking, 0], [B, H, asking, D]);
+  const mask = tf.slice(causalMask(m), [m - asking, 0], [asking, m]); // the chunk after i sees chunks up to i
+  const found = attend(queries, rows, mask, bank);
+  return { rows, retrieved: tf.reshape(expand ? dense(found, expand) : found, [B, H, asking, D, D]) };
+}
+
+/** D^-1/2 · q S̄ for q [..., T, D] and S̄ [..., D, D]. */
+function retrieve<X extends tf.Tensor>(q: X, retrieved: X, norm: RetrievalNorm): X {
+  if (norm === 'l2') return rmsNorm(tf.matMul(l2Norm(q), retrieved));
+  return tf.mul(tf.matMul(q, retrieved), (q.shape[q.rank - 1] as number) ** -0.5);
+}
+
+/** Every position: q [B, H, T, D] -> [B, H, T, D]. */
+function readAll(
+  q: tf.Tensor4D,
+  fresh: KeysValues,
+  entering: tf.Tensor5D,
+  { chunkSize: C, retrievalNorm }: ModelConfig,
+): tf.Tensor4D {
+  const [B, H, T, D] = q.shape;
+  const N = Math.ceil(T / C);
+  const Q = splitChunks(q, C);
+  const eachChunk = (x: tf.Tensor5D): tf.Tensor4D => tf.reshape(x, [B, H * N, C, D]);
+  const near = { k: eachChunk(splitChunks(fresh.k, C)), v: eachChunk(splitChunks(fresh.v, C)) };
+  const local = tf.reshape(attend(eachChunk(Q), near, causalMask(C)), Q.shape);
+  const retrieved = retrieve(Q, tf.slice(entering, [0, 0, 0, 0, 0], [B, H, N, D, D]), retrievalNorm);
+  return joinChunks(tf.add(local, retrieved), T);
+}
+
+/** The last position: q [B, H, 1, D] -> [B, H, 1, D]. */
+function readLast(
+  q: tf.Tensor4D,
+  fresh: KeysValues,
+  entering: tf.Tensor5D,
+  { chunkSize: C, retrievalNorm }: ModelConfig,
+): tf.Tensor4D {
+  const T = fresh.k.shape[2];
+  const begin = C * (Math.ceil(T / C) - 1);
+  const local = attend(q, sliceRows(fresh, begin, T - begin));
+  return tf.add(local, retrieve(q, entry(entering, T % C === 0 ? -2 : -1), retrievalNorm));
+}
+
+/** x[:, :, index] of x [B, H, entries, D, D]; a negative index counts from the end. */
+function entry(x: tf.Tensor5D, index: number): tf.Tensor4D {
+  const [B, H, entries, D] = x.shape;
+  return tf.squeeze(tf.slice(x, [0, 0, index < 0 ? entries + index : index, 0, 0], [B, H, 1, D, D]), [2]);
+}

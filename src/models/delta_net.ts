@@ -1,0 +1,180 @@
+/**
+ * DeltaNet (Yang et al. 2024, arXiv 2406.06484, equations 2-4 and the chunked form of section 3).
+ *
+ * q, k, v are maps without bias; each passes a depthwise causal convolution of width 4, then SiLU; q and k are
+ * L2-normalised per head. beta_t = sigmoid(W_b x_t), one per head.
+ *
+ *     u_t = beta_t (v_t − k_t S_{t-1})      S_t = S_{t-1} + k_tᵀ u_t
+ *     o_t = D^-1/2 · q_t S_t
+ *     y_t = W_o · concat_heads( RMSNorm(o_t) )
+ *
+ * Chunked, with S the state entering a chunk and beta on the diagonal of Bd:
+ *
+ *     A = tril(Bd K Kᵀ, −1)      M = (I + A)^-1      U = M Bd V      W = M Bd K
+ *     R = U − W S                O = Q S + tril(Q Kᵀ) R             S' = S + Kᵀ R = (I − Kᵀ W) S + Kᵀ U
+ *
+ * Everything but S' is one batched computation over all chunks. C is a speed setting, the result does not depend on it.
+ * Departure from the original study: the delta rule itself (its code overwrote nothing), causal, with a carried state.
+ */
+import * as tf from '../tf.js';
+import {
+  denseWeight,
+  joinChunks,
+  l2Norm,
+  lowerTriangle,
+  matMulLast,
+  mergeHeads,
+  rmsNorm,
+  splitChunks,
+  splitHeads,
+} from './layers.js';
+import type { Mixer, ModelConfig } from './model.js';
+import type { WeightSource } from './weights.js';
+
+/** Width w of the convolutions: a token and the three before it. */
+const CONV_WIDTH = 4;
+
+type Parameters = {
+  readonly qkv: tf.Tensor2D; // [d, 3d]
+  readonly taps: tf.Tensor2D; // [w, 3d], the last row is the newest token's
+  readonly beta: tf.Tensor2D; // [d, H]
+  readonly gain: tf.Tensor1D; // [D]
+  readonly o: tf.Tensor2D; // [d, d]
+};
+type State = {
+  readonly S: tf.Tensor4D; // [B, H, D, D]
+  readonly window: tf.Tensor3D; // [B, w - 1, 3d], the last inputs of the convolutions
+};
+type Inputs = {
+  readonly q: tf.Tensor4D; // [B, H, T, D]
+  readonly k: tf.Tensor4D;
+  readonly v: tf.Tensor4D;
+  readonly beta: tf.Tensor4D; // [B, H, T, 1]
+  readonly window: tf.Tensor3D;
+};
+
+export function deltaMixer({ hiddenDim: d, numHeads: H, chunkSize }: ModelConfig): Mixer<Parameters, State> {
+  const D = d / H;
+  const floats = d * D + (CONV_WIDTH - 1) * 3 * d;
+  const output = ({ gain, o }: Parameters, read: tf.Tensor4D): tf.Tensor3D =>
+    matMulLast(mergeHeads(tf.mul(rmsNorm(tf.mul(read, D ** -0.5)), gain)), o);
+  return {
+    period: 1,
+    parameters: (weights) => ({
+      qkv: denseWeight(weights, ['q', 'k', 'v'], d, d),
+      taps: convTaps(weights, d),
+      beta: denseWeight(weights, ['beta'], H, d),
+      gain: tf.tensor1d(weights.get('out_norm.weight', [D])),
+      o: denseWeight(weights, ['o'], d, d),
+    }),
+    empty: (B) => ({ S: tf.zeros([B, H, D, D]), window: tf.zeros([B, CONV_WIDTH - 1, 3 * d]) }),
+    cursor: () => ({}),
+    prefill(params, past, x, _at, lastOnly) {
+      const inputs = prepare(params, past, x, H);
+      const { o, S } = deltaRule(inputs, past.S, Math.min(chunkSize, x.shape[1]), lastOnly);
+      return { y: output(params, o), state: { S, window: inputs.window }, rows: [] };
+    },
+    step(params, past, x) {
+      const [B] = x.shape;
+      const { q, k, v, beta, window } = prepare(params, past, tf.reshape(x, [B, 1, d]), H);
+      const u = tf.mul(beta, tf.sub(v, tf.matMul(k, past.S))); // [B, H, 1, D]
+      const S: tf.Tensor4D = tf.add(past.S, tf.matMul(k, u, true, false));
+      return { y: tf.reshape(output(params, tf.matMul(q, S)), [B, d]), state: { S, window }, rows: [] };
+    },
+    append: (state) => state,
+    stateFloats: () => ({ inUse: floats, allocated: floats }),
+  };
+}
+
+/** The taps of the three convolutions, each [d, w] in the source, as [w, 3d]. */
+function convTaps(weights: WeightSource, d: number): tf.Tensor2D {
+  const taps = ['q', 'k', 'v'].map((name) =>
+    tf.tensor2d(weights.get(`${name}_conv.weight`, [d, CONV_WIDTH]), [d, CONV_WIDTH]),
+  );
+  const joined = tf.transpose(tf.concat(taps, 0));
+  tf.dispose(taps);
+  return joined;
+}
+
+/** q, k, v and beta of x [B, T, d], and the window for the tokens after it. */
+function prepare({ qkv, taps, beta }: Parameters, past: State, x: tf.Tensor3D, H: number): Inputs {
+  const [B, T, d] = x.shape;
+  const padded = tf.concat([past.window, matMulLast(x, qkv)], 1); // [B, w - 1 + T, 3d]
+  const convolved = Array.from({ length: CONV_WIDTH }, (_, i) =>
+    tf.mul(tf.slice(padded, [0, i, 0], [B, T, 3 * d]), tf.slice(taps, [i, 0], [1, 3 * d])),
+  ).reduce((sum, term) => tf.add(sum, term));
+  const [q, k, v] = splitHeads(silu(convolved) as tf.Tensor3D, H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+  const rate = tf.sigmoid(matMulLast(x, beta)); // [B, T, H]
+  return {
+    q: l2Norm(q),
+    k: l2Norm(k),
+    v,
+    beta: tf.reshape(tf.transpose(rate, [0, 2, 1]), [B, H, T, 1]),
+    window: tf.slice(padded, [0, T, 0], [B, CONV_WIDTH - 1, 3 * d]),
+  };
+}
+
+const silu = <X extends tf.Tensor>(x: X): X => tf.mul(x, tf.sigmoid(x));
+
+/**
+ * The delta rule from state `start` over q, k, v, beta, by chunks of C tokens.
+ * @returns o = q_t S_t, [B, H, T, D], or [B, H, 1, D] of the last position; and the last state
+ */
+export function deltaRule(
+  { q, k, v, beta }: Omit<Inputs, 'window'>,
+  start: tf.Tensor4D,
+  C: number,
+  lastOnly: boolean,
+): { o: tf.Tensor4D; S: tf.Tensor4D } {
+  const [B, H, T, D] = q.shape;
+  const [K, V, Bd] = [splitChunks(k, C), splitChunks(v, C), splitChunks(beta, C)]; // zero padding is exact
+  const betaK: tf.Tensor5D = tf.mul(Bd, K);
+  const A: tf.Tensor5D = tf.mul(tf.matMul(betaK, K, false, true), lowerTriangle(C, 1));
+  const M = tf.reshape(unitLowerInverse(tf.reshape(A, [-1, C, C])), A.shape);
+  const U: tf.Tensor5D = tf.matMul(M, tf.mul(Bd, V));
+  const W: tf.Tensor5D = tf.matMul(M, betaK);
+  const states = chunkStates(start, tf.sub(tf.eye(D), tf.matMul(K, W, true, false)), tf.matMul(K, U, true, false));
+  const last = states.pop() as tf.Tensor4D;
+  if (lastOnly) return { o: tf.matMul(tf.slice(q, [0, 0, T - 1, 0], [B, H, 1, D]), last), S: last };
+  const Q = splitChunks(q, C);
+  const S = tf.stack(states, 2) as tf.Tensor5D; // [B, H, N, D, D], entering each chunk
+  const R = tf.sub(U, tf.matMul(W, S));
+  const scores = tf.mul(tf.matMul(Q, K, false, true), lowerTriangle(C));
+  return { o: joinChunks(tf.add(tf.matMul(Q, S), tf.matMul(scores, R)), T), S: last };
+}
+
+/** start, and the states after each chunk: S' = P S + Q, with P and Q [B, H, N, D, D]. */
+function chunkStates(start: tf.Tensor4D, P: tf.Tensor5D, Q: tf.Tensor5D): tf.Tensor4D[] {
+  const decays = tf.unstack(P, 2) as tf.Tensor4D[];
+  const gains = tf.unstack(Q, 2) as tf.Tensor4D[];
+  const states = [start];
+  decays.forEach((decay, i) => {
+    states.push(tf.add(tf.matMul(decay, states[i] as tf.Tensor4D), gains[i] as tf.Tensor4D));
+  });
+  return states;
+}
+
+/**
+ * (I + A)^-1 for strictly lower triangular A [n, C, C], by block recursion:
+ * inv[[P, 0], [X, Q]] = [[P⁻¹, 0], [−Q⁻¹ X P⁻¹, Q⁻¹]].
+ * The doubling product (I − A)(I + A²)… is equal in exact arithmetic and useless in float32 on correlated keys.
+ */
+export function unitLowerInverse(A: tf.Tensor3D): tf.Tensor3D {
+  const [n, C] = A.shape;
+  if (C <= 2) return tf.sub(tf.eye(C), A); // A² = 0
+  if (C % 2 === 1) {
+    const even = tf.pad(A, [
+      [0, 0],
+      [0, 1],
+      [0, 1],
+    ]);
+    return tf.slice(unitLowerInverse(even), [0, 0, 0], [n, C, C]);
+  }
+  const half = C / 2;
+  const block = (row: number, column: number): tf.Tensor3D =>
+    tf.slice(A, [0, row * half, column * half], [n, half, half]);
+  const inverses = unitLowerInverse(tf.concat([block(0, 0), block(1, 1)], 0));
+  const [P, Q] = tf.split(inverses, 2, 0) as [tf.Tensor3D, tf.Tensor3D];
+  const corner: tf.Tensor3D = tf.neg(tf.matMul(Q, tf.matMul(block(1, 0), P)));
+  return tf.concat([tf.concat([P, tf.zerosLike(corner)], 2), tf.concat([corner, Q], 2)], 1);
+}

@@ -1,0 +1,82 @@
+/** Golden files: small models, token ids, and the logits they must give (docs/models.md, "Weights and fixtures"). */
+import { z } from 'zod';
+import { check, messageOf } from '../errors.js';
+import type { ModelConfig } from './model.js';
+import { parseSafeTensors, type StoredTensor, storedWeights, type WeightSource } from './weights.js';
+
+export interface Fixture {
+  readonly model: string;
+  readonly config: ModelConfig;
+  readonly weights: WeightSource;
+  readonly ids: Int32Array; // [B, T]
+  readonly batch: number;
+  readonly tokens: number;
+  /** Position t is what prefill of the first t + 1 tokens must return. */
+  readonly logits: Float32Array; // [B, T, V]
+}
+
+const size = z.int().min(1);
+const metadataSchema = z.object({
+  schema: z.literal(1),
+  model: z.string(),
+  config: z.object({
+    vocab_size: size,
+    hidden_dim: size,
+    num_layers: size,
+    num_heads: size,
+    ff_dim: size,
+    chunk_size: size,
+    compression_factor: z.int().min(0),
+    retrieval_norm: z.enum(['none', 'l2']),
+  }),
+});
+
+/** @throws UserError naming the file and what is wrong with it */
+export function parseFixture(bytes: Uint8Array, file: string): Fixture {
+  const stored = parseSafeTensors(bytes, file);
+  const { model, config } = parseMetadata(stored.metadata['fixture'], file);
+  const ids = tensorOf(stored.tensors.get('input.ids'), 'I32', 2, `${file}: input.ids`);
+  const [batch = 0, tokens = 0] = ids.shape;
+  const logits = tensorOf(stored.tensors.get('expected.logits'), 'F32', 3, `${file}: expected.logits`);
+  const expected = [batch, tokens, config.vocab_size];
+  check(`${logits.shape}` === `${expected}`, `${file}: expected.logits must be [${expected}], got [${logits.shape}]`);
+  return {
+    model,
+    config: {
+      vocabSize: config.vocab_size,
+      hiddenDim: config.hidden_dim,
+      numLayers: config.num_layers,
+      numHeads: config.num_heads,
+      ffDim: config.ff_dim,
+      chunkSize: config.chunk_size,
+      compressionFactor: config.compression_factor,
+      retrievalNorm: config.retrieval_norm,
+    },
+    weights: storedWeights(stored, file),
+    ids: ids.values as Int32Array,
+    batch,
+    tokens,
+    logits: logits.values as Float32Array,
+  };
+}
+
+function parseMetadata(text: string | undefined, file: string): z.infer<typeof metadataSchema> {
+  check(text !== undefined, `${file}: __metadata__ must hold a fixture`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    check(false, `${file}: __metadata__.fixture must be JSON (${messageOf(error)})`);
+  }
+  const parsed = metadataSchema.safeParse(value);
+  const issue = parsed.error?.issues[0];
+  check(parsed.success, `${file}: __metadata__.fixture.${issue?.path.join('.')}: ${issue?.message}`);
+  return parsed.data;
+}
+
+function tensorOf(tensor: StoredTensor | undefined, dtype: string, rank: number, where: string): StoredTensor {
+  check(tensor !== undefined, `${where} is missing`);
+  const fits = tensor.dtype === dtype && tensor.shape.length === rank && tensor.values.length > 0;
+  check(fits, `${where} must be ${dtype} of rank ${rank} and not empty, got ${tensor.dtype} [${tensor.shape}]`);
+  return tensor;
+}

@@ -1,0 +1,121 @@
+/** Tensor functions that more than one model uses. */
+import * as tf from '../tf.js';
+import type { WeightSource } from './weights.js';
+
+const LAYER_NORM_EPS = 1e-5;
+const L2_NORM_EPS = 1e-6;
+
+export type Dense = { readonly weight: tf.Tensor2D /* [in, out] */; readonly bias: tf.Tensor1D /* [out] */ };
+export type Norm = { readonly gain: tf.Tensor1D; readonly bias: tf.Tensor1D };
+
+/** The maps `names`, each [out, in] in the source, side by side as one [in, names * out] product. */
+export function denseWeight(weights: WeightSource, names: readonly string[], out: number, inDim: number): tf.Tensor2D {
+  const width = names.length * out;
+  const values = new Float32Array(inDim * width);
+  names.forEach((name, part) => {
+    const source = weights.get(`${name}.weight`, [out, inDim]);
+    for (let o = 0; o < out; o++) {
+      for (let i = 0; i < inDim; i++) values[i * width + part * out + o] = source[o * inDim + i] as number;
+    }
+  });
+  return tf.tensor2d(values, [inDim, width]);
+}
+
+export function denseParameters(weights: WeightSource, names: readonly string[], out: number, inDim: number): Dense {
+  const bias = new Float32Array(names.length * out);
+  names.forEach((name, part) => {
+    bias.set(weights.get(`${name}.bias`, [out]), part * out);
+  });
+  return { weight: denseWeight(weights, names, out, inDim), bias: tf.tensor1d(bias) };
+}
+
+export function normParameters(weights: WeightSource, name: string, dim: number): Norm {
+  return {
+    gain: tf.tensor1d(weights.get(`${name}.weight`, [dim])),
+    bias: tf.tensor1d(weights.get(`${name}.bias`, [dim])),
+  };
+}
+
+/** x [..., in] times weight [in, out]. */
+export function matMulLast<X extends tf.Tensor>(x: X, weight: tf.Tensor2D): X {
+  const [inDim, out] = weight.shape;
+  return tf.reshape(tf.matMul(tf.reshape(x, [-1, inDim]), weight), [...x.shape.slice(0, -1), out]) as X;
+}
+
+/** x [..., in] through a dense map, [..., out]. */
+export function dense<X extends tf.Tensor>(x: X, { weight, bias }: Dense): X {
+  const [inDim, out] = weight.shape;
+  const y = tf.fused.matMul({ a: tf.reshape(x, [-1, inDim]), b: weight, bias });
+  return tf.reshape(y, [...x.shape.slice(0, -1), out]) as X;
+}
+
+/** The columns [begin, begin + size) of a dense map. */
+export function denseColumns({ weight, bias }: Dense, begin: number, size: number): Dense {
+  return { weight: tf.slice(weight, [0, begin], [-1, size]), bias: tf.slice(bias, begin, size) };
+}
+
+export function layerNorm<X extends tf.Tensor>(x: X, { gain, bias }: Norm): X {
+  const mean = tf.mean(x, -1, true);
+  const centred = tf.sub(x, mean);
+  const variance = tf.mean(tf.square(centred), -1, true);
+  return tf.add(tf.mul(tf.mul(centred, tf.rsqrt(tf.add(variance, LAYER_NORM_EPS))), gain), bias);
+}
+
+/** x / sqrt(sum over the last axis of x² + 1e-6). */
+export function l2Norm<X extends tf.Tensor>(x: X): X {
+  return tf.mul(x, tf.rsqrt(tf.add(tf.sum(tf.square(x), -1, true), L2_NORM_EPS)));
+}
+
+/** x / sqrt(mean over the last axis of x² + 1e-5), without a gain. */
+export function rmsNorm<X extends tf.Tensor>(x: X): X {
+  return tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), LAYER_NORM_EPS)));
+}
+
+/** x Φ(x), the exact form. */
+export function gelu<X extends tf.Tensor>(x: X): X {
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+}
+
+/** x [B, T, parts * d] -> parts tensors [B, H, T, D]. */
+export function splitHeads(x: tf.Tensor3D, numHeads: number, parts: number): tf.Tensor4D[] {
+  const [B, T, width] = x.shape;
+  const D = width / (parts * numHeads);
+  const split = tf.transpose(tf.reshape(x, [B, T, parts, numHeads, D]), [2, 0, 3, 1, 4]);
+  return tf.unstack(split) as tf.Tensor4D[];
+}
+
+/** x [B, H, T, D] -> [B, T, d]. */
+export function mergeHeads(x: tf.Tensor4D): tf.Tensor3D {
+  const [B, H, T, D] = x.shape;
+  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [B, T, H * D]);
+}
+
+/** x [B, H, T, D] -> [B, H, N, C, D], with zeros after the last token. */
+export function splitChunks(x: tf.Tensor4D, C: number): tf.Tensor5D {
+  const [B, H, T, D] = x.shape;
+  const N = Math.ceil(T / C);
+  const padded =
+    N * C === T
+      ? x
+      : tf.pad(x, [
+          [0, 0],
+          [0, 0],
+          [0, N * C - T],
+          [0, 0],
+        ]);
+  return tf.reshape(padded, [B, H, N, C, D]);
+}
+
+/** x [B, H, N, C, D] -> the first T tokens, [B, H, T, D]. */
+export function joinChunks(x: tf.Tensor5D, T: number): tf.Tensor4D {
+  const [B, H, N, C, D] = x.shape;
+  const joined = tf.reshape(x, [B, H, N * C, D]) as tf.Tensor4D;
+  return N * C === T ? joined : tf.slice(joined, [0, 0, 0, 0], [B, H, T, D]);
+}
+
+/** [size, size], 1 where column <= row - offset, else 0. */
+export function lowerTriangle(size: number, offset = 0): tf.Tensor2D {
+  const values = new Float32Array(size * size);
+  for (let row = 0; row < size; row++) values.fill(1, row * size, row * size + Math.max(0, row + 1 - offset));
+  return tf.tensor2d(values, [size, size]);
+}

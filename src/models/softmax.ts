@@ -1,0 +1,104 @@
+/**
+ * Softmax attention with a KV cache (Vaswani et al. 2017, arXiv 1706.03762): the baseline that every claim needs.
+ *
+ *     o_t = softmax_{j <= t}( q_t·k_j / sqrt D ) V
+ *
+ * q, k, v, o are maps with bias. The cache is a large buffer that grows seldom and a tail of `TAIL` tokens that a step
+ * writes into: a step copies the tail only, and every TAIL tokens the tail moves to the buffer. Prefill goes block by
+ * block over queries, so that no T×T matrix exists.
+ */
+import * as tf from '../tf.js';
+import {
+  appendRows,
+  attend,
+  type Buffered,
+  causalMask,
+  type KeysValues,
+  maskFrom,
+  padRows,
+  roomFor,
+  sliceRows,
+  writeSlot,
+  zeroRows,
+} from './attention.js';
+import { type Dense, dense, denseColumns, denseParameters, mergeHeads, splitHeads } from './layers.js';
+import type { Cursor, Mixer, ModelConfig } from './model.js';
+import { leaves, mapTree } from './tree.js';
+
+/** Tokens a step writes among before they move to the cache. */
+const TAIL = 128;
+/** Queries that prefill works on at a time. */
+const QUERY_BLOCK = 256;
+
+type Parameters = { readonly qkv: Dense; readonly o: Dense };
+type State = {
+  readonly cache: KeysValues; // [B, H, room, D], in use: all whole tails
+  readonly tail: KeysValues; // [B, H, TAIL, D], zeros from the next slot on
+};
+
+export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<Parameters, State> {
+  const D = d / H;
+  return {
+    period: TAIL,
+    parameters: (weights) => ({
+      qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
+      o: denseParameters(weights, ['o'], d, d),
+    }),
+    empty: (B) => ({ cache: zeroRows(B, H, 0, D), tail: zeroRows(B, H, TAIL, D) }),
+    cursor: (n) => ({ cached: wholeTails(n), slot: n % TAIL }),
+    prefill({ qkv, o }, { cache }, x, at, lastOnly) {
+      const [B, T] = x.shape;
+      const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
+      const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
+      const [q] = splitHeads(dense(asking, denseColumns(qkv, 0, d)), H, 1) as [tf.Tensor4D];
+      const past = buffered(cache, at);
+      const read = lastOnly ? attend(q, { k, v }, undefined, past) : attendByBlocks(q, { k, v }, past);
+      const whole = wholeTails(T);
+      const rest = sliceRows({ k, v }, whole, T - whole);
+      return {
+        y: dense(mergeHeads(read), o),
+        state: { cache: mapTree(cache, tf.clone), tail: T === whole ? zeroRows(B, H, TAIL, D) : padRows(rest, TAIL) },
+        rows: whole === 0 ? [] : sliceRows({ k, v }, 0, whole),
+      };
+    },
+    step({ qkv, o }, past, x, at, closing) {
+      const [B] = x.shape;
+      const [q, k, v] = splitHeads(dense(tf.reshape(x, [B, 1, d]), qkv), H, 3) as [
+        tf.Tensor4D,
+        tf.Tensor4D,
+        tf.Tensor4D,
+      ];
+      const slot = at['slot'] as tf.Scalar;
+      const tail = writeSlot(past.tail, slot, k, v);
+      const read = attend(q, tail, maskFrom(tf.add(slot, 1), TAIL), buffered(past.cache, at));
+      return {
+        y: dense(tf.reshape(read, [B, d]), o),
+        state: { cache: mapTree(past.cache, tf.clone), tail: closing ? zeroRows(B, H, TAIL, D) : tail },
+        rows: closing ? tail : [],
+      };
+    },
+    append: (state, rows, n) =>
+      leaves(rows).length === 0
+        ? state
+        : { ...state, cache: appendRows(state.cache, wholeTails(n), rows as KeysValues) },
+    stateFloats: (n) => ({ inUse: 2 * n * d, allocated: 2 * d * (roomFor(wholeTails(n)) + TAIL) }),
+  };
+}
+
+const wholeTails = (n: number): number => n - (n % TAIL);
+
+const buffered = (cache: KeysValues, at: Cursor): Buffered => ({ ...cache, used: at['cached'] as tf.Scalar });
+
+/** Causal attention of q [B, H, T, D] over the cache and the fresh keys of the same T tokens, a block of queries at a time. */
+function attendByBlocks(q: tf.Tensor4D, fresh: KeysValues, past: Buffered): tf.Tensor4D {
+  const [B, H, T, D] = q.shape;
+  const blocks: tf.Tensor4D[] = [];
+  for (let start = 0; start < T; start += QUERY_BLOCK) {
+    const size = Math.min(QUERY_BLOCK, T - start);
+    const own = causalMask(size);
+    const mask = start === 0 ? own : tf.concat([tf.zeros([size, start]), own], 1);
+    const queries = tf.slice(q, [0, 0, start, 0], [B, H, size, D]);
+    blocks.push(attend(queries, sliceRows(fresh, 0, start + size), mask, past));
+  }
+  return blocks.length === 1 ? (blocks[0] as tf.Tensor4D) : tf.concat(blocks, 2);
+}

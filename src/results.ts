@@ -1,0 +1,187 @@
+/**
+ * The results file: the only thing that bench and analysis share (docs/method.md, "The results file").
+ * One zod definition gives the types, the parser and results.schema.json.
+ */
+import { readFileSync } from 'node:fs';
+import writeFileAtomic from 'write-file-atomic';
+import { z } from 'zod';
+import { messageOf, UserError } from './errors.js';
+
+export const SCHEMA_VERSION = 1;
+
+const count = z.int().nonnegative();
+const amount = z.number().nonnegative();
+const ms = z.number().positive();
+
+/** prefill: n tokens in parallel. decode: one token at depth n. generate: prefill of n, then n_tokens steps. recompute: the whole sequence again for each of n_tokens. */
+export const PHASES = ['prefill', 'decode', 'generate', 'recompute'] as const;
+const phase = z.enum(PHASES);
+
+/** One process's samples of one cell. */
+const processRun = z.strictObject({
+  run: count.describe('which fresh process this is'),
+  order: count.describe('place of the cell in the shuffled order of its process'),
+  warmup_ms: z.array(amount).describe('calls made before sampling, in order'),
+  compile_ms: amount.describe('time to build the graphs of this cell; 0 in eager mode; not part of any sample'),
+  samples_ms: z.array(ms).min(1).describe('one per sample, already divided by batch (per token in the decode phase)'),
+  batch: count.min(1).describe('calls (or tokens, in the decode phase) timed together in a sample'),
+  peak_rss_bytes: count.describe('largest resident set of the process so far'),
+  leaked_tensors: z.int().describe('tensors alive after the last sample less those before the first'),
+});
+
+const summary = z.strictObject({
+  estimator: z.literal('median over processes of the minimum over samples'),
+  value_ms: ms,
+  ci95_ms: z.tuple([ms, ms]).nullable().describe('bootstrap over processes; null with fewer than 5'),
+  range_ms: z.tuple([ms, ms]).describe('smallest and largest process value'),
+  p50_ms: ms.describe('over the samples of all processes'),
+  p95_ms: ms,
+  max_ms: ms,
+  first_ms: ms.describe('median over processes of the first sample'),
+  cv_within: amount.describe('median over processes of the variation of a process, sd / mean'),
+  cv_between: amount.describe('variation of the process values, sd / mean'),
+  outliers: z.strictObject({ mild: count, severe: count }).describe('by modified z score of the samples: > 3.5, > 10'),
+  tokens_per_s: amount,
+  stop_reason: z.string().describe('why no more processes were added'),
+});
+
+/** Exact counts of one call (of one token in the decode phase), independent of the machine; null where not counted. */
+const counted = z.strictObject({
+  kernels: count.nullable(),
+  flops: amount.nullable(),
+  bytes: amount.nullable().describe('read and written by the kernels'),
+  state_bytes: count.describe('in use at this length, all layers and rows'),
+  state_allocated_bytes: count,
+  peak_activation_bytes: count
+    .nullable()
+    .describe('largest sum of live distinct buffers beyond parameters and arguments'),
+});
+
+const cell = z.strictObject({
+  model: z.string(),
+  phase,
+  n: count.min(1),
+  n_tokens: count.describe('tokens emitted by one call: 1 in prefill and decode'),
+  mode: z.enum(['eager', 'compiled']),
+  status: z.enum(['ok', 'failed', 'timeout', 'skipped']),
+  reason: z.string().nullable(),
+  processes: z.array(processRun),
+  summary: summary.nullable(),
+  counted: counted.nullable(),
+});
+
+const config = z.strictObject({
+  vocab_size: count,
+  hidden_dim: count,
+  num_layers: count,
+  num_heads: count,
+  ff_dim: count,
+  chunk_size: count,
+  compression_factor: count,
+  retrieval_norm: z.enum(['none', 'l2']),
+  seq_lengths: z.array(count.min(1)),
+  n_tokens: count.min(1),
+  batch_size: count.min(1),
+  runs: count.min(1),
+  quick: z.boolean(),
+  recompute: z.boolean(),
+  mode: z.enum(['auto', 'eager', 'compiled', 'both']),
+  prompt: z.string().nullable().describe('sha256 of the prompt file, or null for random tokens'),
+  cell_timeout_s: amount,
+});
+
+const machine = z.strictObject({
+  os: z.string(),
+  arch: z.string(),
+  cpu_model: z.string(),
+  cores: count,
+  threads: count,
+  memory_bytes: count,
+  cgroup_memory_bytes: count.nullable(),
+  governor: z.string().nullable(),
+  load_before: amount,
+  load_after: amount.nullable(),
+  steal_pct: amount.nullable(),
+  noise_cv: amount.nullable().describe('variation of the spin loops before, between and after the processes'),
+  noisy: z.boolean().describe('noise_cv above 0.10'),
+});
+
+export const resultsSchema = z
+  .strictObject({
+    schema_version: z.literal(SCHEMA_VERSION),
+    complete: z.boolean(),
+    created_at: z.iso.datetime(),
+    tool: z.strictObject({ name: z.literal('attnscale'), version: z.string(), argv: z.array(z.string()), seed: count }),
+    git: z.strictObject({ commit: z.string(), dirty: z.boolean() }).nullable(),
+    machine,
+    runtime: z.strictObject({
+      node: z.string(),
+      tfjs: z.string(),
+      backend: z.enum(['tensorflow', 'wasm']),
+      tensorflow: z.string().nullable(),
+      env: z.record(z.string(), z.string()),
+    }),
+    config,
+    config_hash: z.string(),
+    models: z.array(
+      z.strictObject({
+        name: z.string(),
+        params: count,
+        params_without_head: count,
+        param_bytes: count,
+      }),
+    ),
+    cells: z.array(cell),
+    seq_lengths: z.array(count).describe("the original project's key; sequence lengths in tokens"),
+    time_results: z
+      .record(z.string(), z.record(z.string(), amount))
+      .describe('seconds of the generate phase: model, length'),
+    memory_results: z
+      .record(z.string(), z.record(z.string(), amount))
+      .describe("MiB of parameters and ids, as in the original: not the process's memory"),
+    param_counts: z.record(z.string(), count).describe('without the head, as in the original'),
+  })
+  .describe('A run of compare-models. Times in milliseconds unless the key says otherwise.');
+
+export type Results = z.infer<typeof resultsSchema>;
+export type Cell = z.infer<typeof cell>;
+export type Phase = z.infer<typeof phase>;
+export type Mode = Cell['mode'];
+export type ProcessRun = z.infer<typeof processRun>;
+export type Summary = z.infer<typeof summary>;
+export type Counted = z.infer<typeof counted>;
+export type RunConfig = z.infer<typeof config>;
+export type Machine = z.infer<typeof machine>;
+
+/** Reads a JSON file. @throws UserError naming the flag, the file and what is wrong with it */
+export function readJson(path: string, where: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UserError(`${where}: cannot read ${path} (${messageOf(error)})`);
+  }
+  if (text.trim() === '') throw new UserError(`${where}: ${path} is empty; run compare-models again`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`${where}: ${path} is not JSON or was cut short (${messageOf(error)})`);
+  }
+}
+
+/** Checks that a value is a results file of this schema. @throws UserError naming the first bad field */
+export function parseResults(value: unknown, where: string): Results {
+  const version = (value as { schema_version?: unknown } | null)?.schema_version;
+  if (typeof version === 'number' && version > SCHEMA_VERSION) {
+    throw new UserError(`${where}: schema_version must be at most ${SCHEMA_VERSION}, got ${version}; update attnscale`);
+  }
+  const parsed = resultsSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new UserError(`${where}: ${issue?.path.join('.') || 'file'}: ${issue?.message ?? 'is not a results file'}`);
+}
+
+/** Writes the file whole or not at all. */
+export function writeResults(path: string, results: Results): void {
+  writeFileAtomic.sync(path, `${JSON.stringify(results, null, 1)}\n`);
+}
