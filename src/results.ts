@@ -24,6 +24,10 @@ const processRun = z.strictObject({
   warmup_ms: z.array(amount).describe('calls made before sampling, in order'),
   compile_ms: amount.describe('time to build the graphs of this cell; 0 in eager mode; not part of any sample'),
   samples_ms: z.array(ms).min(1).describe('one per sample, already divided by batch (per token in the decode phase)'),
+  steps_ms: z
+    .array(ms)
+    .nullable()
+    .describe('decode: the single steps of one chunk, the last of which may close it; null in other phases'),
   batch: count.min(1).describe('calls (or tokens, in the decode phase) timed together in a sample'),
   peak_rss_bytes: count.describe('largest resident set of the process so far'),
   leaked_tensors: z.int().describe('tensors alive after the last sample less those before the first'),
@@ -37,6 +41,8 @@ const summary = z.strictObject({
   p50_ms: ms.describe('over the samples of all processes'),
   p95_ms: ms,
   max_ms: ms,
+  step_p50_ms: ms.nullable().describe('decode: median single step; null in other phases'),
+  step_max_ms: ms.nullable().describe('decode: largest single step of a chunk, median over processes'),
   first_ms: ms.describe('median over processes of the first sample'),
   cv_within: amount.describe('median over processes of the variation of a process, sd / mean'),
   cv_between: amount.describe('variation of the process values, sd / mean'),

@@ -180,7 +180,7 @@ const prefillPass =
     let x: tf.Tensor3D = tf.add(tf.gather(params.embedding, ids), positions); // [B, T, d]
     const mixed = params.layers.map((layer, i) => {
       const lastOnly = i === lastLayer;
-      const mix = mixer.prefill(layer.mixer, past[i] as S, layerNorm(x, layer.norm1), at, lastOnly);
+      const mix = tidyTree(() => mixer.prefill(layer.mixer, past[i] as S, layerNorm(x, layer.norm1), at, lastOnly));
       if (lastOnly) x = lastPosition(x);
       x = feedForward(layer, tf.add(x, mix.y));
       return mix;
@@ -194,7 +194,7 @@ const stepPass =
   (params: Parameters<M>, state: readonly S[], ids: tf.Tensor1D, { at, positions }: Place): Pass<S> => {
     let x: tf.Tensor2D = tf.add(tf.gather(params.embedding, ids), positions); // [B, d]
     const mixed = params.layers.map((layer, i) => {
-      const mix = mixer.step(layer.mixer, state[i] as S, layerNorm(x, layer.norm1), at, closing);
+      const mix = tidyTree(() => mixer.step(layer.mixer, state[i] as S, layerNorm(x, layer.norm1), at, closing));
       x = feedForward(layer, tf.add(x, mix.y));
       return mix;
     });
@@ -202,7 +202,7 @@ const stepPass =
   };
 
 function feedForward<M extends Tree, X extends tf.Tensor>(layer: Layer<M>, x: X): X {
-  return tf.add(x, dense(gelu(dense(layerNorm(x, layer.norm2), layer.ffIn)), layer.ffOut));
+  return tidyTree(() => tf.add(x, dense(gelu(dense(layerNorm(x, layer.norm2), layer.ffIn)), layer.ffOut)));
 }
 
 function lastPosition(x: tf.Tensor3D): tf.Tensor3D {

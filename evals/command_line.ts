@@ -1,0 +1,67 @@
+/** What all commands share: flags, errors and exit codes. Loads nothing heavy: `--help` and bad flags answer at once. */
+import { Command, CommanderError } from 'commander';
+import { check, UserError } from '../src/errors.js';
+
+/** Where a command writes its text: tables on stdout, progress and warnings on stderr. */
+export interface Streams {
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+}
+
+export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+export function createCommand(name: string, description: string, { stdout, stderr }: Streams): Command {
+  return new Command(name)
+    .description(description)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) });
+}
+
+/**
+ * Parses argv (without node and script) and runs the command.
+ * @returns what `run` returns; 0 after --help; 2 with one line on stderr for bad usage or input
+ */
+export async function runCommand<Options>(
+  command: Command,
+  argv: readonly string[],
+  { stderr }: Streams,
+  run: (options: Options, positional: readonly string[]) => Promise<number>,
+): Promise<number> {
+  try {
+    command.parse(argv.map(withUnderscores), { from: 'user' });
+    return await run(command.opts<Options & Record<string, unknown>>(), command.args);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (!(error instanceof UserError)) throw error;
+    stderr.write(`error: ${error.message}\n`);
+    return EXIT.usage;
+  }
+}
+
+/** `--seq-lengths` is `--seq_lengths`. */
+function withUnderscores(argument: string): string {
+  const [, flag, value = ''] = /^--([^=]+)(=.*)?$/s.exec(argument) ?? [];
+  return flag === undefined ? argument : `--${flag.replaceAll('-', '_')}${value}`;
+}
+
+/** A parser of whole numbers of at least `min` for commander. */
+export function wholeNumber(flag: string, min: number): (text: string) => number {
+  return (text) => {
+    const value = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+    check(
+      value >= min && Number.isSafeInteger(value),
+      `${flag}: must be a whole number of at least ${min}, got ${text}`,
+    );
+    return value;
+  };
+}
+
+/** A parser of numbers above 0 for commander. */
+export function positiveNumber(flag: string): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    check(value > 0 && Number.isFinite(value), `${flag}: must be a number above 0, got ${text}`);
+    return value;
+  };
+}

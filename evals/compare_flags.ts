@@ -1,0 +1,53 @@
+/** The flags of compare-models and what they are when not given. */
+
+export const BACKENDS = ['auto', 'tensorflow', 'wasm'] as const;
+export const MODES = ['auto', 'eager', 'compiled', 'both'] as const;
+export const NORMS = ['none', 'l2'] as const;
+
+export interface Flags {
+  readonly models: readonly string[];
+  readonly vocab_size: number;
+  readonly hidden_dim: number;
+  readonly num_layers: number;
+  readonly num_heads: number;
+  readonly ff_dim: number;
+  readonly chunk_size: number;
+  readonly compression_factor: number;
+  readonly retrieval_norm: (typeof NORMS)[number];
+  readonly seq_lengths: readonly string[];
+  readonly n_tokens: number;
+  readonly batch_size: number;
+  readonly runs?: number;
+  readonly quick: boolean;
+  readonly seed: number;
+  readonly prompt?: string;
+  readonly recompute: boolean;
+  readonly backend: (typeof BACKENDS)[number];
+  readonly mode: (typeof MODES)[number];
+  readonly threads: number;
+  readonly output_dir: string;
+  readonly output: string;
+  readonly resume?: string;
+  readonly cell_timeout: number;
+  readonly dry_run: boolean;
+  readonly no_progress?: boolean;
+}
+
+export const DEFAULTS = {
+  models: ['BSBR', 'LinearTransformer', 'DeltaNet'],
+  vocab_size: 10000,
+  hidden_dim: 256,
+  num_layers: 2,
+  num_heads: 4,
+  ff_dim: 512,
+  chunk_size: 32,
+  compression_factor: 2,
+  seq_lengths: ['128-4096*2'],
+  n_tokens: 32,
+  batch_size: 1,
+  seed: 1,
+  threads: 1,
+  output_dir: 'results',
+  output: 'comparison_results.json',
+  cell_timeout: 120,
+};

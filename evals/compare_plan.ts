@@ -1,0 +1,105 @@
+/** From the flags of compare-models to what is to be measured. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type CellId, DEFAULT_RULES, QUICK_RULES, type Workload } from '../src/bench/plan.js';
+import type { RunSpec } from '../src/bench/run.js';
+import { check, messageOf } from '../src/errors.js';
+import type { ModelConfig } from '../src/models/model.js';
+import { checkModelConfig, findModelName, MODEL_NAMES } from '../src/models/registry.js';
+import type { Mode, Phase, RunConfig } from '../src/results.js';
+import type { Flags } from './compare_flags.js';
+
+const DEFAULT_RUNS = 5;
+
+/** @throws UserError naming the flag and the value */
+export function specOf(flags: Flags, lengths: readonly number[]): RunSpec {
+  const config = modelConfigOf(flags);
+  checkModelConfig(config);
+  const phases: Phase[] = ['prefill', 'decode', 'generate', ...(flags.recompute ? (['recompute'] as const) : [])];
+  const cells: CellId[] = modelsOf(flags).flatMap((model) =>
+    modesOf(flags).flatMap((mode) => phases.flatMap((phase) => lengths.map((n) => ({ model, phase, n, mode })))),
+  );
+  return {
+    cells,
+    workload: workloadOf(flags, config),
+    rules: flags.quick ? QUICK_RULES : DEFAULT_RULES,
+    runs: flags.runs ?? (flags.quick ? 1 : DEFAULT_RUNS),
+    spinMs: flags.quick ? 200 : 1000,
+    backend: flags.backend,
+    threads: flags.threads,
+  };
+}
+
+function modelConfigOf(flags: Flags): ModelConfig {
+  return {
+    vocabSize: flags.vocab_size,
+    hiddenDim: flags.hidden_dim,
+    numLayers: flags.num_layers,
+    numHeads: flags.num_heads,
+    ffDim: flags.ff_dim,
+    chunkSize: flags.chunk_size,
+    compressionFactor: flags.compression_factor,
+    retrievalNorm: flags.retrieval_norm,
+  };
+}
+
+function modelsOf({ models }: Flags): readonly string[] {
+  const names = models.flatMap((word) => word.split(','));
+  return names.includes('all') ? MODEL_NAMES : [...new Set(names.map(findModelName))];
+}
+
+/** The modes that are measured: compiled is for the tensorflow backend. */
+function modesOf({ mode }: Flags): readonly Mode[] {
+  if (mode === 'both') return ['eager', 'compiled'];
+  return [mode === 'auto' ? 'eager' : mode];
+}
+
+function workloadOf({ n_tokens, batch_size, seed, prompt }: Flags, config: ModelConfig): Workload {
+  const promptBytes = prompt === undefined ? null : readPrompt(prompt, config.vocabSize);
+  return { config, nTokens: n_tokens, batchSize: batch_size, seed, promptBytes };
+}
+
+function readPrompt(file: string, vocabSize: number): number[] {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    check(false, `--prompt: cannot read ${file} (${messageOf(error)})`);
+  }
+  check(bytes.length > 0, `--prompt: must hold at least one byte, got the empty file ${file}`);
+  const largest = bytes.reduce((a, b) => Math.max(a, b), 0);
+  check(largest < vocabSize, `--prompt: bytes must be below --vocab_size (${vocabSize}), got ${largest} in ${file}`);
+  return [...bytes];
+}
+
+/** The part of the plan that is written to the results file. */
+export function runConfigOf(flags: Flags, spec: RunSpec, lengths: readonly number[]): RunConfig {
+  const { promptBytes } = spec.workload;
+  return {
+    vocab_size: flags.vocab_size,
+    hidden_dim: flags.hidden_dim,
+    num_layers: flags.num_layers,
+    num_heads: flags.num_heads,
+    ff_dim: flags.ff_dim,
+    chunk_size: flags.chunk_size,
+    compression_factor: flags.compression_factor,
+    retrieval_norm: flags.retrieval_norm,
+    seq_lengths: [...lengths],
+    n_tokens: flags.n_tokens,
+    batch_size: flags.batch_size,
+    runs: spec.runs,
+    quick: flags.quick,
+    recompute: flags.recompute,
+    mode: flags.mode,
+    prompt: promptBytes && sha256(Buffer.from(promptBytes)),
+    cell_timeout_s: flags.cell_timeout,
+  };
+}
+
+/** Of what makes two cells of the same name comparable: not of how many were measured, or how often. */
+export function configHash(config: RunConfig): string {
+  const { seq_lengths, runs, quick, recompute, cell_timeout_s, mode, ...shape } = config;
+  return sha256(JSON.stringify(shape)).slice(0, 16);
+}
+
+const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');

@@ -1,0 +1,95 @@
+/** The machine a run was made on, and how quiet it was (docs/method.md, A.8). */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+import type { Machine, Results } from '../results.js';
+import { variation } from '../statistics.js';
+import type { Clock } from './sampling.js';
+
+/** Above this variation of the spin loops a run is tagged noisy. */
+const NOISY_CV = 0.1;
+
+/** Seen at one end of a run. */
+export interface Observation {
+  readonly load: number;
+  readonly spinsMs: readonly number[];
+  /** Jiffies of the whole machine: stolen by the hypervisor, and all. Null where the system does not tell. */
+  readonly jiffies: { readonly steal: number; readonly all: number } | null;
+}
+
+/** Times a fixed loop over and over for `durationMs`. */
+export function observe(now: Clock, durationMs: number): Observation {
+  const load = os.loadavg()[0] ?? 0;
+  const spinsMs: number[] = [];
+  spin(); // compiles the loop
+  for (const start = now(); now() - start < durationMs; ) {
+    const before = now();
+    spin();
+    spinsMs.push(now() - before);
+  }
+  return { load, spinsMs, jiffies: readJiffies() };
+}
+
+/** About 20 ms of integer arithmetic that nothing can optimise away. */
+function spin(): number {
+  let x = 1;
+  for (let i = 0; i < 20_000_000; i++) x = (Math.imul(x, 1664525) + 1013904223) | 0;
+  return x;
+}
+
+export function describeMachine(threads: number, before: Observation, after: Observation | null): Machine {
+  const noise = after && variation([...before.spinsMs, ...after.spinsMs]);
+  return {
+    os: `${os.type()} ${os.release()}`,
+    arch: os.arch(),
+    cpu_model: os.cpus()[0]?.model.trim() ?? 'unknown',
+    cores: os.availableParallelism(),
+    threads,
+    memory_bytes: os.totalmem(),
+    cgroup_memory_bytes: readNumber('/sys/fs/cgroup/memory.max'),
+    governor: readText('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'),
+    load_before: before.load,
+    load_after: after?.load ?? null,
+    steal_pct: after && stealPercent(before, after),
+    noise_cv: noise,
+    noisy: noise !== null && noise > NOISY_CV,
+  };
+}
+
+function stealPercent(before: Observation, after: Observation): number | null {
+  if (before.jiffies === null || after.jiffies === null) return null;
+  const all = after.jiffies.all - before.jiffies.all;
+  return all === 0 ? 0 : (100 * (after.jiffies.steal - before.jiffies.steal)) / all;
+}
+
+/** First line of /proc/stat: cpu user nice system idle iowait irq softirq steal … */
+function readJiffies(): Observation['jiffies'] {
+  const line = readText('/proc/stat')?.split('\n')[0];
+  if (line === undefined) return null;
+  const fields = line.split(/\s+/).slice(1, 9).map(Number);
+  return { steal: fields[7] ?? 0, all: fields.reduce((a, b) => a + b, 0) };
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return null; // not this system
+  }
+}
+
+function readNumber(path: string): number | null {
+  const value = Number(readText(path) ?? Number.NaN);
+  return Number.isFinite(value) ? value : null;
+}
+
+/** The commit of a checkout, or null where there is none. */
+export function describeGit(folder: string): Results['git'] {
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-C', folder, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    return { commit: git('rev-parse', 'HEAD'), dirty: git('status', '--porcelain') !== '' };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,28 @@
+/** What the parent tells a worker process, and what it hears from it. */
+import type { Counted, ProcessRun, Results } from '../results.js';
+import type { BackendInfo } from '../tf.js';
+import type { BackendChoice, CellId, SamplingRules, Workload } from './plan.js';
+
+interface Order extends BackendChoice {
+  readonly workload: Workload;
+  readonly cells: readonly CellId[];
+}
+/** `count` checks the models and counts what they do; `measure` times them. */
+export type WorkerOrder =
+  | (Order & { readonly task: 'count' })
+  | (Order & { readonly task: 'measure'; readonly run: number; readonly rules: SamplingRules });
+
+export type ModelInfo = Results['models'][number];
+
+export type WorkerMessage =
+  | {
+      readonly type: 'ready';
+      readonly backend: BackendInfo;
+      readonly tfjs: string;
+      readonly env: Record<string, string>;
+    }
+  | { readonly type: 'model'; readonly model: ModelInfo }
+  | { readonly type: 'start'; readonly cell: CellId }
+  | { readonly type: 'measured'; readonly cell: CellId; readonly process: ProcessRun }
+  | { readonly type: 'counted'; readonly cell: CellId; readonly counted: Counted }
+  | { readonly type: 'failed'; readonly cell: CellId; readonly reason: string };

@@ -1,0 +1,75 @@
+/** What is to be measured: cells, their order in a process, and the rules of sampling. Plain data, sent to the workers. */
+import type { ModelConfig } from '../models/model.js';
+import { random, shuffled } from '../random.js';
+import type { Mode, Phase } from '../results.js';
+import type { BackendName } from '../tf.js';
+
+export interface CellId {
+  readonly model: string;
+  readonly phase: Phase;
+  /** Tokens of the prompt; in the decode phase the depth at which steps are taken. */
+  readonly n: number;
+  readonly mode: Mode;
+}
+
+export const cellKey = ({ model, phase, n, mode }: CellId): string => `${model} ${phase} ${n} ${mode}`;
+/** Cells of one series differ in n alone. */
+export const seriesKey = ({ model, phase, mode }: CellId): string => `${model} ${phase} ${mode}`;
+
+/** When to stop warming up and sampling (docs/method.md, A.4). */
+export interface SamplingRules {
+  readonly warmup: {
+    readonly minCalls: number;
+    readonly minMs: number;
+    readonly maxCalls: number;
+    readonly maxMs: number;
+  };
+  /** Warm when the last `minCalls` calls are within this fraction of each other. */
+  readonly warmSpread: number;
+  readonly samples: { readonly minCount: number; readonly minMs: number; readonly maxMs: number };
+  /** Calls are batched until a sample takes this long. */
+  readonly minSampleMs: number;
+}
+
+/** Everything a model's cells share. */
+export interface Workload {
+  readonly config: ModelConfig;
+  readonly nTokens: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Bytes used as tokens, from the start again where the prompt is longer; null for random tokens. */
+  readonly promptBytes: readonly number[] | null;
+}
+
+export interface BackendChoice {
+  readonly backend: BackendName | 'auto';
+  readonly threads: number;
+}
+
+/** Half the floors of docs/method.md's first draft: see docs/decisions/003-sampling-floors.md. */
+export const DEFAULT_RULES: SamplingRules = {
+  warmup: { minCalls: 3, minMs: 100, maxCalls: 10, maxMs: 2000 },
+  warmSpread: 0.05,
+  samples: { minCount: 5, minMs: 200, maxMs: 3000 },
+  minSampleMs: 10,
+};
+
+export const QUICK_RULES: SamplingRules = {
+  warmup: { minCalls: 2, minMs: 20, maxCalls: 4, maxMs: 500 },
+  warmSpread: 0.1,
+  samples: { minCount: 3, minMs: 60, maxMs: 600 },
+  minSampleMs: 5,
+};
+
+/**
+ * The cells in the order in which process `run` measures them: shuffled, but ascending in n within a series, so that a
+ * cell that cannot be measured stops the longer ones.
+ */
+export function shuffledCells(cells: readonly CellId[], seed: number, run: number): CellId[] {
+  const order = shuffled(cells, random(seed, `order of run ${run}`));
+  const queues = new Map<string, CellId[]>();
+  for (const cell of [...cells].sort((a, b) => a.n - b.n)) {
+    queues.set(seriesKey(cell), [...(queues.get(seriesKey(cell)) ?? []), cell]);
+  }
+  return order.map((cell) => queues.get(seriesKey(cell))?.shift() as CellId);
+}

@@ -1,0 +1,112 @@
+/** A whole run: one process that checks and counts, then G fresh processes that time every cell (docs/method.md, A). */
+import type { Results } from '../results.js';
+import { describeMachine, type Observation, observe } from './environment.js';
+import { createLedger, type Ledger, type ResultsHead } from './ledger.js';
+import type { WorkerMessage, WorkerOrder } from './messages.js';
+import {
+  type BackendChoice,
+  type CellId,
+  cellKey,
+  type SamplingRules,
+  seriesKey,
+  shuffledCells,
+  type Workload,
+} from './plan.js';
+import { cellsAfter, runProcess, type WorkerSettings } from './process.js';
+import type { Clock } from './sampling.js';
+
+export interface RunSpec extends BackendChoice {
+  readonly cells: readonly CellId[];
+  readonly workload: Workload;
+  readonly rules: SamplingRules;
+  readonly runs: number;
+  /** How long the spin loop that watches the machine runs, at each end. */
+  readonly spinMs: number;
+}
+
+/** What a run needs of the world. */
+export interface RunHost extends WorkerSettings {
+  readonly now: Clock;
+  save(results: Results): void;
+  onProgress(progress: Progress): void;
+}
+
+export interface Progress {
+  /** Cells measured, each counted once a process. */
+  readonly done: number;
+  readonly total: number;
+  readonly message: WorkerMessage;
+}
+
+/** The part of a results file that is known before the run. */
+export type RunLabel = Omit<ResultsHead, 'complete' | 'machine' | 'runtime'> & { readonly node: string };
+
+/**
+ * Measures everything that `previous` does not hold, saving after every cell.
+ * @throws Error when `host.signal` aborts or a worker cannot start; what was saved stays valid
+ */
+export async function runBenchmark(
+  spec: RunSpec,
+  label: RunLabel,
+  host: RunHost,
+  previous?: Results,
+): Promise<Results> {
+  const { cells, workload, runs, rules, backend, threads } = spec;
+  const { node, ...head } = label;
+  const ledger = createLedger({ cells, ...workload }, previous);
+  const before = observe(host.now, spec.spinMs);
+  let runtime = previous?.runtime ?? { node, tfjs: 'unknown', backend: 'wasm' as const, tensorflow: null, env: {} };
+  const save = (after: Observation | null): Results => {
+    const machine = describeMachine(threads, before, after);
+    const results = ledger.results({ ...head, complete: after !== null, machine, runtime });
+    host.save(results);
+    return results;
+  };
+  const onMessage = (message: WorkerMessage): void => {
+    if (message.type === 'ready') {
+      const { backend: name, tensorflow } = message.backend;
+      runtime = { node, tfjs: message.tfjs, backend: name, tensorflow, env: message.env };
+    }
+    record(ledger, message);
+    host.onProgress({ done: ledger.measured(), total: runs * cells.length, message });
+    if (message.type === 'measured' || message.type === 'failed') save(null);
+  };
+  const common = { workload, backend, threads };
+  if (!ledger.isCounted()) {
+    await workThrough({ ...common, task: 'count', cells: countedCells(cells) }, ledger, host, onMessage);
+  }
+  for (let run = 0; run < runs; run++) {
+    const open = shuffledCells(cells, workload.seed, run).filter((cell) => ledger.isOpen(cell, run));
+    await workThrough({ ...common, task: 'measure', run, rules, cells: open }, ledger, host, onMessage);
+  }
+  return save(observe(host.now, spec.spinMs));
+}
+
+/** What is counted is the same in every mode: it is counted eagerly, once. */
+function countedCells(cells: readonly CellId[]): CellId[] {
+  const eager = cells.map((cell) => ({ ...cell, mode: 'eager' as const }));
+  return [...new Map(eager.map((cell) => [cellKey(cell), cell])).values()];
+}
+
+/** Runs fresh processes until every cell of the order was tried. */
+async function workThrough(
+  order: WorkerOrder,
+  ledger: Ledger,
+  host: RunHost,
+  onMessage: (message: WorkerMessage) => void,
+): Promise<void> {
+  let { cells } = order;
+  while (cells.length > 0) {
+    const casualty = await runProcess({ ...order, cells }, host, onMessage);
+    if (casualty === null) return;
+    ledger.addCasualty(casualty);
+    cells = cellsAfter(cells, casualty.cell).filter((cell) => seriesKey(cell) !== seriesKey(casualty.cell));
+  }
+}
+
+function record(ledger: Ledger, message: WorkerMessage): void {
+  if (message.type === 'model') ledger.addModel(message.model);
+  if (message.type === 'counted') ledger.addCounts(message.cell, message.counted);
+  if (message.type === 'measured') ledger.addProcess(message.cell, message.process);
+  if (message.type === 'failed') ledger.addCasualty({ ...message, status: 'failed' });
+}
