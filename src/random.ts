@@ -1,10 +1,9 @@
 /** Seeded randomness: every random number of the project comes from here. */
-import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
 export interface Random {
-  /** Uniform in [0, 1). */
+  /** Uniform in [0, 1), a multiple of 2^-32. */
   float(): number;
   /** Uniform integer in [0, end). */
   integer(end: number): number;
@@ -15,12 +14,20 @@ export interface Random {
 /** A stream of random numbers; the same seed gives the same stream, another name another one. */
 export function random(seed: number, name = ''): Random {
   const generator = xoroshiro128plus(hash(name, seed));
-  const float = (): number => uniformFloat64(generator);
-  return {
-    float,
-    integer: (end) => uniformInt(generator, 0, end - 1),
-    normal: () => Math.sqrt(-2 * Math.log(1 - float())) * Math.cos(2 * Math.PI * float()), // Box-Muller
+  const float = (): number => (generator.next() >>> 0) / 2 ** 32;
+  let spare: number | null = null; // Box-Muller gives two at a time
+  const normal = (): number => {
+    if (spare !== null) {
+      const value = spare;
+      spare = null;
+      return value;
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - float()));
+    const angle = 2 * Math.PI * float();
+    spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
   };
+  return { float, integer: (end) => uniformInt(generator, 0, end - 1), normal };
 }
 
 /** The items in random order (Fisher-Yates). */

@@ -6,6 +6,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as core from '@tensorflow/tfjs-core';
 import { messageOf, UserError } from './errors.js';
+import { nativeProblem } from './native_check.js';
 
 export * from '@tensorflow/tfjs-core';
 
@@ -20,7 +21,6 @@ export interface BackendInfo {
 }
 
 const require = createRequire(import.meta.url);
-const REMEDY = 'run `npm run setup` (it needs python3 with pip and a C++ compiler), or choose --backend wasm';
 
 /**
  * Selects the backend for this process. Call once, before the first tensor.
@@ -36,8 +36,7 @@ export async function initBackend(name: BackendName | 'auto', threads = 1): Prom
       return { backend: 'tensorflow', tensorflow: loadNative(threads), fallbackReason };
     } catch (error) {
       fallbackReason = messageOf(error).split('\n')[0] ?? '';
-      if (name === 'tensorflow')
-        throw new UserError(`--backend: tensorflow cannot be loaded (${fallbackReason}); ${REMEDY}`);
+      if (name === 'tensorflow') throw new UserError(`--backend: tensorflow cannot be loaded: ${fallbackReason}`);
     }
   }
   setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'))}/dist/`);
@@ -49,6 +48,8 @@ export async function initBackend(name: BackendName | 'auto', threads = 1): Prom
 
 /** Loads the native addon and returns libtensorflow's version. */
 function loadNative(threads: number): string {
+  const problem = nativeProblem();
+  if (problem !== null) throw new UserError(problem);
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['TF_NUM_INTEROP_THREADS'] = '1';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
