@@ -1,0 +1,35 @@
+/** `analyze-results`: tables and pictures of a results file. */
+import { Option } from 'commander';
+import { EXPORTS, type ExportFormat } from '../src/analysis/export.js';
+import type { Phase } from '../src/results.js';
+import { createCommand, oneOf, runCommand, type Streams } from './command_line.js';
+
+export interface Flags {
+  readonly results_file: string;
+  readonly output_dir: string;
+  readonly reference?: string;
+  readonly phase?: Phase;
+  readonly svg?: true;
+  readonly export?: ExportFormat;
+}
+
+const PHASES = ['prefill', 'decode', 'generate', 'recompute'] as const satisfies readonly Phase[];
+
+/** @param argv without node and script */
+export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
+  const command = createCommand('analyze-results', 'Tables and pictures of how cost grows with length.', streams)
+    .option('--results_file <file>', "compare-models' or the original study's", 'results/comparison_results.json')
+    .option('--output_dir <dir>', 'where the pictures go', 'results')
+    .option('--reference <model>', 'whose time is 1 in slowdowns (default: the fastest at the largest length)')
+    .addOption(word('phase', '<phase>', PHASES, 'what to analyze (default: generate)'))
+    .option('--svg', 'write each picture as SVG too')
+    .addOption(word('export', '<format>', EXPORTS, 'write the tables as analysis.<format> too'));
+  return runCommand<Flags>(command, argv, streams, async (flags) => {
+    const { analyzeResults } = await import('./analyze_results_run.js');
+    return analyzeResults(flags, streams);
+  });
+}
+
+function word(flag: string, value: string, words: readonly string[], text: string): Option {
+  return new Option(`--${flag} ${value}`, `${text}: ${words.join(', ')}`).argParser(oneOf(`--${flag}`, words));
+}

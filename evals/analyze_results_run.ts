@@ -1,0 +1,45 @@
+/** The work of `analyze-results`, loaded after its flags were found good. */
+import { resolve } from 'node:path';
+import pc from 'picocolors';
+import writeFileAtomic from 'write-file-atomic';
+import {
+  analyze,
+  buildTables,
+  complexityAnalysis,
+  complexityLogLog,
+  exportTables,
+  preamble,
+  readMeasurements,
+  toTerminal,
+} from '../src/analysis/index.js';
+import { renderPng, renderSvg } from '../src/analysis/png.js';
+import { readJson } from '../src/results.js';
+import type { Flags } from './analyze_results.js';
+import { EXIT, type Streams } from './command_line.js';
+import { prepareOutput } from './output.js';
+
+const WHERE = '--results_file';
+
+/** Tables on stdout, pictures and what was asked for in the output folder. @throws UserError before anything is written */
+export async function analyzeResults(flags: Flags, { stdout, stderr }: Streams): Promise<number> {
+  const measurements = readMeasurements(readJson(flags.results_file, WHERE), WHERE, flags.phase ?? null);
+  const analysis = analyze(measurements, flags.reference ?? null, WHERE);
+  const tables = buildTables(analysis);
+  const remarks = preamble(analysis);
+  const pictures = { complexity_analysis: complexityAnalysis(analysis), complexity_loglog: complexityLogLog(analysis) };
+  for (const name of Object.keys(pictures)) prepareOutput(resolve(flags.output_dir, `${name}.png`));
+
+  const bold = stdout.isTTY ? pc.bold : (text: string): string => text;
+  stdout.write(`${remarks.join('\n')}\n\n${toTerminal(tables, bold)}\n`);
+  const write = async (name: string, content: string | Buffer): Promise<void> => {
+    const path = resolve(flags.output_dir, name);
+    await writeFileAtomic(path, content);
+    stderr.write(`wrote ${path}\n`);
+  };
+  if (flags.export) await write(`analysis.${flags.export}`, exportTables(tables, remarks, flags.export));
+  for (const [name, spec] of Object.entries(pictures)) {
+    await write(`${name}.png`, await renderPng(spec));
+    if (flags.svg) await write(`${name}.svg`, await renderSvg(spec));
+  }
+  return EXIT.ok;
+}

@@ -1,0 +1,174 @@
+/** Everything that tables and charts say, computed once from the measurements. */
+import { check } from '../errors.js';
+import { type Interval, MIN_PROCESSES_FOR_CI, mean, median, medianInterval } from '../statistics.js';
+import {
+  estimate,
+  estimatePair,
+  type FloorExponent,
+  floorExponent,
+  isLogLogBiased,
+  powerLawExponent,
+  presentValues,
+  type Replicates,
+  replicate,
+  withTimes,
+} from './bootstrap.js';
+import { type ClassFit, fitClasses, fitQuadratic, type QuadraticFit } from './classes.js';
+import { type Crossover, crossover } from './crossover.js';
+import { fitPowerLaw, localSlopes, MIN_LENGTHS, type PowerLaw, upperHalf } from './fit.js';
+import type { Estimate } from './format.js';
+import { findSeries, type MeasuredPoint, type Measurements, type Series } from './measurements.js';
+
+export interface AnalyzedPoint extends MeasuredPoint {
+  readonly ms: Estimate;
+  /** Smallest and largest process value. */
+  readonly rangeMs: Interval;
+  readonly processCount: number;
+  /** Time over the reference's; null where the reference has none. */
+  readonly slowdown: Estimate | null;
+}
+
+/** All fits of one model; null where it has too few lengths for it. */
+export interface ModelAnalysis {
+  readonly name: string;
+  readonly points: readonly AnalyzedPoint[];
+  readonly powerLaw: (Estimate & { readonly fit: PowerLaw }) | null;
+  readonly floor: FloorExponent | null;
+  /** The power law's exponent misleads: the floor fit's is elsewhere. */
+  readonly biased: boolean;
+  readonly upperHalf: Estimate | null;
+  readonly slopes: readonly (Estimate & { readonly from: number; readonly to: number })[];
+  readonly classes: readonly ClassFit[];
+  readonly quadratic: QuadraticFit | null;
+  readonly flopsExponent: number | null;
+  /** Null without a length shared with the reference. */
+  readonly slowdown: Slowdown | null;
+}
+
+/** Time over the reference's, over the shared lengths. */
+export interface Slowdown {
+  readonly average: Estimate;
+  readonly least: Estimate;
+  readonly most: Estimate;
+}
+
+export interface Analysis {
+  readonly measurements: Measurements;
+  readonly reference: string;
+  readonly models: readonly ModelAnalysis[];
+  readonly crossovers: readonly { readonly a: string; readonly b: string; readonly crossover: Crossover }[];
+  /** Fewest and most processes of a cell. */
+  readonly processCounts: readonly [fewest: number, most: number];
+}
+
+/**
+ * Fits and compares all models.
+ * @param reference whose time is 1 in slowdowns; null takes the fastest at the largest length that most models share
+ * @throws UserError for an unknown reference, or when no model has two lengths
+ */
+export function analyze(measurements: Measurements, reference: string | null, where: string): Analysis {
+  const { series, seed } = measurements;
+  const lengths = new Set(series.flatMap(({ points }) => points.map(({ n }) => n)));
+  check(lengths.size > 1, `${where}: scaling needs at least 2 lengths, got 1 (n = ${[...lengths].join()})`);
+  const curves = series.map(({ points }) => points.map(({ n, processMs }) => ({ n, processes: processMs })));
+  const replicates = replicate(curves, seed);
+  const base = reference === null ? fastest(series) : findSeries(measurements, reference, '--reference');
+  const baseReplicates = replicates[series.indexOf(base)] as Replicates;
+  const counts = curves.flat().map((point) => presentValues(point).length);
+  return {
+    measurements,
+    reference: base.name,
+    models: series.map((one, i) => analyzeModel(one, replicates[i] as Replicates, baseReplicates, seed)),
+    crossovers: pairs(series.map(({ name }, i) => ({ name, replicates: replicates[i] as Replicates }))).map(
+      ([a, b]) => ({
+        a: a.name,
+        b: b.name,
+        crossover: crossover(a.replicates, b.replicates),
+      }),
+    ),
+    processCounts: [Math.min(...counts), Math.max(...counts)],
+  };
+}
+
+/** Whether any interval of an analysis can exist. */
+export function hasIntervals({ processCounts }: Analysis): boolean {
+  return processCounts[1] >= MIN_PROCESSES_FOR_CI;
+}
+
+function analyzeModel(series: Series, own: Replicates, base: Replicates, seed: number): ModelAnalysis {
+  const { points } = own;
+  const enough = points.length >= MIN_LENGTHS;
+  const powerLaw = enough ? { ...powerLawExponent(own), fit: fitPowerLaw(points) } : null;
+  const floor = points.length > MIN_LENGTHS ? floorExponent(own) : null;
+  const ratios = slowdowns(own, base);
+  return {
+    name: series.name,
+    points: series.points.map((point) => analyzePoint(point, ratios.at.get(point.n) ?? null, seed)),
+    powerLaw,
+    floor,
+    biased: powerLaw !== null && floor !== null && isLogLogBiased(powerLaw.value, floor),
+    upperHalf: points.length > MIN_LENGTHS ? upperHalfExponent(own) : null,
+    slopes: points.slice(1).map(({ n }, i) => ({
+      from: points[i]?.n ?? n,
+      to: n,
+      ...estimate(own, (times) => localSlopes(withTimes(points, times))[i]?.exponent ?? Number.NaN),
+    })),
+    classes: points.length > MIN_LENGTHS + 1 ? fitClasses(points) : [],
+    quadratic: points.length > MIN_LENGTHS ? fitQuadratic(points) : null,
+    flopsExponent: flopsExponent(series),
+    slowdown: ratios.overall,
+  };
+}
+
+function analyzePoint(point: MeasuredPoint, slowdown: Estimate | null, seed: number): AnalyzedPoint {
+  const values = presentValues({ n: point.n, processes: point.processMs });
+  return {
+    ...point,
+    ms: { value: median(values), ci: medianInterval(values, seed) },
+    rangeMs: [Math.min(...values), Math.max(...values)],
+    processCount: values.length,
+    slowdown,
+  };
+}
+
+function upperHalfExponent(own: Replicates): Estimate {
+  return estimate(own, (times) => fitPowerLaw(upperHalf(withTimes(own.points, times))).exponent);
+}
+
+function flopsExponent({ points }: Series): number | null {
+  const counted = points.flatMap(({ n, flops }) => (flops === null || flops === 0 ? [] : [{ n, t: flops }]));
+  return counted.length < MIN_LENGTHS ? null : fitPowerLaw(counted).exponent;
+}
+
+/** Ratios of time to the reference's, at each shared length and over them. */
+function slowdowns(own: Replicates, base: Replicates): { at: ReadonlyMap<number, Estimate>; overall: Slowdown | null } {
+  const shared = own.points.flatMap(({ n }, i) => {
+    const j = base.points.findIndex((point) => point.n === n);
+    return j < 0
+      ? []
+      : [{ n, ratio: (a: readonly number[], b: readonly number[]) => (a[i] as number) / (b[j] as number) }];
+  });
+  const over = (summary: (ratios: number[]) => number): Estimate =>
+    estimatePair(own, base, (a, b) => summary(shared.map(({ ratio }) => ratio(a, b))));
+  const overall = { average: over(mean), least: over((r) => Math.min(...r)), most: over((r) => Math.max(...r)) };
+  return {
+    at: new Map(shared.map(({ n, ratio }) => [n, estimatePair(own, base, ratio)])),
+    overall: shared.length === 0 ? null : overall,
+  };
+}
+
+/** The fastest at the largest length that most models share. */
+function fastest(series: readonly Series[]): Series {
+  const holders = (n: number): Series[] => series.filter(({ points }) => points.some((point) => point.n === n));
+  const lengths = series.flatMap(({ points }) => points.map(({ n }) => n)).sort((a, b) => b - a);
+  const best = lengths.reduce((chosen, n) => (holders(n).length > holders(chosen).length ? n : chosen));
+  const timeOf = (one: Series): number => {
+    const point = one.points.find(({ n }) => n === best);
+    return median((point?.processMs ?? []).filter((value) => value !== null));
+  };
+  return holders(best).reduce((a, b) => (timeOf(b) < timeOf(a) ? b : a));
+}
+
+function pairs<T>(items: readonly T[]): [T, T][] {
+  return items.flatMap((a, i) => items.slice(i + 1).map((b): [T, T] => [a, b]));
+}

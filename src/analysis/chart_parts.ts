@@ -1,0 +1,187 @@
+/** What both pictures share: colours, axes, the key above and the provenance below. Everything is plain data. */
+import type { TopLevelSpec } from 'vega-lite';
+
+export type ConcatSpec = Extract<TopLevelSpec, { vconcat: unknown }>;
+/** A part of a picture. */
+export type View = ConcatSpec['vconcat'][number];
+export type Layer = Extract<View, { layer: unknown }>['layer'][number];
+
+/** A position on an axis, by a field of the rows. */
+export interface AxisEncoding {
+  readonly field: string;
+  readonly type: 'quantitative';
+  readonly scale: { type: 'log' | 'linear'; domain: number[]; nice: false };
+  readonly axis: { title: string; format: string; values?: number[]; tickCount?: number };
+}
+
+/** Registered by png.ts; viewers of an SVG fall back to the next. */
+export const CHART_FONT = 'Chart Sans';
+const INK = '#333333';
+export const FAINT = '#767676';
+
+/** Okabe and Ito's colours, told apart with any colour vision, without the yellow that white swallows. */
+const COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'];
+const SHAPES = [
+  'circle',
+  'square',
+  'triangle-up',
+  'diamond',
+  'cross',
+  'triangle-down',
+  'triangle-left',
+  'triangle-right',
+];
+
+/** Colour and shape of a model by its place in the list: the same in every panel. */
+export function modelScales(models: readonly string[]) {
+  const domain = [...models];
+  const pick = (values: readonly string[]): string[] => models.map((_, i) => values[i % values.length] as string);
+  return {
+    color: { field: 'model', type: 'nominal', scale: { domain, range: pick(COLOURS) }, legend: null },
+    shape: { field: 'model', type: 'nominal', scale: { domain, range: pick(SHAPES) }, legend: null },
+  } as const;
+}
+
+export type ModelScales = ReturnType<typeof modelScales>;
+
+export const CONFIG = {
+  font: `${CHART_FONT}, DejaVu Sans, Verdana, sans-serif`,
+  background: 'white',
+  view: { stroke: '#bbbbbb' },
+  axis: {
+    labelFontSize: 12,
+    titleFontSize: 13,
+    titleFontWeight: 'normal',
+    titlePadding: 8,
+    titleLimit: 560,
+    labelColor: INK,
+    titleColor: INK,
+    gridColor: '#e8e8e8',
+    tickColor: '#bbbbbb',
+    domainColor: '#bbbbbb',
+    labelOverlap: 'greedy',
+    labelSeparation: 8,
+  },
+  title: {
+    fontSize: 14,
+    subtitleFontSize: 12,
+    color: INK,
+    subtitleColor: FAINT,
+    anchor: 'start',
+    frame: 'group',
+    offset: 8,
+    subtitlePadding: 4,
+  },
+} as const satisfies ConcatSpec['config'];
+
+/** Sequence lengths on a logarithmic axis: a tick at each measured one. */
+export function lengthAxis(lengths: readonly number[]): AxisEncoding {
+  const domain = [Math.min(...lengths) / 1.15, Math.max(...lengths) * 1.15];
+  return {
+    field: 'n',
+    type: 'quantitative',
+    scale: { type: 'log', domain, nice: false },
+    axis: { title: 'sequence length n, tokens (log scale)', values: [...lengths], format: ',d' },
+  };
+}
+
+/** From zero, with a little air at the far end. */
+export function linearAxis(field: string, title: string, values: readonly number[]): AxisEncoding {
+  const domain = [0, Math.max(...values) * 1.07];
+  const axis = { title: `${title} (linear)`, format: ',~r', tickCount: 6 };
+  return { field, type: 'quantitative', scale: { type: 'linear', domain, nice: false }, axis };
+}
+
+/** A logarithmic value axis over the data with some air, at least `leastRatio` high. */
+export function logAxis(field: string, title: string, values: readonly number[], leastRatio = 2): AxisEncoding {
+  const domain = logDomain(values, leastRatio);
+  const axis = { title: `${title} (log scale)`, values: logTicks(domain), format: ',~r' };
+  return { field, type: 'quantitative', scale: { type: 'log', domain, nice: false }, axis };
+}
+
+/** Least and largest value with a tenth to spare, widened evenly to `leastRatio`. */
+export function logDomain(values: readonly number[], leastRatio: number): [number, number] {
+  const [low, high] = [Math.min(...values) / 1.1, Math.max(...values) * 1.1];
+  const widen = Math.sqrt(Math.max(1, leastRatio / (high / low)));
+  return [low / widen, high * widen];
+}
+
+/** Round numbers in the range, about four to nine of them: powers of ten, then 1-2-5, then finer. */
+export function logTicks([low, high]: readonly [number, number]): number[] {
+  const decades = Math.log10(high / low);
+  const step = Math.max(1, Math.ceil(decades / 8));
+  const digits = decades > 4 ? [1] : decades > 1 ? [1, 2, 5] : decades > 0.5 ? [1, 1.5, 2, 3, 4, 5, 7] : FINE_DIGITS;
+  const first = Math.floor(Math.log10(low));
+  const powers = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => first + i);
+  return powers
+    .filter((power) => power % step === 0)
+    .flatMap((power) => digits.map((digit) => Number((digit * 10 ** power).toPrecision(3))))
+    .filter((tick) => tick >= low && tick <= high * (low / high) ** EDGE);
+}
+
+/** Share of the axis below its end without a tick: a label there would push the panel's title up. */
+const EDGE = 0.03;
+const FINE_DIGITS = [1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9];
+
+/** Milliseconds, or seconds where the largest value is 20 s or more. */
+export function timeUnit(largestMs: number): { unit: string; perMs: number } {
+  return largestMs >= 20_000 ? { unit: 's', perMs: 1e-3 } : { unit: 'ms', perMs: 1 };
+}
+
+const CHARACTER_PX = 7.5;
+const ROW_PX = 22;
+
+/** The key: symbol and text of every model, in as many columns as the longest text allows. */
+export function key(entries: readonly { model: string; text: string }[], width: number): View {
+  const longest = Math.max(...entries.map(({ text }) => text.length)) * CHARACTER_PX + 44;
+  const columns = Math.max(1, Math.min(entries.length, Math.floor(width / longest)));
+  const values = entries.map((entry, i) => ({
+    ...entry,
+    x: 10 + (i % columns) * Math.floor(width / columns),
+    y: 12 + Math.floor(i / columns) * ROW_PX,
+  }));
+  const x = { field: 'x', type: 'quantitative', scale: null, axis: null } as const;
+  const y = { field: 'y', type: 'quantitative', scale: null, axis: null } as const;
+  const scales = modelScales(entries.map(({ model }) => model));
+  return {
+    width,
+    height: Math.ceil(entries.length / columns) * ROW_PX,
+    view: { stroke: null },
+    data: { values },
+    layer: [
+      { mark: { type: 'point', filled: true, size: 90, opacity: 1 }, encoding: { x, y, ...scales } },
+      {
+        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 14, fontSize: 13, color: INK, limit: width - 30 },
+        encoding: { x, y, text: { field: 'text' } },
+      },
+    ],
+  };
+}
+
+/** Small print, a line each. */
+export function footer(lines: readonly string[], width: number): View {
+  return {
+    width,
+    height: 16 * lines.length,
+    view: { stroke: null },
+    data: { values: lines.map((text, i) => ({ text, y: 8 + 16 * i })) },
+    mark: { type: 'text', align: 'left', baseline: 'middle', fontSize: 11, color: FAINT, limit: width },
+    encoding: {
+      x: { value: 0 },
+      y: { field: 'y', type: 'quantitative', scale: null, axis: null },
+      text: { field: 'text' },
+    },
+  };
+}
+
+/** A panel that has nothing to show says so. */
+export function emptyPanel(title: string, reason: string, width: number, height: number): View {
+  return {
+    title,
+    width,
+    height,
+    data: { values: [{ reason }] },
+    mark: { type: 'text', fontSize: 13, color: FAINT },
+    encoding: { text: { field: 'reason' } },
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * Result files of the original project: time_results in seconds, memory_results in MiB (parameters and ids),
+ * param_counts, seq_lengths; lengths are keys, so they are strings. One sample per cell.
+ */
+import { z } from 'zod';
+import { check, UserError } from '../errors.js';
+import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
+
+const BYTES_PER_PARAM = 4;
+const BYTES_PER_MIB = 2 ** 20;
+
+const table = z.record(z.string(), z.record(z.string(), z.unknown()));
+const originalSchema = z.object({
+  seq_lengths: z.array(z.coerce.number().int().positive()).optional(),
+  time_results: table,
+  memory_results: table.optional(),
+  param_counts: z.record(z.string(), z.unknown()).optional(),
+});
+type Original = z.infer<typeof originalSchema>;
+
+/** Turns a file of the original project into measurements. @throws UserError naming the bad field */
+export function fromOriginal(value: unknown, where: string): Measurements {
+  const parsed = originalSchema.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new UserError(`${where}: ${issue?.path.join('.') || 'file'}: ${issue?.message}`);
+  }
+  const file = parsed.data;
+  const series = Object.keys(file.time_results)
+    .map((name) => ({ name, points: pointsOf(file, name, where) }))
+    .filter(({ points }) => points.length > 0);
+  const empty = Object.keys(file.time_results).filter((name) => !series.some((one) => one.name === name));
+  check(series.length > 0, `${where}: time_results holds no time`);
+  return {
+    kind: 'original',
+    meaning: 'Time of the original project at n',
+    rateTitle: 'n / time, tokens per second',
+    series,
+    noisy: false,
+    seed: 0,
+    notes: [
+      'A file of the original project: one sample per cell, so nothing here has an interval.',
+      ...empty.map((name) => `${name} is left out: no time at all.`),
+      ...missingNotes(
+        series.map(({ name, points }) => ({ name, lengths: points.map(({ n }) => n) })),
+        file.seq_lengths,
+      ),
+    ],
+    footer: ['File of the original project: one sample per cell; machine and versions are not recorded.'],
+  };
+}
+
+function pointsOf(file: Original, name: string, where: string): MeasuredPoint[] {
+  const parameters = notNegative(file.param_counts?.[name], `${where}: param_counts.${name}`);
+  return Object.entries(file.time_results[name] ?? {})
+    .flatMap(([key, time]) => {
+      const cell = `${where}: time_results.${name}.${key}`;
+      const n = Number(key);
+      check(Number.isSafeInteger(n) && n > 0, `${cell}: length must be a positive integer, got ${key}`);
+      const seconds = positive(time, cell);
+      if (seconds === null) return [];
+      const mib = notNegative(file.memory_results?.[name]?.[key], `${where}: memory_results.${name}.${key}`);
+      return [toPoint(n, seconds, parameters, mib)];
+    })
+    .sort((a, b) => a.n - b.n);
+}
+
+function toPoint(n: number, seconds: number, parameters: number | null, mib: number | null): MeasuredPoint {
+  return {
+    n,
+    processMs: [1000 * seconds],
+    tokens: n,
+    steps: null,
+    flops: null,
+    memory: {
+      parameters: parameters === null ? null : parameters * BYTES_PER_PARAM,
+      state: null,
+      peakActivation: null,
+      peakRss: null,
+      parametersAndIds: mib === null ? null : mib * BYTES_PER_MIB,
+    },
+  };
+}
+
+/** A positive number, or null where the file has none; anything else is refused by name. */
+function positive(value: unknown, where: string): number | null {
+  const number = notNegative(value, where);
+  check(number !== 0, `${where}: must be positive, got 0`);
+  return number;
+}
+
+/** As positive, but 0 is allowed. */
+function notNegative(value: unknown, where: string): number | null {
+  if (value === undefined || value === null) return null;
+  const ok = typeof value === 'number' && value >= 0 && Number.isFinite(value);
+  check(ok, `${where}: must be positive, got ${String(value)}`);
+  return value;
+}

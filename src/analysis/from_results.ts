@@ -1,0 +1,99 @@
+/** Results files of compare-models as measurements: the cells of one phase. */
+import { check } from '../errors.js';
+import type { Cell, Phase, Results } from '../results.js';
+import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
+
+/** The measured cells of a phase. @throws UserError when there is none, naming the phases that have some */
+export function fromResults(results: Results, where: string, phase: Phase): Measurements {
+  const cells = results.cells.filter((cell) => cell.phase === phase);
+  const measured = cells.filter((cell) => cell.status === 'ok' && cell.processes.length > 0);
+  const phases = [...new Set(results.cells.filter((cell) => cell.status === 'ok').map((cell) => cell.phase))];
+  const found = phases.length === 0 ? 'no measured cell at all' : `only ${phases.join(', ')}`;
+  check(measured.length > 0, `${where}: no measured cell of phase ${phase}; the file has ${found}`);
+  const modes = new Set(measured.map((cell) => cell.mode));
+  const nameOf = (cell: Cell): string => (modes.size > 1 ? `${cell.model} (${cell.mode})` : cell.model);
+  const runs = [...new Set(measured.flatMap((cell) => cell.processes.map(({ run }) => run)))].sort((a, b) => a - b);
+  const series = [...new Set(measured.map(nameOf))].map((name) => ({
+    name,
+    points: measured
+      .filter((cell) => nameOf(cell) === name)
+      .sort((a, b) => a.n - b.n)
+      .map((cell) => toPoint(cell, runs, results)),
+  }));
+  // Of cells that were tried and failed, cellNotes says why; missing are those that were never tried.
+  const known = series.map(({ name }) => ({
+    name,
+    lengths: cells.filter((cell) => nameOf(cell) === name).map(({ n }) => n),
+  }));
+  const tokens = results.config.n_tokens;
+  return {
+    kind: 'attnscale',
+    meaning: MEANINGS[phase](tokens),
+    rateTitle: phase === 'prefill' ? 'prompt tokens per second' : 'emitted tokens per second',
+    series,
+    noisy: results.machine.noisy,
+    seed: results.tool.seed,
+    notes: [...fileNotes(results), ...cellNotes(cells, nameOf), ...missingNotes(known)],
+    footer: footerOf(results),
+  };
+}
+
+const MEANINGS: Readonly<Record<Phase, (tokens: number) => string>> = {
+  prefill: () => 'prefill: n tokens in parallel',
+  decode: () => 'decode: one token at depth n',
+  generate: (tokens) => `generate: prefill of n tokens, then ${tokens} steps`,
+  recompute: (tokens) => `recompute: the whole sequence again for each of ${tokens} tokens`,
+};
+
+function toPoint(cell: Cell, runs: readonly number[], results: Results): MeasuredPoint {
+  const ofRun = new Map(cell.processes.map((process) => [process.run, Math.min(...process.samples_ms)]));
+  const batch = results.config.batch_size;
+  return {
+    n: cell.n,
+    processMs: runs.map((run) => ofRun.get(run) ?? null),
+    tokens: batch * (cell.phase === 'prefill' ? cell.n : cell.n_tokens),
+    steps: stepsOf(cell),
+    flops: cell.counted?.flops ?? null,
+    memory: {
+      parameters: results.models.find(({ name }) => name === cell.model)?.param_bytes ?? null,
+      state: cell.counted?.state_bytes ?? null,
+      peakActivation: cell.counted?.peak_activation_bytes ?? null,
+      peakRss: Math.max(...cell.processes.map((process) => process.peak_rss_bytes)),
+      parametersAndIds: null,
+    },
+  };
+}
+
+function stepsOf({ summary }: Cell): MeasuredPoint['steps'] {
+  if (summary === null || summary.step_p50_ms === null || summary.step_max_ms === null) return null;
+  return { medianMs: summary.step_p50_ms, largestMs: summary.step_max_ms };
+}
+
+function fileNotes(results: Results): string[] {
+  const { noisy, noise_cv } = results.machine;
+  const variation = noise_cv === null ? '' : ` (its speed varied by ${(100 * noise_cv).toFixed(0)} %)`;
+  const partial = 'The run was not finished: the file is partial; compare-models --resume completes it.';
+  const noise = `Noisy machine${variation}: small differences here mean nothing; measure again on a quiet one.`;
+  return [...(results.complete ? [] : [partial]), ...(noisy ? [noise] : [])];
+}
+
+function cellNotes(cells: readonly Cell[], nameOf: (cell: Cell) => string): string[] {
+  return cells
+    .filter((cell) => cell.status !== 'ok' || cell.processes.length === 0)
+    .map(
+      (cell) =>
+        `${nameOf(cell)} at n = ${cell.n} is left out: ${cell.status}${cell.reason ? ` (${cell.reason})` : ''}.`,
+    );
+}
+
+function footerOf(results: Results): string[] {
+  const { machine, runtime, tool, git } = results;
+  const engine =
+    runtime.tensorflow === null ? runtime.backend : `${runtime.backend} (TensorFlow ${runtime.tensorflow})`;
+  const commit = git === null ? 'no commit' : `commit ${git.commit.slice(0, 10)}${git.dirty ? ' + changes' : ''}`;
+  const noise = machine.noisy ? ' · NOISY MACHINE' : '';
+  return [
+    `${machine.cpu_model}, ${machine.threads} of ${machine.cores} threads, ${machine.os} ${machine.arch}${noise}`,
+    `${engine}, tfjs ${runtime.tfjs}, node ${runtime.node} · attnscale ${tool.version}, ${commit} · ${results.created_at.slice(0, 10)}`,
+  ];
+}

@@ -1,0 +1,69 @@
+/** What was measured, in one neutral form whatever the file it came from: fits, tables and charts know nothing else. */
+import { closest } from 'fastest-levenshtein';
+import { check } from '../errors.js';
+
+/** Bytes; null where the file does not say. The original's "memory" is parameters and ids, and only that. */
+export interface MemoryBytes {
+  readonly parameters: number | null;
+  readonly state: number | null;
+  readonly peakActivation: number | null;
+  readonly peakRss: number | null;
+  readonly parametersAndIds: number | null;
+}
+
+export interface MeasuredPoint {
+  readonly n: number;
+  /** The least sample of process i at position i; null where that process has none. */
+  readonly processMs: readonly (number | null)[];
+  /** Tokens that one call accounts for, so that tokens per second = tokens / time. */
+  readonly tokens: number;
+  /** Of single decode steps: a chunk's last step may cost more than the others. */
+  readonly steps: { readonly medianMs: number; readonly largestMs: number } | null;
+  readonly flops: number | null;
+  readonly memory: MemoryBytes;
+}
+
+/** One curve: a model, or a model in one mode where the file has both; points in ascending n. */
+export interface Series {
+  readonly name: string;
+  readonly points: readonly MeasuredPoint[];
+}
+
+export interface Measurements {
+  readonly kind: 'attnscale' | 'original';
+  /** What a time is the time of, e.g. `generate: prefill of n tokens, then 32 steps`. */
+  readonly meaning: string;
+  /** What tokens / time is called on an axis. */
+  readonly rateTitle: string;
+  readonly series: readonly Series[];
+  readonly noisy: boolean;
+  /** Seed of the run, or 0: the bootstrap's. */
+  readonly seed: number;
+  /** What a reader must know: cells left out, a partial file, noise, too few processes. */
+  readonly notes: readonly string[];
+  /** Provenance for pictures: machine, versions, commit, date. */
+  readonly footer: readonly string[];
+}
+
+/** The series of that name. @throws UserError naming the flag and the nearest name */
+export function findSeries(measurements: Measurements, name: string, flag: string): Series {
+  const names = measurements.series.map((series) => series.name);
+  const found = measurements.series.find((series) => series.name === name);
+  check(
+    found !== undefined,
+    `${flag}: must be one of ${names.join(', ')}, got ${name}; did you mean ${closest(name, names)}?`,
+  );
+  return found;
+}
+
+/** Names the lengths that other models have, or that were asked for, and that this one lacks. */
+export function missingNotes(
+  models: readonly { readonly name: string; readonly lengths: readonly number[] }[],
+  expected: readonly number[] = [],
+): string[] {
+  const all = [...new Set([...expected, ...models.flatMap(({ lengths }) => lengths)])].sort((a, b) => a - b);
+  return models.flatMap(({ name, lengths }) => {
+    const missing = all.filter((n) => !lengths.includes(n));
+    return missing.length === 0 ? [] : [`${name} has no time at n = ${missing.join(', ')}: left out of its fits.`];
+  });
+}

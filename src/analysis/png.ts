@@ -1,0 +1,38 @@
+/** Draws vega-lite specifications. The only file that knows vega and the canvas. */
+import { fileURLToPath } from 'node:url';
+import { type Canvas, GlobalFonts } from 'canvas';
+import { parse, View } from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import { check } from '../errors.js';
+import { CHART_FONT } from './chart_parts.js';
+
+const PIXELS_PER_UNIT = 2;
+
+/** A PNG in twice the size of the specification, the same on every machine: its font comes with the package. */
+export async function renderPng(spec: TopLevelSpec): Promise<Buffer> {
+  registerFonts();
+  const drawn: unknown = await viewOf(spec).toCanvas(PIXELS_PER_UNIT); // typed as the browser's, in Node it is canvas's
+  return (drawn as Canvas).toBuffer('image/png');
+}
+
+/** An SVG; its text is drawn by the viewer's fonts. */
+export async function renderSvg(spec: TopLevelSpec): Promise<string> {
+  registerFonts();
+  return viewOf(spec).toSVG();
+}
+
+function viewOf(spec: TopLevelSpec): View {
+  return new View(parse(compile(spec).spec), { renderer: 'none' });
+}
+
+/** Before any text is measured: a family first met unregistered stays wrong for the whole process. */
+function registerFonts(): void {
+  if (GlobalFonts.has(CHART_FONT)) return;
+  for (const weight of [400, 700]) {
+    const file = import.meta.resolve(`@fontsource/dejavu-sans/files/dejavu-sans-latin-${weight}-normal.woff2`);
+    check(
+      GlobalFonts.registerFromPath(fileURLToPath(file), CHART_FONT) !== null,
+      `chart font: must be readable, got ${file}`,
+    );
+  }
+}

@@ -1,0 +1,305 @@
+/** The tables of an analysis as text: pure data first, then one renderer per format. */
+import CliTable from 'cli-table3';
+import { MIN_PROCESSES_FOR_CI } from '../statistics.js';
+import type { Analysis, AnalyzedPoint, ModelAnalysis } from './analysis.js';
+import { MIN_LENGTHS_FOR_FLOOR } from './bootstrap.js';
+import { PLAUSIBLE_DELTA } from './classes.js';
+import type { Crossover } from './crossover.js';
+import { floorShare } from './fit.js';
+import { bytesText, type Estimate, exponentText, integerText, timeText, withInterval } from './format.js';
+
+export interface Table {
+  readonly title: string;
+  readonly columns: readonly string[];
+  /** The first cell names the row. */
+  readonly rows: readonly (readonly string[])[];
+  readonly notes: readonly string[];
+}
+
+const NONE = '–';
+
+/** All tables that the measurements allow, the seed's three first. */
+export function buildTables(analysis: Analysis): Table[] {
+  const main = [complexityTable, slowdownTable, memoryTable];
+  const detailed = [stepsTable, growthTable, partsTable, slopesTable, crossoverTable];
+  const all = [...main, ...detailed].map((build) => build(analysis));
+  const tag = analysis.measurements.noisy ? ' [NOISY MACHINE]' : '';
+  return all.filter(({ rows }) => rows.length > 0).map((table) => ({ ...table, title: table.title + tag }));
+}
+
+/** What holds for all tables: what was timed, how it was summarised, what is missing. */
+export function preamble({ measurements, processCounts }: Analysis): string[] {
+  const { kind, meaning, notes } = measurements;
+  if (kind === 'original') return [`${meaning}.`, ...notes];
+  const [fewest, most] = processCounts;
+  const count = fewest === most ? `${most}` : `${fewest} to ${most}`;
+  const estimator = most === 1 ? 'of one process' : `of each process, median over ${count} processes`;
+  const enough = most >= MIN_PROCESSES_FOR_CI;
+  const intervals = enough
+    ? '[low, high] and ± are 95 % intervals over processes'
+    : 'no intervals with fewer than 5 processes';
+  return [`Phase ${meaning}.`, `Times: the fastest sample ${estimator}; ${intervals}.`, ...notes];
+}
+
+/** Exponents and the time at the largest n. */
+function complexityTable({ models }: Analysis): Table {
+  const maxLength = largestLength(models);
+  return {
+    title: 'Complexity: time grows as n^exponent',
+    columns: [
+      'Model',
+      'Exponent (log-log)',
+      'R² (log space)',
+      'Exponent (floor fit)',
+      `Time at n = ${integerText(maxLength)}`,
+    ],
+    rows: models.map((model) => [
+      model.name,
+      model.powerLaw === null ? tooFew(model) : exponentText(model.powerLaw) + (model.biased ? ' *' : ''),
+      r2Text(model),
+      floorText(model),
+      atLargest(model.points, maxLength, timeOrRange),
+    ]),
+    notes: models.flatMap((model) => [...biasNote(model), ...unidentifiedNote(model)]),
+  };
+}
+
+function tooFew({ points }: ModelAnalysis): string {
+  return `needs 3 lengths, has ${points.length}`;
+}
+
+function r2Text({ powerLaw }: ModelAnalysis): string {
+  if (powerLaw === null) return NONE;
+  return powerLaw.fit.r2Log === null ? 'undefined (constant)' : powerLaw.fit.r2Log.toFixed(4);
+}
+
+function floorText({ floor, powerLaw }: ModelAnalysis): string {
+  if (floor !== null && floor.unidentified === null) return exponentText(floor);
+  return powerLaw === null ? NONE : 'not identified';
+}
+
+function biasNote({ name, powerLaw, floor, points, slopes, biased }: ModelAnalysis): string[] {
+  if (!biased || powerLaw === null || floor === null) return [];
+  const logLog = `* ${name}: log-log reads ${powerLaw.value.toFixed(2)}`;
+  if (floor.unidentified !== null) {
+    const [first, last] = [slopes[0]?.value ?? Number.NaN, slopes.at(-1)?.value ?? Number.NaN];
+    return [
+      `${logLog}, but the points bend: slope ${first.toFixed(2)} at the smallest n, ${last.toFixed(2)} at the largest.`,
+    ];
+  }
+  const share = floorShare(floor.fit, points[0]?.n ?? Number.NaN);
+  const constant = `${timeText({ value: floor.fit.floor, ci: null })} (${percent(share)} of the time at the smallest n)`;
+  return [
+    `${logLog}, the floor fit ${floor.value.toFixed(2)}: a constant ${constant} bends the line; believe the floor fit.`,
+  ];
+}
+
+function unidentifiedNote({ name, floor, points, powerLaw }: ModelAnalysis): string[] {
+  if (powerLaw === null) return [];
+  const reason = floor === null ? `${points.length} lengths, needs ${MIN_LENGTHS_FOR_FLOOR}` : floor.unidentified;
+  return reason === null ? [] : [`${name}: exponent not identified by the floor fit (${reason}).`];
+}
+
+/** Ratios to the reference. */
+function slowdownTable({ models, reference }: Analysis): Table {
+  const maxLength = largestLength(models);
+  const text = (value: Estimate): string => withInterval(value, 'x');
+  return {
+    title: `Slowdown: time over ${reference}'s at the same n`,
+    columns: ['Model', 'Average', 'Min', 'Max', `At n = ${integerText(maxLength)}`],
+    rows: models.map(({ name, slowdown, points }) => {
+      if (name === reference) return [name, '1x', '1x', '1x', 'the reference'];
+      if (slowdown === null) return [name, NONE, NONE, NONE, `no length shared with ${reference}`];
+      const shared = points.filter((point) => point.slowdown !== null);
+      const last = atLargest(shared, maxLength, (point) => (point.slowdown === null ? NONE : text(point.slowdown)));
+      return [name, text(slowdown.average), text(slowdown.least), text(slowdown.most), last];
+    }),
+    notes: [],
+  };
+}
+
+/** Four numbers that are never added up; for the original's files the one they have. */
+function memoryTable({ models, measurements }: Analysis): Table {
+  const title = 'Memory at the largest n';
+  if (measurements.kind === 'original') {
+    return {
+      title,
+      columns: ['Model', 'n', 'Parameters', "Parameters + ids (the original's “memory”)"],
+      rows: models.map((model) => {
+        const { n, memory } = largest(model.points);
+        return [model.name, integerText(n), bytesText(memory.parameters), bytesText(memory.parametersAndIds)];
+      }),
+      notes: [],
+    };
+  }
+  return {
+    title,
+    columns: ['Model', 'n', 'Parameters', 'State', 'Peak activations', 'Process peak RSS'],
+    rows: models.map((model) => {
+      const { n, memory } = largest(model.points);
+      const { parameters, state, peakActivation, peakRss } = memory;
+      return [model.name, integerText(n), ...[parameters, state, peakActivation, peakRss].map(bytesText)];
+    }),
+    notes: ['RSS is of the whole process, which ran all cells: an upper bound, the same order for all models.'],
+  };
+}
+
+/** Decode: what a single step costs, and the slowest of a chunk. */
+function stepsTable({ models }: Analysis): Table {
+  return {
+    title: 'Single decode steps at the largest n',
+    columns: ['Model', 'n', 'Median step', 'Slowest step of a chunk'],
+    rows: models.flatMap(({ name, points }) => {
+      const { n, steps } = largest(points);
+      if (steps === null) return [];
+      const times = [steps.medianMs, steps.largestMs].map((value) => timeText({ value, ci: null }));
+      return [[name, integerText(n), ...times]];
+    }),
+    notes: [],
+  };
+}
+
+/** What lies behind the exponent. */
+function growthTable({ models }: Analysis): Table {
+  return {
+    title: 'Growth: what lies behind the exponent',
+    columns: [
+      'Model',
+      'Constant part',
+      'Exponent, upper half',
+      'Exponent of FLOPs',
+      `Classes (AICc within ${PLAUSIBLE_DELTA})`,
+    ],
+    rows: models
+      .filter(({ points }) => points.length > 3)
+      .map((model) => [
+        model.name,
+        constantText(model),
+        model.upperHalf === null ? NONE : exponentText(model.upperHalf),
+        model.flopsExponent === null ? 'not counted' : model.flopsExponent.toFixed(3),
+        classesText(model),
+      ]),
+    notes: [],
+  };
+}
+
+function constantText({ floor, points }: ModelAnalysis): string {
+  if (floor === null || floor.unidentified !== null) return NONE;
+  return floorShare(floor.fit, points[0]?.n ?? Number.NaN) === 0
+    ? 'none'
+    : timeText({ value: floor.fit.floor, ci: null });
+}
+
+function classesText({ classes, points }: ModelAnalysis): string {
+  if (classes.length === 0) return `needs ${MIN_LENGTHS_FOR_FLOOR} lengths, has ${points.length}`;
+  return classes
+    .filter(({ delta }) => delta <= PLAUSIBLE_DELTA)
+    .map(({ name }) => name)
+    .join(', ');
+}
+
+/** Shares of a constant, a linear and a quadratic part of the time at the largest n. */
+function partsTable({ models }: Analysis): Table {
+  return {
+    title: 'Parts of the time at the largest n, by t = a + b·n + d·n²',
+    columns: ['Model', 'n', 'Constant', 'Linear', 'Quadratic', 'Typical error of the fit'],
+    rows: models.flatMap(({ name, points, quadratic }) => {
+      const n = points.at(-1)?.n;
+      if (quadratic === null || n === undefined) return [];
+      const parts = [quadratic.constant, quadratic.linear * n, quadratic.quadratic * n * n];
+      const whole = parts.reduce((sum, part) => sum + part, 0);
+      const error = Math.sqrt(quadratic.rss / points.length);
+      return [[name, integerText(n), ...parts.map((part) => percent(part / whole)), `${(100 * error).toFixed(1)} %`]];
+    }),
+    notes: [],
+  };
+}
+
+/** Exponents between neighbouring lengths. */
+function slopesTable({ models }: Analysis): Table {
+  const steps = [...new Map(models.flatMap(({ slopes }) => slopes.map((one) => [`${one.from}–${one.to}`, one.to])))];
+  const columns = steps.sort((a, b) => a[1] - b[1]).map(([step]) => step);
+  return {
+    title: 'Local slopes: exponent between neighbouring lengths',
+    columns: ['n', ...models.map(({ name }) => name)],
+    rows: columns.map((step) => [
+      step,
+      ...models.map(({ slopes }) => {
+        const slope = slopes.find(({ from, to }) => `${from}–${to}` === step);
+        return slope === undefined ? NONE : exponentText(slope);
+      }),
+    ]),
+    notes: [],
+  };
+}
+
+/** Where models change places. */
+function crossoverTable({ crossovers, models }: Analysis): Table {
+  const lengths = models.flatMap(({ points }) => points.map(({ n }) => n));
+  const range: readonly [number, number] = [Math.min(...lengths), Math.max(...lengths)];
+  return {
+    title: `Cross-overs: length at which two models are equally fast, n = ${range.map(integerText).join(' to ')}`,
+    columns: ['Models', 'Cross-over at n', 'Faster'],
+    rows: crossovers.map(({ a, b, crossover }) => {
+      const nameOf = (side: 'a' | 'b'): string => (side === 'a' ? a : b);
+      return [`${a}, ${b}`, ...crossoverCells(crossover, nameOf, range)];
+    }),
+    notes: [],
+  };
+}
+
+function crossoverCells(
+  found: Crossover,
+  nameOf: (side: 'a' | 'b') => string,
+  range: readonly [number, number],
+): [string, string] {
+  if (found.kind === 'unclear') return ['cannot tell', found.reason];
+  if (found.kind === 'none') return ['none in range', `${nameOf(found.faster)} at all n`];
+  const end = (n: number): string => {
+    if (n === 0) return `below ${integerText(range[0])}`;
+    return n === Infinity ? `above ${integerText(range[1])}` : integerText(Math.round(n));
+  };
+  const interval = found.ci === null ? '' : ` [${end(found.ci[0])}, ${end(found.ci[1])}]`;
+  return [end(found.n) + interval, `${nameOf(found.fasterAfter)} from there on`];
+}
+
+function largest(points: readonly AnalyzedPoint[]): AnalyzedPoint {
+  return points.at(-1) as AnalyzedPoint; // a series has at least one point
+}
+
+/** The last point of a model; n only where it is not the last of all. */
+function atLargest(
+  points: readonly AnalyzedPoint[],
+  maxLength: number,
+  text: (point: AnalyzedPoint) => string,
+): string {
+  const point = points.at(-1);
+  if (point === undefined) return NONE;
+  return text(point) + (point.n === maxLength ? '' : ` (n = ${integerText(point.n)})`);
+}
+
+function largestLength(models: readonly ModelAnalysis[]): number {
+  return Math.max(...models.flatMap(({ points }) => points.map(({ n }) => n)));
+}
+
+/** With a range where there are processes, but too few for an interval. */
+function timeOrRange({ ms, rangeMs, processCount }: AnalyzedPoint): string {
+  if (ms.ci !== null || processCount === 1) return timeText(ms);
+  const [low, high] = rangeMs.map((value) => timeText({ value, ci: null }));
+  return `${timeText(ms)} (range ${low} to ${high})`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(share >= 5e-4 && share < 0.1 ? 1 : 0)} %`;
+}
+
+/** For the terminal; bold titles only when colour is wanted. */
+export function toTerminal(tables: readonly Table[], bold: (text: string) => string): string {
+  return tables
+    .map(({ title, columns, rows, notes }) => {
+      const table = new CliTable({ head: [...columns], style: { head: [], border: [], compact: true } });
+      table.push(...rows.map((row) => [...row]));
+      return [bold(title), table.toString(), ...notes].join('\n');
+    })
+    .join('\n\n');
+}
