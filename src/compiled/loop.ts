@@ -1,0 +1,33 @@
+import { check } from '../errors.js';
+import { leaves, mapTree, type Tree, tidyTree } from '../models/tree.js';
+import * as tf from '../tf.js';
+import { formOf } from './form.js';
+import { isRecording, recordLoop } from './recording.js';
+
+/**
+ * `body` applied `count` times, in eager and in compiled code alike. Compiled, it is one node whose body is recorded
+ * once, so its cost to compile does not grow with `count`.
+ * @param count iterations, an integer >= 0
+ * @param body from a state and the iteration's number (from 0, an int32 scalar) to the next state, of the same form
+ * @returns the last state; it shares nothing with `initial`
+ * @throws UserError when the body returns another form
+ */
+export function loop<S extends Tree>(count: number, body: (state: S, i: tf.Scalar) => S, initial: S): S {
+  check(Number.isInteger(count) && count >= 0, `loop: count must be an integer >= 0, got ${count}`);
+  const form = formOf(initial);
+  const step = (state: S, i: tf.Scalar): S => {
+    const next = body(state, i);
+    check(formOf(next) === form, `loop: the body must return the form of its state, ${form}, got ${formOf(next)}`);
+    return next;
+  };
+  if (isRecording()) return recordLoop(count, step, initial);
+  let state = mapTree(initial, tf.clone);
+  for (let i = 0; i < count; i++) {
+    const past = leaves(state);
+    const next = tidyTree(() => step(state, tf.scalar(i, 'int32')));
+    const passedOn = new Set(leaves(next));
+    for (const tensor of past) if (!passedOn.has(tensor)) tensor.dispose();
+    state = next;
+  }
+  return state;
+}
