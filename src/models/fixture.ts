@@ -37,6 +37,8 @@ export function parseFixture(bytes: Uint8Array, file: string): Fixture {
   const { model, config } = parseMetadata(stored.metadata['fixture'], file);
   const ids = tensorOf(stored.tensors.get('input.ids'), 'I32', 2, `${file}: input.ids`);
   const [batch = 0, tokens = 0] = ids.shape;
+  const inVocabulary = ids.values.every((id) => id >= 0 && id < config.vocab_size);
+  check(inVocabulary, `${file}: input.ids must be in 0..${config.vocab_size - 1}`);
   const logits = tensorOf(stored.tensors.get('expected.logits'), 'F32', 3, `${file}: expected.logits`);
   const expected = [batch, tokens, config.vocab_size];
   check(`${logits.shape}` === `${expected}`, `${file}: expected.logits must be [${expected}], got [${logits.shape}]`);

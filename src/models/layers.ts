@@ -55,8 +55,7 @@ export function denseColumns({ weight, bias }: Dense, begin: number, size: numbe
 }
 
 export function layerNorm<X extends tf.Tensor>(x: X, { gain, bias }: Norm): X {
-  const mean = tf.mean(x, -1, true);
-  const centred = tf.sub(x, mean);
+  const centred = tf.sub(x, tf.mean(x, -1, true));
   const variance = tf.mean(tf.square(centred), -1, true);
   return tf.add(tf.mul(tf.mul(centred, tf.rsqrt(tf.add(variance, LAYER_NORM_EPS))), gain), bias);
 }
@@ -73,7 +72,7 @@ export function rmsNorm<X extends tf.Tensor>(x: X): X {
 
 /** x Φ(x), the exact form. */
 export function gelu<X extends tf.Tensor>(x: X): X {
-  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+  return tf.mul(tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5), x);
 }
 
 /** x [B, T, parts * d] -> parts tensors [B, H, T, D]. */

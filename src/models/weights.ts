@@ -55,14 +55,14 @@ export function parseSafeTensors(bytes: Uint8Array, file: string): SafeTensors {
   const start = 8 + Number(view.getBigUint64(0, true));
   check(start <= bytes.length, `${file}: header must end within the file, got ${start} of ${bytes.length} bytes`);
   const header = parseHeader(bytes.subarray(8, start), file);
-  const { __metadata__: metadata = {}, ...entries } = header;
+  const { __metadata__: metadata, ...entries } = header;
   const tensors = new Map(
     Object.entries(entries).map(([name, entry]) => [
       name,
       readTensor(entry, bytes.subarray(start), `${file}: ${name}`),
     ]),
   );
-  return { metadata: metadata as Record<string, string>, tensors };
+  return { metadata: (metadata ?? {}) as Record<string, string>, tensors };
 }
 
 function parseHeader(bytes: Uint8Array, file: string): Record<string, unknown> {
@@ -77,7 +77,11 @@ function parseHeader(bytes: Uint8Array, file: string): Record<string, unknown> {
 }
 
 function readTensor(entry: unknown, data: Uint8Array, where: string): StoredTensor {
-  const { dtype, shape, data_offsets: offsets } = entry as { dtype: string; shape: number[]; data_offsets: number[] };
+  const {
+    dtype,
+    shape,
+    data_offsets: offsets,
+  } = (entry ?? {}) as { dtype: string; shape: number[]; data_offsets: number[] };
   check(dtype === 'F32' || dtype === 'I32', `${where}: dtype must be F32 or I32, got ${dtype}`);
   check(Array.isArray(shape) && Array.isArray(offsets), `${where}: must have a shape and data_offsets`);
   const [begin = -1, end = -1] = offsets;

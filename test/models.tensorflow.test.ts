@@ -1,0 +1,3 @@
+import { describeModels } from './describe_models.js';
+
+await describeModels('tensorflow');

@@ -1,0 +1,36 @@
+/** What each registered model is held against: a new model adds its oracle here. */
+import type { ModelConfig } from '../../src/models/model.js';
+import type { NaiveMixer } from './arrays.js';
+import { naiveBsbr } from './bsbr.js';
+import { naiveDeltaNet } from './delta_net.js';
+import { naiveLinear } from './linear_transformer.js';
+import { naiveSoftmax } from './softmax.js';
+
+export interface Oracle {
+  readonly mixer: NaiveMixer;
+  /** Floats a layer must remember of one row of n tokens (docs/models.md, "What it costs"). */
+  readonly stateFloats: (config: ModelConfig, n: number) => number;
+}
+
+export const ORACLES: Readonly<Record<string, Oracle>> = {
+  BSBR: {
+    mixer: naiveBsbr,
+    stateFloats({ hiddenDim: d, numHeads: H, chunkSize: C, compressionFactor }, n) {
+      const D = d / H;
+      const e = compressionFactor === 0 ? D * D : Math.floor(d / compressionFactor);
+      return 2 * C * d + d * D + Math.floor(n / C) * (d + H * e);
+    },
+  },
+  LinearTransformer: {
+    mixer: naiveLinear,
+    stateFloats: ({ hiddenDim: d, numHeads: H }) => (d * d) / H + d,
+  },
+  DeltaNet: {
+    mixer: naiveDeltaNet,
+    stateFloats: ({ hiddenDim: d, numHeads: H }) => (d * d) / H + 9 * d,
+  },
+  Softmax: {
+    mixer: naiveSoftmax,
+    stateFloats: ({ hiddenDim: d }, n) => 2 * n * d,
+  },
+};
