@@ -172,7 +172,6 @@ const samples: Record<string, readonly Sample[]> = {
   ],
   Max: reduction((x, axis, keep) => tf.max(x, axis, keep)),
   Maximum: mixed(tf.maximum),
-  Mean: [...reduction((x, axis, keep) => tf.mean(x, axis, keep)), ...reduction((x, axis) => tf.mean(x, axis), ints)],
   Min: reduction((x, axis, keep) => tf.min(x, axis, keep)),
   Minimum: mixed(tf.minimum),
   MirrorPad: [
@@ -215,7 +214,11 @@ const samples: Record<string, readonly Sample[]> = {
     [() => [floats(4)], (x) => tf.add(x, tf.range(0, 4))],
     [() => [ints(3)], (x) => tf.add(x, tf.range(7, 0, -3, 'int32'))],
   ],
-  RealDiv: binary(tf.div),
+  RealDiv: [
+    ...binary(tf.div),
+    ...reduction((x, axis, keep) => tf.mean(x, axis, keep)),
+    ...reduction((x, axis) => tf.mean(x, axis), ints),
+  ],
   Reciprocal: unary(tf.reciprocal, positive),
   Relu: unary(tf.relu),
   Relu6: unary(tf.relu6),
@@ -250,11 +253,11 @@ const samples: Record<string, readonly Sample[]> = {
   ],
   Sqrt: unary(tf.sqrt, positive),
   Square: unary(tf.square),
-  SquaredDifference: mixed(tf.squaredDifference),
   StridedSlice: [
     [() => [floats(4, 5)], (x) => tf.stridedSlice(x, [0, -1], [4, -6], [2, -2])],
     [() => [floats(4, 5, 6)], (x) => tf.stridedSlice(x, [1, 0], [2, 3], [1, 1], 0, 2, 0, 0, 1)],
   ],
+  SquaredDifference: mixed(tf.squaredDifference),
   Sub: mixed(tf.sub),
   Sum: [...reduction((x, axis, keep) => tf.sum(x, axis, keep)), ...reduction((x, axis) => tf.sum(x, axis), bools)],
   Tan: unary(tf.tan),
@@ -318,4 +321,19 @@ compiledTest.each(Object.entries(samples))('%s gives eager results when compiled
 
 compiledTest.each(Object.entries(samples))('%s gives eager results when compiled by XLA', (op, [sample]) => {
   expectCompiledLikeEager(op, sample as Sample, true);
+});
+
+// TensorFlow 2.15 fuses this form into one oneDNN op that uses another epsilon.
+compiledTest('a layer norm written with squaredDifference gives eager results when compiled', () => {
+  const [x, gain, bias] = [tf.randomNormal([64, 128]), tf.randomNormal([128]), tf.randomNormal([128])];
+  const layerNorm = (input: tf.Tensor) => {
+    const mean = tf.mean(input, -1, true);
+    const variance = tf.mean(tf.squaredDifference(input, mean), -1, true);
+    const scale = tf.mul(tf.rsqrt(tf.add(variance, 1e-5)), gain);
+    return tf.add(tf.mul(input, scale), tf.sub(bias, tf.mul(mean, scale)));
+  };
+  const compiled = compile((input: tf.Tensor) => tf.tidy(() => layerNorm(input)));
+  const difference = tf.max(tf.abs(tf.sub(compiled(x), layerNorm(x)))).dataSync()[0];
+  expect(difference).toBeLessThanOrEqual(1e-5);
+  compiled.dispose();
 });

@@ -44,7 +44,7 @@ for (const xla of [false, true]) {
     const fn = (x: tf.Tensor) =>
       loop(
         3,
-        (state: readonly [tf.Tensor], i) => {
+        (state: readonly [tf.Tensor], i): readonly [tf.Tensor] => {
           const outer = tf.add(tf.cast(i, 'float32'), x);
           return [
             loop(
@@ -62,6 +62,18 @@ for (const xla of [false, true]) {
     compiled.dispose();
   });
 }
+
+compiledTest('one graph serves every count that is given as a tensor', () => {
+  const fn = (x: tf.Tensor, count: tf.Scalar) => loop(count, (y: tf.Tensor) => tf.add(y, 1), x);
+  for (const xla of [false, true]) {
+    const compiled = compile(fn, { xla });
+    const counts = [0, 1, 7];
+    const got = counts.map((count) => compiled(tf.scalar(0.5), tf.scalar(count, 'int32')).dataSync()[0]);
+    expect(got).toEqual(counts.map((count) => count + 0.5));
+    expect(fn(tf.scalar(0.5), tf.scalar(7, 'int32')).dataSync()[0]).toBe(7.5);
+    compiled.dispose();
+  }
+});
 
 compiledTest('a loop that changes the form of its state is an error, in eager and in compiled code', () => {
   const fn = (x: tf.Tensor) => loop(2, (y: tf.Tensor) => tf.concat([y, y]), x);

@@ -21,6 +21,8 @@ export interface CompileOptions {
    * slower to prepare. Indices out of range are then clamped instead of refused.
    */
   readonly xla?: boolean;
+  /** Milliseconds from a fixed point; with it `compileMs` tells how long compiling took. */
+  readonly clock?: () => number;
 }
 
 /** A function with the same results as the one that was compiled. */
@@ -29,6 +31,8 @@ export interface Compiled<A extends readonly Tree[], R extends Tree> {
   (...args: A): R;
   /** Compiles for arguments of this form and runs them once, so that the next call pays for its own work only. */
   prepare(...examples: A): GraphInfo;
+  /** Time spent recording, compiling and running for the first time so far; 0 without a clock. */
+  compileMs(): number;
   /** Frees all graphs, and what the function read beside its arguments. It cannot be called afterwards. */
   dispose(): void;
 }
@@ -58,27 +62,30 @@ interface Session<R extends Tree> extends Omit<Recording<R>, 'graph'> {
  */
 export function compile<A extends readonly Tree[], R extends Tree>(
   fn: (...args: A) => R,
-  { xla = false }: CompileOptions = {},
+  { xla = false, clock = () => 0 }: CompileOptions = {},
 ): Compiled<A, R> {
   const sessions = new Map<string, Session<R>>();
   let disposed = false;
+  let compileMs = 0;
 
   const sessionFor = (args: A): Session<R> => {
     check(!disposed, 'compile: a compiled function must not be used after dispose, got a call');
     const form = formOf(args);
-    const session = sessions.get(form) ?? openSession(record(fn, args), xla);
+    const known = sessions.get(form);
+    if (known) return known;
+    const start = clock();
+    const session = openSession(record(fn, args), xla);
     sessions.set(form, session);
+    disposeTree(run(session, args)); // TensorFlow optimises, and XLA compiles, at the first run
+    compileMs += clock() - start;
     return session;
   };
   // Inside another function that is being recorded, this one is a part of it.
   const call = (...args: A): R => (isRecording() ? fn(...args) : run(sessionFor(args), args));
 
   return Object.assign(call, {
-    prepare: (...examples: A): GraphInfo => {
-      const session = sessionFor(examples);
-      disposeTree(run(session, examples));
-      return session.info;
-    },
+    prepare: (...examples: A): GraphInfo => sessionFor(examples).info,
+    compileMs: () => compileMs,
     dispose: (): void => {
       for (const session of sessions.values()) closeSession(session);
       sessions.clear();

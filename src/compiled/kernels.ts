@@ -61,7 +61,7 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...forEach('IsNan IsInf IsFinite', predicate),
   ...forEach('Add Sub Mul RealDiv FloorDiv FloorMod Maximum Minimum Pow SquaredDifference Atan2', broadcast()),
   ...forEach('Equal NotEqual Less LessEqual Greater GreaterEqual LogicalAnd LogicalOr', broadcast('bool')),
-  ...forEach('Sum Mean Max Min Prod All Any', reduced),
+  ...forEach('Sum Max Min Prod All Any', reduced),
   ...forEach('ArgMax ArgMin', extreme),
   ...forEach('MatMul BatchMatMulV2', shaped(productShape)),
   Conv2D: shaped((op) => convolutionShape(op, false)),
@@ -168,13 +168,16 @@ export const ownKernels: Readonly<Record<string, (record: RecordOp) => tf.Kernel
   Mean: (record) => (call) => {
     const { x } = call.inputs as Inputs<'x'>;
     const { axis, keepDims } = call.attrs as unknown as tf.MeanAttrs & { keepDims: boolean };
-    const axes = tf.tensor1d(tf.util.parseAxisParam(axis, x.shape), 'int32');
-    // tfjs-node names the dtype from before its cast to float32, which only eager execution overrules.
-    return record('Mean', [tf.cast(x as tf.Tensor, 'float32'), axes], {
-      T: { type: 'float32' },
+    const axes = tf.util.parseAxisParam(axis, x.shape);
+    const count = tf.scalar(axes.reduce((product, a) => product * (x.shape[a] ?? 1), 1));
+    const T = { type: 'float32' } as const;
+    // Not the op Mean: TensorFlow 2.15 turns layer norms made of it into one oneDNN op and loses their epsilon.
+    const sum = record('Sum', [tf.cast(x as tf.Tensor, 'float32'), tf.tensor1d(axes, 'int32')], {
+      T,
       Tidx: { type: 'int32' },
       keep_dims: { bool: keepDims },
     });
+    return record('RealDiv', [sum, count], { T });
   },
 };
 

@@ -7,22 +7,23 @@ import { isRecording, recordLoop } from './recording.js';
 /**
  * `body` applied `count` times, in eager and in compiled code alike. Compiled, it is one node whose body is recorded
  * once, so its cost to compile does not grow with `count`.
- * @param count iterations, an integer >= 0
+ * @param count iterations: an integer >= 0, or an int32 scalar, with which one graph serves every count
  * @param body from a state and the iteration's number (from 0, an int32 scalar) to the next state, of the same form
  * @returns the last state; it shares nothing with `initial`
  * @throws UserError when the body returns another form
  */
-export function loop<S extends Tree>(count: number, body: (state: S, i: tf.Scalar) => S, initial: S): S {
-  check(Number.isInteger(count) && count >= 0, `loop: count must be an integer >= 0, got ${count}`);
+export function loop<S extends Tree>(count: number | tf.Scalar, body: (state: S, i: tf.Scalar) => S, initial: S): S {
   const form = formOf(initial);
   const step = (state: S, i: tf.Scalar): S => {
     const next = body(state, i);
     check(formOf(next) === form, `loop: the body must return the form of its state, ${form}, got ${formOf(next)}`);
     return next;
   };
-  if (isRecording()) return recordLoop(count, step, initial);
+  if (isRecording())
+    return recordLoop(typeof count === 'number' ? tf.scalar(checked(count), 'int32') : count, step, initial);
+  const times = checked(typeof count === 'number' ? count : (count.dataSync()[0] as number));
   let state = mapTree(initial, tf.clone);
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < times; i++) {
     const past = leaves(state);
     const next = tidyTree(() => step(state, tf.scalar(i, 'int32')));
     const passedOn = new Set(leaves(next));
@@ -30,4 +31,9 @@ export function loop<S extends Tree>(count: number, body: (state: S, i: tf.Scala
     state = next;
   }
   return state;
+}
+
+function checked(count: number): number {
+  check(Number.isInteger(count) && count >= 0, `loop: count must be an integer >= 0, got ${count}`);
+  return count;
 }

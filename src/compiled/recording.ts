@@ -86,23 +86,25 @@ export function record<A extends readonly Tree[], R extends Tree>(fn: (...args: 
 
 /**
  * Records a loop as one node: `body` is run once, on the form of `initial`.
+ * @param count iterations, an int32 scalar
  * @returns the state after `count` iterations
  */
-export function recordLoop<S extends Tree>(count: number, body: (state: S, i: tf.Scalar) => S, initial: S): S {
+export function recordLoop<S extends Tree>(count: tf.Scalar, body: (state: S, i: tf.Scalar) => S, initial: S): S {
   const outer = currentScope();
   const inner = openScope(outer);
   const results = inScope(inner, () => {
-    const i = argumentFor({ shape: [], dtype: 'int32' }) as tf.Scalar;
+    const i = argumentFor(count) as tf.Scalar;
+    const limit = argumentFor(count);
     const state = body(mapTree(initial, argumentFor), i);
-    return [tf.add(i, tf.scalar(1, 'int32')), ...leaves(state)].map(resultOf);
+    return [tf.add(i, tf.scalar(1, 'int32')), limit, ...leaves(state)].map(resultOf);
   });
   // What the body reads from outside goes round with the state, unchanged.
   const carried = inner.args.slice(results.length).map(({ name, dtype }) => ({ ref: name, dtype }));
   const id = inner.functions.length;
   const loopBody = { name: `body_${id}`, args: inner.args, nodes: inner.nodes, results: [...results, ...carried] };
-  const condition = lessThan(`condition_${id}`, count, inner.args);
+  const condition = lessThan(`condition_${id}`, inner.args);
   inner.functions.push(loopBody, condition);
-  const inputs = [tf.scalar(0, 'int32'), ...leaves(initial), ...inner.imports];
+  const inputs = [tf.scalar(0, 'int32'), count, ...leaves(initial), ...inner.imports];
   const outputs = append('StatelessWhile', inputs, inner.args, {
     T: { types: inner.args.map(({ dtype }) => dtype) },
     cond: { function: condition.name },
@@ -110,26 +112,15 @@ export function recordLoop<S extends Tree>(count: number, body: (state: S, i: tf
     output_shapes: { shapes: inner.args.map(({ shape }) => shape) },
     parallel_iterations: { int: 1 },
   });
-  const states = outputs.slice(1).values();
+  const states = outputs.slice(2).values();
   return mapTree(initial, (leaf) => states.next().value ?? leaf);
 }
 
-/** Whether the first argument, an iteration number, is below `count`. */
-function lessThan(name: string, count: number, args: readonly Argument[]): GraphFunction {
-  const value = { dtype: 'int32', shape: [], bytes: bytesOf(Int32Array.of(count)) } as const;
-  const limit = {
-    name: 'limit',
-    op: 'Const',
-    inputs: [],
-    attrs: { dtype: { type: 'int32' }, value: { tensor: value } },
-  } as const;
-  const less = {
-    name: 'less',
-    op: 'Less',
-    inputs: [args[0]?.name ?? '', 'limit'],
-    attrs: { T: { type: 'int32' } },
-  } as const;
-  return { name, args, nodes: [limit, less], results: [{ ref: 'less', dtype: 'bool' }] };
+/** Whether the first argument, an iteration's number, is below the second, their count. */
+function lessThan(name: string, args: readonly Argument[]): GraphFunction {
+  const inputs = args.slice(0, 2).map((arg) => arg.name);
+  const less = { name: 'less', op: 'Less', inputs, attrs: { T: { type: 'int32' } } } as const;
+  return { name, args, nodes: [less], results: [{ ref: 'less', dtype: 'bool' }] };
 }
 
 function openScope(parent: Scope | null): Scope {
