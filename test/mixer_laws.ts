@@ -12,7 +12,9 @@ import { unflatten } from './naive/arrays.js';
 import { ORACLES } from './naive/oracles.js';
 import { expectClose, normals, SEED, SMALL } from './session.js';
 
-const MIXERS: Readonly<Record<string, (config: ModelConfig) => Mixer<Tree, Tree>>> = {
+type AnyMixer = Mixer<Tree, Tree, Tree>;
+
+const MIXERS: Readonly<Record<string, (config: ModelConfig) => AnyMixer>> = {
   BSBR: bsbrMixer,
   LinearTransformer: linearMixer,
   DeltaNet: deltaMixer,
@@ -27,7 +29,7 @@ const CONFIGS: readonly ModelConfig[] = [
 type Mix = (x: Float32Array, tokens: number, lastOnly?: boolean) => Float32Array;
 
 /** y of x [tokens, d] from the empty state. */
-function mixOf(mixer: Mixer<Tree, Tree>, { hiddenDim: d }: ModelConfig): Mix {
+function mixOf(mixer: AnyMixer, { hiddenDim: d }: ModelConfig): Mix {
   return (x, tokens, lastOnly = false) =>
     tf.tidy(() => {
       const params = mixer.parameters(randomWeights(SEED));
@@ -36,8 +38,12 @@ function mixOf(mixer: Mixer<Tree, Tree>, { hiddenDim: d }: ModelConfig): Mix {
     });
 }
 
-const cursorAt = (mixer: Mixer<Tree, Tree>, n: number): Cursor =>
-  Object.fromEntries(Object.entries(mixer.cursor(n)).map(([name, value]) => [name, tf.scalar(value)]));
+const settledAt = ({ period }: AnyMixer, n: number): number => n - (n % (period ?? 1));
+
+const cursorAt = (mixer: AnyMixer, n: number): Cursor => ({
+  settled: tf.scalar(settledAt(mixer, n)),
+  slot: tf.scalar(n - settledAt(mixer, n)),
+});
 
 const futureIsUnseen = (name: string) => () => {
   for (const config of CONFIGS) {
@@ -73,16 +79,21 @@ const everyPositionEqualsOracle = (name: string) => () => {
 };
 
 /** y of each token of x [T, d], a step a token. */
-function stepsOf(mixer: Mixer<Tree, Tree>, x: Float32Array, d: number): Float32Array[] {
+function stepsOf(mixer: AnyMixer, x: Float32Array, d: number): Float32Array[] {
   return tf.tidy(() => {
     const params = mixer.parameters(randomWeights(SEED));
     let state = mixer.empty(1);
     return Array.from({ length: T }, (_, t) => {
       const token = tf.tensor2d(x.subarray(t * d, (t + 1) * d), [1, d]);
-      const closing = (t + 1) % mixer.period === 0;
-      const mixed = tidyTree(() => mixer.step(params, state, token, cursorAt(mixer, t), closing));
-      state = mixer.append(mixed.state, mixed.rows, t);
-      return mixed.y.dataSync<'float32'>().slice();
+      const at = cursorAt(mixer, t);
+      if (mixer.period === null || (t + 1) % mixer.period !== 0) {
+        const { y, moving } = tidyTree(() => mixer.step(params, state, token, at));
+        state = { moving, kept: state.kept };
+        return y.dataSync<'float32'>().slice();
+      }
+      const { y, state: after, rows } = tidyTree(() => mixer.closingStep(params, state, token, at));
+      state = { moving: after.moving, kept: mixer.append(after.kept, rows, settledAt(mixer, t)) };
+      return y.dataSync<'float32'>().slice();
     });
   });
 }

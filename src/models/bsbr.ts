@@ -41,7 +41,7 @@ import {
   splitChunks,
   splitHeads,
 } from './layers.js';
-import type { Cursor, Mixer, ModelConfig } from './model.js';
+import type { Cursor, LayerState, Mixed, Mixer, ModelConfig } from './model.js';
 import { leaves, mapTree, type Tree } from './tree.js';
 import type { WeightSource } from './weights.js';
 
@@ -52,8 +52,8 @@ type Parameters = {
   /** P, p and U, u; empty without compression. */
   readonly compression: readonly [compress: Dense, expand: Dense] | readonly [];
 };
-type State = {
-  readonly open: KeysValues; // k, v of the open chunk: [B, H, C, D], zeros from the next slot on
+/** What changes only when a chunk closes; k and v of the open chunk, [B, H, C, D], are what moves. */
+type Kept = {
   readonly retrieved: tf.Tensor4D; // S̄ of the open chunk: [B, H, D, D]
   readonly bank: KeysValues; // of the closed chunks: h [B, H, room, D], and G or vec(F) [B, H, room, e]
 };
@@ -61,55 +61,30 @@ type RetrievalNorm = ModelConfig['retrievalNorm'];
 /** What closing chunks gives: their rows of the bank, and S̄ of the chunk after each of the last `asking` of them. */
 type Closed = { readonly rows: KeysValues; readonly retrieved: tf.Tensor5D /* [B, H, asking, D, D] */ };
 
-export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
-  const { hiddenDim: d, numHeads: H, chunkSize: C, compressionFactor, retrievalNorm } = config;
+export function bsbrMixer(config: ModelConfig): Mixer<Parameters, KeysValues, Kept> {
+  const { hiddenDim: d, numHeads: H, chunkSize: C, compressionFactor } = config;
   const D = d / H;
   const e = compressionFactor === 0 ? D * D : Math.floor(d / compressionFactor);
   return {
     period: C,
+    segmentTokens: 4096,
     parameters: (weights) => initParameters(weights, d, D, compressionFactor === 0 ? 0 : e),
     empty: (B) => ({
-      open: zeroRows(B, H, C, D),
-      retrieved: tf.zeros([B, H, D, D]),
-      bank: zeroRows(B, H, 0, D, e),
+      moving: zeroRows(B, H, C, D),
+      kept: { retrieved: tf.zeros([B, H, D, D]), bank: zeroRows(B, H, 0, D, e) },
     }),
-    cursor: (n) => ({ closed: Math.floor(n / C), slot: n % C }),
-    prefill(params, past, x, at, lastOnly) {
-      const [B, T] = x.shape;
-      const [k, v] = splitHeads(dense(x, denseColumns(params.qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
-      const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
-      const [q] = splitHeads(dense(asking, denseColumns(params.qkv, 0, d)), H, 1) as [tf.Tensor4D];
-      const { entering, rows } = enterChunks(params, past, x, { k, v }, at, config, lastOnly);
-      const read = lastOnly ? readLast : readAll;
-      const whole = T - (T % C);
-      return {
-        y: dense(mergeHeads(read(q, { k, v }, entering, config)), params.o),
-        state: {
-          open: whole === T ? zeroRows(B, H, C, D) : padRows(sliceRows({ k, v }, whole, T - whole), C),
-          retrieved: entry(entering, -1),
-          bank: mapTree(past.bank, tf.clone),
-        },
-        rows,
-      };
-    },
-    step(params, past, x, at, closing) {
+    prefill: (params, { kept }, x, at, lastOnly) => prefill(config, params, kept, x, at, lastOnly),
+    step: (params, state, x, at) => step(config, params, state, x, at),
+    closingStep(params, state, x, at) {
+      const { y, moving } = step(config, params, state, x, at);
       const B = x.shape[0];
-      const token: tf.Tensor3D = tf.reshape(x, [B, 1, d]);
-      const [q, k, v] = splitHeads(dense(token, params.qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-      const slot = at['slot'] as tf.Scalar;
-      const open = writeSlot(past.open, slot, k, v);
-      const local = attend(q, open, maskFrom(tf.add(slot, 1), C));
-      const read = tf.add(local, retrieve(q, past.retrieved, retrievalNorm));
-      const y: tf.Tensor2D = dense(tf.reshape(read, [B, d]), params.o);
-      const bank = mapTree(past.bank, tf.clone);
-      if (!closing) return { y, state: { open, retrieved: tf.clone(past.retrieved), bank }, rows: [] };
-      const { rows, retrieved } = closeChunks(params, token, open, buffered(past.bank, at), retrievalNorm, 1);
-      return { y, state: { open: zeroRows(B, H, C, D), retrieved: entry(retrieved, 0), bank }, rows };
+      const bank = bufferedBank(state.kept.bank, at, C);
+      const { rows, retrieved } = closeChunks(params, tf.reshape(x, [B, 1, d]), moving, bank, config.retrievalNorm, 1);
+      const kept = { retrieved: entry(retrieved, 0), bank: mapTree(state.kept.bank, tf.clone) };
+      return { y, state: { moving: zeroRows(B, H, C, D), kept }, rows };
     },
-    append: (state, rows, n) =>
-      leaves(rows).length === 0
-        ? state
-        : { ...state, bank: appendRows(state.bank, Math.floor(n / C), rows as KeysValues) },
+    append: (kept, rows, settled) =>
+      leaves(rows).length === 0 ? kept : { ...kept, bank: appendRows(kept.bank, settled / C, rows as KeysValues) },
     stateFloats(n) {
       const fixed = 2 * C * d + d * D;
       const closed = Math.floor(n / C);
@@ -129,7 +104,49 @@ function initParameters(weights: WeightSource, d: number, D: number, e: number):
   };
 }
 
-const buffered = (bank: KeysValues, at: Cursor): Buffered => ({ ...bank, used: at['closed'] as tf.Scalar });
+/** The bank, of which the chunks closed so far count. */
+function bufferedBank(bank: KeysValues, { settled }: Cursor, C: number): Buffered {
+  return { ...bank, used: tf.div(settled, C) };
+}
+
+function prefill(
+  config: ModelConfig,
+  params: Parameters,
+  kept: Kept,
+  x: tf.Tensor3D,
+  at: Cursor,
+  lastOnly: boolean,
+): Mixed<tf.Tensor3D, KeysValues, Kept> {
+  const { numHeads: H, chunkSize: C } = config;
+  const [B, T, d] = x.shape;
+  const [k, v] = splitHeads(dense(x, denseColumns(params.qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
+  const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
+  const [q] = splitHeads(dense(asking, denseColumns(params.qkv, 0, d)), H, 1) as [tf.Tensor4D];
+  const { entering, rows } = enterChunks(params, kept, x, { k, v }, at, config, lastOnly);
+  const read = lastOnly ? readLast : readAll;
+  const whole = T - (T % C);
+  const moving = whole === T ? zeroRows(B, H, C, d / H) : padRows(sliceRows({ k, v }, whole, T - whole), C);
+  return {
+    y: dense(mergeHeads(read(q, { k, v }, entering, config)), params.o),
+    state: { moving, kept: { retrieved: entry(entering, -1), bank: mapTree(kept.bank, tf.clone) } },
+    rows,
+  };
+}
+
+function step(
+  { numHeads: H, chunkSize: C, retrievalNorm }: ModelConfig,
+  { qkv, o }: Parameters,
+  { moving, kept }: LayerState<KeysValues, Kept>,
+  x: tf.Tensor2D,
+  at: Cursor,
+): { y: tf.Tensor2D; moving: KeysValues } {
+  const [B, d] = x.shape;
+  const [q, k, v] = splitHeads(dense(tf.reshape(x, [B, 1, d]), qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+  const open = writeSlot(moving, at.slot, k, v);
+  const local = attend(q, open, maskFrom(tf.add(at.slot, 1), C));
+  const read = tf.add(local, retrieve(q, kept.retrieved, retrievalNorm));
+  return { y: dense(tf.reshape(read, [B, d]), o), moving: open };
+}
 
 /**
  * Closes the whole chunks of a segment x [B, T, d].
@@ -138,7 +155,7 @@ const buffered = (bank: KeysValues, at: Cursor): Buffered => ({ ...bank, used: a
  */
 function enterChunks(
   params: Parameters,
-  past: State,
+  kept: Kept,
   x: tf.Tensor3D,
   fresh: KeysValues,
   at: Cursor,
@@ -147,13 +164,13 @@ function enterChunks(
 ): { entering: tf.Tensor5D; rows: Tree } {
   const [B, T, d] = x.shape;
   const closing = Math.floor(T / C);
-  const first: tf.Tensor5D = tf.expandDims(past.retrieved, 2);
+  const first: tf.Tensor5D = tf.expandDims(kept.retrieved, 2);
   if (closing === 0) return { entering: first, rows: [] };
   const chunked = tf.reshape(tf.slice(x, [0, 0, 0], [B, closing * C, d]), [B, closing, C, d]);
   const ends: tf.Tensor3D = tf.squeeze(tf.slice(chunked, [0, 0, C - 1, 0], [B, closing, 1, d]), [2]);
   const asking = lastOnly ? Math.min(2, closing) : closing;
   const whole = sliceRows(fresh, 0, closing * C);
-  const { rows, retrieved } = closeChunks(params, ends, whole, buffered(past.bank, at), retrievalNorm, asking);
+  const { rows, retrieved } = closeChunks(params, ends, whole, bufferedBank(kept.bank, at, C), retrievalNorm, asking);
   return { entering: tf.concat([first, retrieved], 2), rows };
 }
 

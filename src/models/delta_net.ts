@@ -28,7 +28,7 @@ import {
   splitChunks,
   splitHeads,
 } from './layers.js';
-import type { Mixer, ModelConfig } from './model.js';
+import { type Mixer, type ModelConfig, neverCloses } from './model.js';
 import type { WeightSource } from './weights.js';
 
 /** Width w of the convolutions: a token and the three before it. */
@@ -41,7 +41,7 @@ type Parameters = {
   readonly gain: tf.Tensor1D; // [D]
   readonly o: tf.Tensor2D; // [d, d]
 };
-type State = {
+type Moving = {
   readonly S: tf.Tensor4D; // [B, H, D, D]
   readonly window: tf.Tensor3D; // [B, w - 1, 3d], the last inputs of the convolutions
 };
@@ -53,13 +53,14 @@ type Inputs = {
   readonly window: tf.Tensor3D;
 };
 
-export function deltaMixer({ hiddenDim: d, numHeads: H, chunkSize }: ModelConfig): Mixer<Parameters, State> {
+export function deltaMixer({ hiddenDim: d, numHeads: H, chunkSize }: ModelConfig): Mixer<Parameters, Moving, []> {
   const D = d / H;
   const floats = d * D + (CONV_WIDTH - 1) * 3 * d;
   const output = ({ gain, o }: Parameters, read: tf.Tensor4D): tf.Tensor3D =>
     matMulLast(mergeHeads(tf.mul(rmsNorm(tf.mul(read, D ** -0.5)), gain)), o);
   return {
-    period: 1,
+    ...neverCloses,
+    segmentTokens: 1024,
     parameters: (weights) => ({
       qkv: denseWeight(weights, ['q', 'k', 'v'], d, d),
       taps: convTaps(weights, d),
@@ -67,21 +68,22 @@ export function deltaMixer({ hiddenDim: d, numHeads: H, chunkSize }: ModelConfig
       gain: tf.tensor1d(weights.get('out_norm.weight', [D])),
       o: denseWeight(weights, ['o'], d, d),
     }),
-    empty: (B) => ({ S: tf.zeros([B, H, D, D]), window: tf.zeros([B, CONV_WIDTH - 1, 3 * d]) }),
-    cursor: () => ({}),
-    prefill(params, past, x, _at, lastOnly) {
-      const inputs = prepare(params, past, x, H);
-      const { o, S } = deltaRule(inputs, past.S, Math.min(chunkSize, x.shape[1]), lastOnly);
-      return { y: output(params, o), state: { S, window: inputs.window }, rows: [] };
+    empty: (B) => ({
+      moving: { S: tf.zeros([B, H, D, D]), window: tf.zeros([B, CONV_WIDTH - 1, 3 * d]) },
+      kept: [],
+    }),
+    prefill(params, { moving }, x, _at, lastOnly) {
+      const inputs = prepare(params, moving, x, H);
+      const { o, S } = deltaRule(inputs, moving.S, Math.min(chunkSize, x.shape[1]), lastOnly);
+      return { y: output(params, o), state: { moving: { S, window: inputs.window }, kept: [] }, rows: [] };
     },
-    step(params, past, x) {
+    step(params, { moving }, x) {
       const [B] = x.shape;
-      const { q, k, v, beta, window } = prepare(params, past, tf.reshape(x, [B, 1, d]), H);
-      const u = tf.mul(beta, tf.sub(v, tf.matMul(k, past.S))); // [B, H, 1, D]
-      const S: tf.Tensor4D = tf.add(past.S, tf.matMul(k, u, true, false));
-      return { y: tf.reshape(output(params, tf.matMul(q, S)), [B, d]), state: { S, window }, rows: [] };
+      const { q, k, v, beta, window } = prepare(params, moving, tf.reshape(x, [B, 1, d]), H);
+      const u = tf.mul(beta, tf.sub(v, tf.matMul(k, moving.S))); // [B, H, 1, D]
+      const S: tf.Tensor4D = tf.add(moving.S, tf.matMul(k, u, true, false));
+      return { y: tf.reshape(output(params, tf.matMul(q, S)), [B, d]), moving: { S, window } };
     },
-    append: (state) => state,
     stateFloats: () => ({ inUse: floats, allocated: floats }),
   };
 }
@@ -97,7 +99,7 @@ function convTaps(weights: WeightSource, d: number): tf.Tensor2D {
 }
 
 /** q, k, v and beta of x [B, T, d], and the window for the tokens after it. */
-function prepare({ qkv, taps, beta }: Parameters, past: State, x: tf.Tensor3D, H: number): Inputs {
+function prepare({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, H: number): Inputs {
   const [B, T, d] = x.shape;
   const padded = tf.concat([past.window, matMulLast(x, qkv)], 1); // [B, w - 1 + T, 3d]
   const convolved = Array.from({ length: CONV_WIDTH }, (_, i) =>

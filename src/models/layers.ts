@@ -112,9 +112,9 @@ export function joinChunks(x: tf.Tensor5D, T: number): tf.Tensor4D {
   return N * C === T ? joined : tf.slice(joined, [0, 0, 0, 0], [B, H, T, D]);
 }
 
-/** [size, size], 1 where column <= row - offset, else 0. */
-export function lowerTriangle(size: number, offset = 0): tf.Tensor2D {
-  const values = new Float32Array(size * size);
-  for (let row = 0; row < size; row++) values.fill(1, row * size, row * size + Math.max(0, row + 1 - offset));
-  return tf.tensor2d(values, [size, size]);
+/** [rows, columns], 1 where column <= row - offset, else 0. */
+export function lowerTriangle(rows: number, offset = 0, columns = rows): tf.Tensor2D {
+  const values = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++) values.fill(1, row * columns, row * columns + Math.max(0, row + 1 - offset));
+  return tf.tensor2d(values, [rows, columns]);
 }

@@ -46,34 +46,57 @@ export interface SequenceModel<P extends Tree = Tree, S extends Tree = Tree> {
   stateFloats(n: number): StateFloats;
 }
 
-/** Numbers that change from step to step, as scalars, so that one recorded graph serves every step. */
-export type Cursor = { readonly [name: string]: tf.Scalar };
+/**
+ * Where a call starts, as float32 scalars, so that one recorded graph serves every step: `settled` tokens in whole
+ * periods of the mixer, and `slot` tokens after them.
+ */
+export type Cursor = { readonly settled: tf.Scalar; readonly slot: tf.Scalar };
 
-/** `rows`, where a mixer has them, are to be appended to the buffers that grow with n. */
-export type Mixed<Y extends tf.Tensor, S extends Tree> = { readonly y: Y; readonly state: S; readonly rows: Tree };
+/** A layer's state: what every token changes, and what changes only when a period of the mixer ends. */
+export type LayerState<M extends Tree = Tree, K extends Tree = Tree> = { readonly moving: M; readonly kept: K };
 
-/** What a model file writes: pure functions of tensors, for one layer. */
-export interface Mixer<P extends Tree, S extends Tree> {
-  /** Every `period` tokens a step closes a chunk; segments of a prefill start at multiples of it. 1: nothing to close. */
-  readonly period: number;
+/** A result that ends periods: `rows` are to be appended to the buffers that grow with n. */
+export type Mixed<Y extends tf.Tensor, M extends Tree, K extends Tree> = {
+  readonly y: Y;
+  readonly state: LayerState<M, K>;
+  readonly rows: Tree;
+};
+
+/** What a model file writes: pure functions of tensors, for one layer. Arguments are borrowed, results share nothing with them. */
+export interface Mixer<P extends Tree, M extends Tree, K extends Tree> {
+  /** Tokens after which a step ends a period; null: never. */
+  readonly period: number | null;
+  /** Tokens of a prefill that are best worked on at a time. */
+  readonly segmentTokens: number;
   parameters(weights: WeightSource): P;
   /** The state before the first token. */
-  empty(batch: number): S;
-  /** The numbers that prefill and step need at length n. */
-  cursor(n: number): { readonly [name: string]: number };
+  empty(batch: number): LayerState<M, K>;
   /**
-   * Mixes x [B, T, d] after `past`, whose length is a multiple of `period`.
+   * Mixes x [B, T, d] after `past`, which has ended its periods.
    * @param lastOnly y for the last position alone, [B, 1, d]
    */
-  prefill(params: P, past: S, x: tf.Tensor3D, at: Cursor, lastOnly: boolean): Mixed<tf.Tensor3D, S>;
-  /** Mixes x [B, d]. @param closing this token is the last of its period */
-  step(params: P, state: S, x: tf.Tensor2D, at: Cursor, closing: boolean): Mixed<tf.Tensor2D, S>;
-  /** Adds rows to a state of length n (before the call that made the rows). May allocate. */
-  append(state: S, rows: Tree, n: number): S;
+  prefill(params: P, past: LayerState<M, K>, x: tf.Tensor3D, at: Cursor, lastOnly: boolean): Mixed<tf.Tensor3D, M, K>;
+  /** Mixes x [B, d] inside a period. */
+  step(params: P, state: LayerState<M, K>, x: tf.Tensor2D, at: Cursor): { readonly y: tf.Tensor2D; readonly moving: M };
+  /** Mixes x [B, d], the last token of a period. */
+  closingStep(params: P, state: LayerState<M, K>, x: tf.Tensor2D, at: Cursor): Mixed<tf.Tensor2D, M, K>;
+  /** Adds rows to the growing buffers of a state with `settled` tokens (before the call that made the rows). */
+  append(kept: K, rows: Tree, settled: number): K;
+  /** Of one layer, after n tokens. */
   stateFloats(n: number): StateFloats;
 }
+
+/** A mixer that never ends a period has nothing to close or append. */
+export const neverCloses = {
+  period: null,
+  closingStep(): never {
+    throw new Error('closingStep: a mixer without a period must not be closed');
+  },
+  append: <K extends Tree>(kept: K): K => kept,
+} as const;
 
 /** How a tensor function is run: as it stands, or recorded and compiled. Params are constants of the compiled form. */
 export type Runner = <P extends Tree, A extends readonly Tree[], R extends Tree>(
   fn: (params: P, ...args: A) => R,
+  options?: { /** It runs long or often: worth half a second of compiling. */ readonly thorough?: boolean },
 ) => (params: P, ...args: A) => R;

@@ -42,10 +42,10 @@ export async function createModel(
   return (entry as Entry).create(config, options);
 }
 
-function transformer<P extends Tree, S extends Tree>(
+function transformer<P extends Tree, M extends Tree, K extends Tree>(
   name: string,
   fixtureName: string,
-  loadMixer: () => Promise<(config: ModelConfig) => Mixer<P, S>>,
+  loadMixer: () => Promise<(config: ModelConfig) => Mixer<P, M, K>>,
 ): Entry {
   return {
     name,

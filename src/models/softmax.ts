@@ -22,7 +22,7 @@ import {
   zeroRows,
 } from './attention.js';
 import { type Dense, dense, denseColumns, denseParameters, mergeHeads, splitHeads } from './layers.js';
-import type { Cursor, Mixer, ModelConfig } from './model.js';
+import type { Mixer, ModelConfig } from './model.js';
 import { leaves, mapTree } from './tree.js';
 
 /** Tokens a step writes among before they move to the cache. */
@@ -31,63 +31,54 @@ const TAIL = 128;
 const QUERY_BLOCK = 256;
 
 type Parameters = { readonly qkv: Dense; readonly o: Dense };
-type State = {
-  readonly cache: KeysValues; // [B, H, room, D], in use: all whole tails
-  readonly tail: KeysValues; // [B, H, TAIL, D], zeros from the next slot on
-};
 
-export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<Parameters, State> {
+/** Moving: the tail [B, H, TAIL, D], zeros from the next slot on. Kept: the cache [B, H, room, D] of all whole tails. */
+export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<Parameters, KeysValues, KeysValues> {
   const D = d / H;
+  const step: Mixer<Parameters, KeysValues, KeysValues>['step'] = ({ qkv, o }, { moving, kept }, x, at) => {
+    const [B] = x.shape;
+    const [q, k, v] = splitHeads(dense(tf.reshape(x, [B, 1, d]), qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+    const tail = writeSlot(moving, at.slot, k, v);
+    const read = attend(q, tail, maskFrom(tf.add(at.slot, 1), TAIL), { ...kept, used: at.settled });
+    return { y: dense(tf.reshape(read, [B, d]), o), moving: tail };
+  };
   return {
     period: TAIL,
+    segmentTokens: 4096,
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),
     }),
-    empty: (B) => ({ cache: zeroRows(B, H, 0, D), tail: zeroRows(B, H, TAIL, D) }),
-    cursor: (n) => ({ cached: wholeTails(n), slot: n % TAIL }),
-    prefill({ qkv, o }, { cache }, x, at, lastOnly) {
+    empty: (B) => ({ moving: zeroRows(B, H, TAIL, D), kept: zeroRows(B, H, 0, D) }),
+    prefill({ qkv, o }, { kept }, x, at, lastOnly) {
       const [B, T] = x.shape;
       const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
       const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
       const [q] = splitHeads(dense(asking, denseColumns(qkv, 0, d)), H, 1) as [tf.Tensor4D];
-      const past = buffered(cache, at);
+      const past = { ...kept, used: at.settled };
       const read = lastOnly ? attend(q, { k, v }, undefined, past) : attendByBlocks(q, { k, v }, past);
       const whole = wholeTails(T);
       const rest = sliceRows({ k, v }, whole, T - whole);
+      const moving = T === whole ? zeroRows(B, H, TAIL, D) : padRows(rest, TAIL);
       return {
         y: dense(mergeHeads(read), o),
-        state: { cache: mapTree(cache, tf.clone), tail: T === whole ? zeroRows(B, H, TAIL, D) : padRows(rest, TAIL) },
+        state: { moving, kept: mapTree(kept, tf.clone) },
         rows: whole === 0 ? [] : sliceRows({ k, v }, 0, whole),
       };
     },
-    step({ qkv, o }, past, x, at, closing) {
-      const [B] = x.shape;
-      const [q, k, v] = splitHeads(dense(tf.reshape(x, [B, 1, d]), qkv), H, 3) as [
-        tf.Tensor4D,
-        tf.Tensor4D,
-        tf.Tensor4D,
-      ];
-      const slot = at['slot'] as tf.Scalar;
-      const tail = writeSlot(past.tail, slot, k, v);
-      const read = attend(q, tail, maskFrom(tf.add(slot, 1), TAIL), buffered(past.cache, at));
-      return {
-        y: dense(tf.reshape(read, [B, d]), o),
-        state: { cache: mapTree(past.cache, tf.clone), tail: closing ? zeroRows(B, H, TAIL, D) : tail },
-        rows: closing ? tail : [],
-      };
+    step,
+    closingStep(params, state, x, at) {
+      const { y, moving } = step(params, state, x, at);
+      const kept = mapTree(state.kept, tf.clone);
+      return { y, state: { moving: zeroRows(x.shape[0], H, TAIL, D), kept }, rows: moving };
     },
-    append: (state, rows, n) =>
-      leaves(rows).length === 0
-        ? state
-        : { ...state, cache: appendRows(state.cache, wholeTails(n), rows as KeysValues) },
+    append: (cache, rows, settled) =>
+      leaves(rows).length === 0 ? cache : appendRows(cache, settled, rows as KeysValues),
     stateFloats: (n) => ({ inUse: 2 * n * d, allocated: 2 * d * (roomFor(wholeTails(n)) + TAIL) }),
   };
 }
 
 const wholeTails = (n: number): number => n - (n % TAIL);
-
-const buffered = (cache: KeysValues, at: Cursor): Buffered => ({ ...cache, used: at['cached'] as tf.Scalar });
 
 /** Causal attention of q [B, H, T, D] over the cache and the fresh keys of the same T tokens, a block of queries at a time. */
 function attendByBlocks(q: tf.Tensor4D, fresh: KeysValues, past: Buffered): tf.Tensor4D {

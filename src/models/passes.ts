@@ -1,0 +1,172 @@
+/**
+ * The block that all models share, so that a comparison compares mixers (docs/models.md):
+ *
+ *     x   = E[ids] + P(position)
+ *     x  += Mix(LN1(x))                                  per layer
+ *     x  += W_out gelu(W_in LN2(x) + b_in) + b_out
+ *     logits = W_head LN(x_last) + b_head
+ */
+import { loop } from '../compiled/loop.js';
+import * as tf from '../tf.js';
+import { type Dense, dense, denseParameters, gelu, layerNorm, type Norm, normParameters } from './layers.js';
+import type { Cursor, LayerState, Mixer, ModelConfig } from './model.js';
+import { type Tree, tidyTree } from './tree.js';
+import { scoped, type WeightSource } from './weights.js';
+
+/** Steps that one call decodes at most. */
+export const BLOCK_STEPS = 32;
+type Layer<P extends Tree> = {
+  readonly norm1: Norm;
+  readonly mixer: P;
+  readonly norm2: Norm;
+  readonly ffIn: Dense;
+  readonly ffOut: Dense;
+};
+export type Parameters<P extends Tree> = {
+  readonly embedding: tf.Tensor2D; // [V, d]
+  readonly layers: readonly Layer<P>[];
+  readonly norm: Norm;
+  readonly head: Dense;
+};
+/** Where a call starts, and P of its positions. */
+export type Place = { readonly at: Cursor; readonly positions: tf.Tensor2D /* [T, d] */ };
+/** What a call returns that ends periods; `layers` and `rows` have an entry a layer. */
+export type Pass<M extends Tree, K extends Tree> = {
+  readonly logits: tf.Tensor2D;
+  readonly layers: readonly LayerState<M, K>[];
+  readonly rows: readonly Tree[];
+};
+
+export function initParameters<P extends Tree, M extends Tree, K extends Tree>(
+  { vocabSize, hiddenDim, numLayers, ffDim }: ModelConfig,
+  mixer: Mixer<P, M, K>,
+  weights: WeightSource,
+): Parameters<P> {
+  return {
+    embedding: tf.tensor2d(weights.get('embedding.weight', [vocabSize, hiddenDim]), [vocabSize, hiddenDim]),
+    layers: Array.from({ length: numLayers }, (_, i) => {
+      const layer = scoped(weights, `layers.${i}.`);
+      return {
+        norm1: normParameters(layer, 'norm1', hiddenDim),
+        mixer: mixer.parameters(scoped(layer, 'mixer.')),
+        norm2: normParameters(layer, 'norm2', hiddenDim),
+        ffIn: denseParameters(layer, ['ff.in'], ffDim, hiddenDim),
+        ffOut: denseParameters(layer, ['ff.out'], hiddenDim, ffDim),
+      };
+    }),
+    norm: normParameters(weights, 'norm', hiddenDim),
+    head: denseParameters(weights, ['head'], vocabSize, hiddenDim),
+  };
+}
+
+/** One parallel pass over ids [B, T]. Only the last position leaves it, so the last layer works on that one alone. */
+export const prefillPass =
+  <P extends Tree, M extends Tree, K extends Tree>(mixer: Mixer<P, M, K>) =>
+  (
+    params: Parameters<P>,
+    past: readonly LayerState<M, K>[],
+    ids: tf.Tensor2D,
+    { at, positions }: Place,
+  ): Pass<M, K> => {
+    const lastLayer = params.layers.length - 1;
+    let x: tf.Tensor3D = tf.add(tf.gather(params.embedding, ids), positions); // [B, T, d]
+    const mixed = params.layers.map((layer, i) => {
+      const lastOnly = i === lastLayer;
+      const state = past[i] as LayerState<M, K>;
+      const mix = tidyTree(() => mixer.prefill(layer.mixer, state, layerNorm(x, layer.norm1), at, lastOnly));
+      if (lastOnly) x = lastPosition(x);
+      x = feedForward(layer, tf.add(x, mix.y));
+      return mix;
+    });
+    return endPass(logitsOf(params, tf.reshape(lastPosition(x), [ids.shape[0], -1])), mixed);
+  };
+
+/** One token a row, ids [B], inside a period. */
+export const stepPass =
+  <P extends Tree, M extends Tree, K extends Tree>(mixer: Mixer<P, M, K>) =>
+  (
+    params: Parameters<P>,
+    state: readonly LayerState<M, K>[],
+    ids: tf.Tensor1D,
+    { at, positions }: Place,
+  ): { logits: tf.Tensor2D; moving: readonly M[] } => {
+    let x: tf.Tensor2D = tf.add(tf.gather(params.embedding, ids), positions); // [B, d]
+    const moving = params.layers.map((layer, i) => {
+      const before = state[i] as LayerState<M, K>;
+      const mix = tidyTree(() => mixer.step(layer.mixer, before, layerNorm(x, layer.norm1), at));
+      x = feedForward(layer, tf.add(x, mix.y));
+      return mix.moving;
+    });
+    return { logits: logitsOf(params, x), moving };
+  };
+
+/** One token a row, ids [B], that ends a period. */
+export const closingPass =
+  <P extends Tree, M extends Tree, K extends Tree>(mixer: Mixer<P, M, K>) =>
+  (
+    params: Parameters<P>,
+    state: readonly LayerState<M, K>[],
+    ids: tf.Tensor1D,
+    { at, positions }: Place,
+  ): Pass<M, K> => {
+    let x: tf.Tensor2D = tf.add(tf.gather(params.embedding, ids), positions); // [B, d]
+    const mixed = params.layers.map((layer, i) => {
+      const before = state[i] as LayerState<M, K>;
+      const mix = tidyTree(() => mixer.closingStep(layer.mixer, before, layerNorm(x, layer.norm1), at));
+      x = feedForward(layer, tf.add(x, mix.y));
+      return mix;
+    });
+    return endPass(logitsOf(params, x), mixed);
+  };
+
+/** `count` greedy steps inside a period from ids [B]: their tokens, in the first columns of [B, BLOCK_STEPS]. */
+export const blockPass =
+  <P extends Tree, M extends Tree, K extends Tree>(mixer: Mixer<P, M, K>) =>
+  (
+    params: Parameters<P>,
+    state: readonly LayerState<M, K>[],
+    ids: tf.Tensor1D,
+    count: tf.Scalar,
+    { at, positions }: Place,
+  ): { tokens: tf.Tensor2D; moving: readonly M[] } => {
+    const step = stepPass(mixer);
+    type Carried = { readonly ids: tf.Tensor1D; readonly tokens: tf.Tensor2D; readonly moving: readonly M[] };
+    const start: Carried = {
+      ids,
+      tokens: tf.zeros([ids.shape[0], BLOCK_STEPS], 'int32'),
+      moving: state.map(({ moving }) => moving),
+    };
+    const after = (before: Carried, i: tf.Scalar): Carried => {
+      const layers = state.map(({ kept }, layer) => ({ moving: before.moving[layer] as M, kept }));
+      const place = {
+        at: { settled: at.settled, slot: tf.add(at.slot, tf.cast(i, 'float32')) as tf.Scalar },
+        positions: tf.gather(positions, tf.reshape(i, [1])),
+      };
+      const { logits, moving } = step(params, layers, before.ids, place);
+      const next = tf.argMax(logits, -1) as tf.Tensor1D;
+      const column = tf.oneHot(tf.reshape(i, [1]), BLOCK_STEPS); // [1, BLOCK_STEPS], int32
+      return { ids: next, tokens: tf.add(before.tokens, tf.mul(tf.expandDims(next, 1), column)), moving };
+    };
+    const { tokens, moving } = loop(count, after, start);
+    return { tokens, moving };
+  };
+
+function endPass<M extends Tree, K extends Tree>(
+  logits: tf.Tensor2D,
+  mixed: readonly { readonly state: LayerState<M, K>; readonly rows: Tree }[],
+): Pass<M, K> {
+  return { logits, layers: mixed.map(({ state }) => state), rows: mixed.map(({ rows }) => rows) };
+}
+
+function feedForward<P extends Tree, X extends tf.Tensor>(layer: Layer<P>, x: X): X {
+  return tidyTree(() => tf.add(x, dense(gelu(dense(layerNorm(x, layer.norm2), layer.ffIn)), layer.ffOut)));
+}
+
+function logitsOf<P extends Tree>({ norm, head }: Parameters<P>, x: tf.Tensor2D): tf.Tensor2D {
+  return dense(layerNorm(x, norm), head);
+}
+
+function lastPosition(x: tf.Tensor3D): tf.Tensor3D {
+  const [B, T, d] = x.shape;
+  return T === 1 ? x : tf.slice(x, [0, T - 1, 0], [B, 1, d]);
+}
