@@ -15,7 +15,17 @@ export function createCommand(name: string, description: string, { stdout, stder
     .description(description)
     .allowExcessArguments(false)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) });
+    .configureHelp({
+      optionDescription: ({ description, defaultValue }) =>
+        defaultValue === undefined || defaultValue === false
+          ? description
+          : `${description} (default: ${[defaultValue].flat().join(' ')})`,
+    })
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      outputError: () => undefined, // runCommand says it
+    });
 }
 
 /**
@@ -32,12 +42,21 @@ export async function runCommand<Options>(
     command.parse(argv.map(withUnderscores), { from: 'user' });
     return await run(command.opts<Options & Record<string, unknown>>(), command.args);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    if (!(error instanceof UserError)) throw error;
-    stderr.write(`error: ${error.message}\n`);
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    stderr.write(`error: ${usageMessage(error, command)}\n`);
     return EXIT.usage;
   }
 }
+
+/** One line for bad usage or input. @throws everything else */
+function usageMessage(error: unknown, { args, registeredArguments }: Command): string {
+  if (error instanceof UserError) return oneLine(error.message);
+  if (!(error instanceof CommanderError)) throw error;
+  if (error.code === 'commander.excessArguments') return `unexpected argument ${args[registeredArguments.length]}`;
+  return oneLine(error.message.replace(/^error: /, ''));
+}
+
+const oneLine = (text: string): string => text.trim().replaceAll(/\s*\n\s*/g, ' ');
 
 /** `--seq-lengths` is `--seq_lengths`. */
 function withUnderscores(argument: string): string {
@@ -51,7 +70,7 @@ export function wholeNumber(flag: string, min: number): (text: string) => number
     const value = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
     check(
       value >= min && Number.isSafeInteger(value),
-      `${flag}: must be a whole number of at least ${min}, got ${text}`,
+      `${flag}: must be a whole number of at least ${min}, got ${quoted(text)}`,
     );
     return value;
   };
@@ -61,7 +80,19 @@ export function wholeNumber(flag: string, min: number): (text: string) => number
 export function positiveNumber(flag: string): (text: string) => number {
   return (text) => {
     const value = text.trim() === '' ? Number.NaN : Number(text);
-    check(value > 0 && Number.isFinite(value), `${flag}: must be a number above 0, got ${text}`);
+    check(value > 0 && Number.isFinite(value), `${flag}: must be a number above 0, got ${quoted(text)}`);
     return value;
   };
 }
+
+/** A parser of one of some words for commander. */
+export function oneOf<Word extends string>(flag: string, words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    check(found !== undefined, `${flag}: must be one of ${words.join(', ')}, got ${quoted(text)}`);
+    return found;
+  };
+}
+
+/** So that an empty value can be seen. */
+const quoted = (text: string): string => (text.trim() === '' ? `'${text}'` : text);

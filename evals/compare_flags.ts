@@ -30,7 +30,7 @@ export interface Flags {
   readonly resume?: string;
   readonly cell_timeout: number;
   readonly dry_run: boolean;
-  readonly no_progress?: boolean;
+  readonly no_progress: boolean;
 }
 
 export const DEFAULTS = {
@@ -42,10 +42,13 @@ export const DEFAULTS = {
   ff_dim: 512,
   chunk_size: 32,
   compression_factor: 2,
+  retrieval_norm: 'none',
   seq_lengths: ['128-4096*2'],
   n_tokens: 32,
   batch_size: 1,
   seed: 1,
+  backend: 'auto',
+  mode: 'auto',
   threads: 1,
   output_dir: 'results',
   output: 'comparison_results.json',

@@ -1,63 +1,66 @@
 /** `compare-models`: times the models across sequence lengths and writes a results file. */
-import { type Command, Option } from 'commander';
-import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
+import { Option } from 'commander';
+import { createCommand, oneOf, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
 import { BACKENDS, DEFAULTS, type Flags, MODES, NORMS } from './compare_flags.js';
 
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
-  return runCommand<Flags>(describe(streams), argv, streams, async (flags) => {
+  const command = createCommand('compare-models', 'Time attention models across sequence lengths.', streams);
+  for (const option of [...modelOptions(), ...measuringOptions(), ...fileOptions()]) command.addOption(option);
+  return runCommand<Flags>(command, argv, streams, async (flags) => {
     const { compareModels } = await import('./compare_models_run.js');
     return compareModels(flags, argv, streams);
   });
 }
 
-function describe(streams: Streams): Command {
-  const command = createCommand('compare-models', 'Time attention models across sequence lengths.', streams);
-  const whole = (flag: string, min: number, value: number, text: string): Command =>
-    command.option(`--${flag} <n>`, text, wholeNumber(`--${flag}`, min), value);
-  command.option('--models <names...>', 'BSBR LinearTransformer DeltaNet Softmax, or all', DEFAULTS.models);
-  whole('vocab_size', 1, DEFAULTS.vocab_size, 'V, size of the vocabulary');
-  whole('hidden_dim', 1, DEFAULTS.hidden_dim, 'd, model dim');
-  whole('num_layers', 1, DEFAULTS.num_layers, 'L, layers');
-  whole('num_heads', 1, DEFAULTS.num_heads, 'H, heads; must divide d');
-  whole('ff_dim', 1, DEFAULTS.ff_dim, 'f, feed-forward dim');
-  whole('chunk_size', 1, DEFAULTS.chunk_size, 'C, tokens a chunk');
-  whole(
-    'compression_factor',
-    0,
-    DEFAULTS.compression_factor,
-    'BSBR: chunk states are compressed to d / factor; 0: not',
-  );
-  command.addOption(
-    new Option('--retrieval_norm <norm>', 'BSBR: norm of the retrieval').choices(NORMS).default('none'),
-  );
-  command.option('--seq_lengths <n...>', 'prompt lengths, or ranges such as 256-8192*2', DEFAULTS.seq_lengths);
-  whole('n_tokens', 1, DEFAULTS.n_tokens, 'tokens to generate after the prompt');
-  whole('batch_size', 1, DEFAULTS.batch_size, 'B, rows');
-  command.option('--runs <n>', 'fresh processes (default: 5, with --quick 1)', wholeNumber('--runs', 1));
-  command.option('--quick', 'one process and short samples: a look, no intervals', false);
-  whole('seed', 0, DEFAULTS.seed, 'of weights, tokens, order and resampling');
-  command.option('--prompt <file>', 'bytes of a file as tokens, instead of random ones');
-  command.option(
-    '--recompute',
-    "time the original study's protocol too: the whole sequence again for each token",
-    false,
-  );
-  command.addOption(
-    new Option('--backend <name>', 'auto: tensorflow where it loads').choices(BACKENDS).default('auto'),
-  );
-  command.addOption(new Option('--mode <mode>', 'auto: compiled on tensorflow').choices(MODES).default('auto'));
-  whole('threads', 1, DEFAULTS.threads, 'threads of the backend');
-  command.option('--output_dir <dir>', 'where results go', DEFAULTS.output_dir);
-  command.option('--output <file>', 'results file, in --output_dir unless it is a path', DEFAULTS.output);
-  command.option('--resume <file>', 'go on with a results file that is not complete');
-  command.option(
-    '--cell_timeout <s>',
-    'seconds a cell may take',
-    positiveNumber('--cell_timeout'),
-    DEFAULTS.cell_timeout,
-  );
-  command.option('--dry_run', 'print the plan and an estimate of its time', false);
-  command.option('--no_progress', 'no progress on stderr');
-  return command;
+function modelOptions(): Option[] {
+  return [
+    withDefault('models', '<names...>', 'BSBR, LinearTransformer, DeltaNet, Softmax, or all'),
+    whole('vocab_size', 1, 'V, size of the vocabulary'),
+    whole('hidden_dim', 1, 'd, model dim'),
+    whole('num_layers', 1, 'L, layers'),
+    whole('num_heads', 1, 'H, heads; must divide d'),
+    whole('ff_dim', 1, 'f, feed-forward dim'),
+    whole('chunk_size', 1, 'C, tokens in a chunk'),
+    whole('compression_factor', 0, 'BSBR: chunk states are compressed to d / factor; 0 for none'),
+    word('retrieval_norm', NORMS, 'BSBR: norm of what is retrieved: none or l2'),
+  ];
 }
+
+function measuringOptions(): Option[] {
+  return [
+    withDefault('seq_lengths', '<n...>', 'lengths of the prompt; 256-8192*2 is 256 512 … 8192'),
+    whole('n_tokens', 1, 'tokens to generate after the prompt'),
+    whole('batch_size', 1, 'B, rows'),
+    new Option('--runs <n>', 'fresh processes (default: 5, or 1 with --quick)').argParser(wholeNumber('--runs', 1)),
+    new Option('--quick', 'one process and short samples: a look, no intervals').default(false),
+    whole('seed', 0, 'of weights, tokens, order and resampling'),
+    new Option('--prompt <file>', 'bytes of a file as tokens, instead of random ones'),
+    new Option('--recompute', "also the original study's way: the whole sequence again for each token").default(false),
+    word('backend', BACKENDS, 'auto, tensorflow or wasm; auto: tensorflow where it loads'),
+    word('mode', MODES, 'auto, eager, compiled or both; auto: compiled on tensorflow'),
+    whole('threads', 1, 'threads of the backend'),
+    withDefault('cell_timeout', '<s>', 'seconds that one model, phase and length may take in a process').argParser(
+      positiveNumber('--cell_timeout'),
+    ),
+  ];
+}
+
+function fileOptions(): Option[] {
+  return [
+    withDefault('output_dir', '<dir>', 'where results go'),
+    withDefault('output', '<file>', 'results file, in --output_dir unless it is a path'),
+    new Option('--resume <file>', 'go on with a results file; same flags, but --runs may be more'),
+    new Option('--dry_run', 'print the plan and an estimate of its time').default(false),
+    new Option('--no_progress', 'no progress on stderr').default(false),
+  ];
+}
+
+const withDefault = (flag: keyof typeof DEFAULTS, value: string, text: string): Option =>
+  new Option(`--${flag} ${value}`, text).default(DEFAULTS[flag]);
+
+const whole = (flag: keyof typeof DEFAULTS, min: number, text: string): Option =>
+  withDefault(flag, '<n>', text).argParser(wholeNumber(`--${flag}`, min));
+
+const word = (flag: keyof typeof DEFAULTS, words: readonly string[], text: string): Option =>
+  withDefault(flag, '<word>', text).argParser(oneOf(`--${flag}`, words));

@@ -1,7 +1,7 @@
 /** From the flags of compare-models to what is to be measured. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type CellId, DEFAULT_RULES, QUICK_RULES, type Workload } from '../src/bench/plan.js';
+import { type CellId, DEFAULT_RULES, QUICK_RULES, selfCheckTokens } from '../src/bench/plan.js';
 import type { RunSpec } from '../src/bench/run.js';
 import { check, messageOf } from '../src/errors.js';
 import type { ModelConfig } from '../src/models/model.js';
@@ -12,16 +12,23 @@ import type { Flags } from './compare_flags.js';
 const DEFAULT_RUNS = 5;
 
 /** @throws UserError naming the flag and the value */
-export function specOf(flags: Flags, lengths: readonly number[]): RunSpec {
+export function specOf(flags: Flags, lengths: readonly number[], prompt: Buffer | null): RunSpec {
   const config = modelConfigOf(flags);
   checkModelConfig(config);
+  if (prompt) checkPrompt(prompt, config.vocabSize);
   const phases: Phase[] = ['prefill', 'decode', 'generate', ...(flags.recompute ? (['recompute'] as const) : [])];
   const cells: CellId[] = modelsOf(flags).flatMap((model) =>
     modesOf(flags).flatMap((mode) => phases.flatMap((phase) => lengths.map((n) => ({ model, phase, n, mode })))),
   );
   return {
     cells,
-    workload: workloadOf(flags, config),
+    workload: {
+      config,
+      nTokens: flags.n_tokens,
+      batchSize: flags.batch_size,
+      seed: flags.seed,
+      promptBytes: prompt && [...prompt.subarray(0, tokensNeeded(config, lengths))],
+    },
     rules: flags.quick ? QUICK_RULES : DEFAULT_RULES,
     runs: flags.runs ?? (flags.quick ? 1 : DEFAULT_RUNS),
     spinMs: flags.quick ? 200 : 1000,
@@ -44,8 +51,12 @@ function modelConfigOf(flags: Flags): ModelConfig {
 }
 
 function modelsOf({ models }: Flags): readonly string[] {
-  const names = models.flatMap((word) => word.split(','));
-  return names.includes('all') ? MODEL_NAMES : [...new Set(names.map(findModelName))];
+  const words = models.flatMap((word) => word.split(','));
+  const names = words.flatMap((word) => {
+    check(word.trim() !== '', `--models: must be names of models, got '${word}'`);
+    return word === 'all' ? MODEL_NAMES : [findModelName(word)];
+  });
+  return [...new Set(names)];
 }
 
 /** The modes that are measured: compiled is for the tensorflow backend. */
@@ -54,12 +65,8 @@ function modesOf({ mode }: Flags): readonly Mode[] {
   return [mode === 'auto' ? 'eager' : mode];
 }
 
-function workloadOf({ n_tokens, batch_size, seed, prompt }: Flags, config: ModelConfig): Workload {
-  const promptBytes = prompt === undefined ? null : readPrompt(prompt, config.vocabSize);
-  return { config, nTokens: n_tokens, batchSize: batch_size, seed, promptBytes };
-}
-
-function readPrompt(file: string, vocabSize: number): number[] {
+/** @throws UserError when the file cannot be read or is empty */
+export function readPrompt(file: string): Buffer {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
@@ -67,14 +74,21 @@ function readPrompt(file: string, vocabSize: number): number[] {
     check(false, `--prompt: cannot read ${file} (${messageOf(error)})`);
   }
   check(bytes.length > 0, `--prompt: must hold at least one byte, got the empty file ${file}`);
-  const largest = bytes.reduce((a, b) => Math.max(a, b), 0);
-  check(largest < vocabSize, `--prompt: bytes must be below --vocab_size (${vocabSize}), got ${largest} in ${file}`);
-  return [...bytes];
+  return bytes;
+}
+
+function checkPrompt(prompt: Buffer, vocabSize: number): void {
+  const largest = prompt.reduce((a, b) => Math.max(a, b), 0);
+  check(largest < vocabSize, `--prompt: bytes must be below --vocab_size (${vocabSize}), got ${largest}`);
+}
+
+/** Of the longest prompt: the models' check before the timing has one of its own. */
+function tokensNeeded({ chunkSize }: ModelConfig, lengths: readonly number[]): number {
+  return Math.max(...lengths, selfCheckTokens(chunkSize));
 }
 
 /** The part of the plan that is written to the results file. */
-export function runConfigOf(flags: Flags, spec: RunSpec, lengths: readonly number[]): RunConfig {
-  const { promptBytes } = spec.workload;
+export function runConfigOf(flags: Flags, runs: number, lengths: readonly number[], prompt: Buffer | null): RunConfig {
   return {
     vocab_size: flags.vocab_size,
     hidden_dim: flags.hidden_dim,
@@ -87,11 +101,11 @@ export function runConfigOf(flags: Flags, spec: RunSpec, lengths: readonly numbe
     seq_lengths: [...lengths],
     n_tokens: flags.n_tokens,
     batch_size: flags.batch_size,
-    runs: spec.runs,
+    runs,
     quick: flags.quick,
     recompute: flags.recompute,
     mode: flags.mode,
-    prompt: promptBytes && sha256(Buffer.from(promptBytes)),
+    prompt: prompt && sha256(prompt),
     cell_timeout_s: flags.cell_timeout,
   };
 }

@@ -1,7 +1,7 @@
 /** What compare-models prints: its plan, its table, its warnings. */
 import { bytesText, integerText, timeText } from '../src/analysis/format.js';
 import { type Table, toTerminal } from '../src/analysis/tables.js';
-
+import type { CellId } from '../src/bench/plan.js';
 import type { RunSpec } from '../src/bench/run.js';
 import type { Cell, Phase, Results } from '../src/results.js';
 
@@ -19,13 +19,20 @@ export function reportText(results: Results): string {
   }
   const name = ({ model, mode }: Cell): string => (modes.size > 1 ? `${model} (${mode})` : model);
   const table: Table = {
-    title: `Times on ${runtime.backend}, ${[...modes].join(' and ')}, ${machine.threads} thread(s)${machine.noisy ? ' [NOISY MACHINE]' : ''}`,
-    columns: ['Model', 'n', ...phases.map((phase) => HEADINGS[phase](config.n_tokens)), 'Decode tokens/s', 'State'],
+    title: `Times on ${runtime.backend}, ${[...modes].join(' and ')}, ${threadsText(machine.threads)}${machine.noisy ? ' [NOISY MACHINE]' : ''}`,
+    columns: [
+      'Model',
+      'n',
+      ...phases.map((phase) => HEADINGS[phase](config.n_tokens)),
+      'Slowest step',
+      'Tokens/s',
+      'State',
+    ],
     rows: [...rows.values()].map((row) => [
       name(row[0] as Cell),
       integerText((row[0] as Cell).n),
       ...phases.map((phase) => valueText(row.find((cell) => cell.phase === phase))),
-      rateText(row.find(({ phase }) => phase === 'decode')),
+      ...decodeTexts(row.find(({ phase }) => phase === 'decode')),
       stateText(row),
     ]),
     notes: notesOf(results),
@@ -34,10 +41,10 @@ export function reportText(results: Results): string {
 }
 
 const HEADINGS: Record<Phase, (nTokens: number) => string> = {
-  prefill: () => 'Prefill of n',
-  decode: () => 'Decode, a token at depth n',
-  generate: (nTokens) => `Prefill and ${nTokens} tokens`,
-  recompute: (nTokens) => `${nTokens} tokens, recomputed`,
+  prefill: () => 'Prefill',
+  decode: () => 'Decode',
+  generate: (nTokens) => `Generate ${nTokens}`,
+  recompute: (nTokens) => `Recompute ${nTokens}`,
 };
 
 function valueText(cell: Cell | undefined): string {
@@ -47,9 +54,13 @@ function valueText(cell: Cell | undefined): string {
   return timeText({ value, ci });
 }
 
-function rateText(decode: Cell | undefined): string {
-  const rate = decode?.summary?.tokens_per_s;
-  return rate === undefined ? NOT_MEASURED : integerText(Math.round(rate));
+/** The slowest single step of a chunk, which may close it, and the rate. */
+function decodeTexts(decode: Cell | undefined): [slowest: string, rate: string] {
+  const { step_max_ms: slowest = null, tokens_per_s: rate = null } = decode?.summary ?? {};
+  return [
+    slowest === null ? NOT_MEASURED : timeText({ value: slowest, ci: null }),
+    rate === null ? NOT_MEASURED : integerText(Math.round(rate)),
+  ];
 }
 
 function stateText(row: readonly Cell[]): string {
@@ -59,10 +70,13 @@ function stateText(row: readonly Cell[]): string {
 
 function notesOf({ config, cells }: Results): string[] {
   const processes = Math.max(0, ...cells.map((cell) => cell.processes.length));
-  const interval = processes < 5 ? 'fewer than 5 processes: no intervals' : '± is the 95 % interval over processes';
+  const estimator = processes === 1 ? 'of one process' : `of each process, median over ${processes} processes`;
+  const interval = processes < 5 ? 'no intervals with fewer than 5 processes' : '± is the 95 % interval over processes';
   const troubles = cells.filter(({ status }) => status === 'failed' || status === 'timeout');
+  const recompute = config.recompute ? ' Recompute: the whole sequence again for each of these tokens.' : '';
   return [
-    `The fastest sample of each process, median over ${processes} (of ${config.runs}); ${interval}.`,
+    `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a chunk. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
+    `Times: the fastest sample ${estimator}; ${interval}.`,
     ...troubles.map(
       ({ model, phase, n, mode, status, reason }) => `${model} ${phase} n = ${n} (${mode}): ${status}: ${reason}`,
     ),
@@ -70,7 +84,7 @@ function notesOf({ config, cells }: Results): string[] {
 }
 
 /** What a reader must know before believing the table: what was seen, why it matters, what to do. */
-export function warningsOf({ machine, cells, runtime }: Results): string[] {
+export function warningsOf({ machine, cells }: Results): string[] {
   const warnings: string[] = [];
   if (machine.noisy) {
     const noise = (100 * (machine.noise_cv ?? 0)).toFixed(0);
@@ -90,51 +104,62 @@ export function warningsOf({ machine, cells, runtime }: Results): string[] {
       `${severe} of ${cells.length} cells have samples far from the rest (kept): something else ran meanwhile; minima are used, so values hold`,
     );
   }
-  if (runtime.backend === 'wasm') {
-    warnings.push(
-      'measured on the wasm backend: not comparable with native times; `npm run setup` brings the native backend',
-    );
-  }
   return warnings;
+}
+
+/** @param reason why the native backend was not loaded, and what would bring it */
+export function fallbackText(reason: string): string {
+  return `wasm is used, slower than tensorflow and not comparable with it: ${reason}`;
 }
 
 /** The plan, without measuring anything. */
 export function planText(spec: RunSpec, file: string): string {
   const { cells, runs, workload, backend, threads } = spec;
-  const list = (pick: (cell: RunSpec['cells'][number]) => string | number): string =>
-    [...new Set(cells.map(pick))].join(' ');
+  const list = (pick: (cell: CellId) => string | number): string => [...new Set(cells.map(pick))].join(' ');
   return [
     `models       ${list(({ model }) => model)}`,
     `phases       ${list(({ phase }) => phase)}`,
     `modes        ${list(({ mode }) => mode)}`,
     `lengths      ${list(({ n }) => n)}`,
     `tokens       ${workload.nTokens} generated after the prompt, batch ${workload.batchSize}`,
-    `backend      ${backend}, ${threads} thread(s)`,
-    `processes    1 that checks and counts, ${runs} that measure ${cells.length} cells each`,
+    `backend      ${backend}, ${threadsText(threads)}`,
+    `processes    1 that checks and counts; ${runs} that measure${runs === 1 ? 's' : ''} ${cells.length} cells${runs === 1 ? '' : ' each'}`,
     `time         about ${estimateText(spec)}`,
     `results      ${file}`,
     '',
   ].join('\n');
 }
 
-/** A rough guess, from the least a cell takes and a processor of 20 GFLOP/s. */
-function estimateText({ cells, runs, workload, rules }: RunSpec): string {
-  const msPerToken = (denseFlopsPerToken(workload.config) * workload.batchSize) / 2e7;
-  const callMs = ({ phase, n }: RunSpec['cells'][number]): number => {
-    const steps = workload.nTokens * Math.max(1, msPerToken);
-    if (phase === 'prefill') return n * msPerToken;
-    if (phase === 'decode') return 32 * Math.max(1, msPerToken);
-    return phase === 'generate' ? n * msPerToken + steps : workload.nTokens * n * msPerToken;
+/** Typical speeds in eager mode: FLOPs a millisecond of prefill, and the least a decode step takes. */
+const SPEED = {
+  native: { flopsPerMs: 4e7, stepMs: 2 },
+  wasm: { flopsPerMs: 4e6, stepMs: 0.6 },
+};
+/** Loading the backend and making weights, a process. */
+const START_MS = 2000;
+
+/** A rough guess, from what a cell takes at least and the speeds above. */
+function estimateText({ cells, runs, workload, rules, backend }: RunSpec): string {
+  const { flopsPerMs, stepMs } = SPEED[backend === 'wasm' ? 'wasm' : 'native'];
+  const tokenMs = (denseFlopsPerToken(workload.config) * workload.batchSize) / flopsPerMs;
+  const steps = workload.nTokens * Math.max(stepMs, tokenMs);
+  const callMs = ({ phase, n }: CellId): number => {
+    if (phase === 'decode') return 32 * Math.max(stepMs, tokenMs);
+    return { prefill: n * tokenMs, generate: n * tokenMs + steps, recompute: workload.nTokens * n * tokenMs }[phase];
   };
   const { warmup, samples } = rules;
-  const cellMs = cells.map((cell) => {
+  const cellMs = (cell: CellId): number => {
     const call = callMs(cell);
     const warm = Math.max(warmup.minMs, Math.min(warmup.minCalls * call, warmup.maxMs + call));
-    return warm + Math.max(samples.minMs, Math.min(samples.minCount * call, samples.maxMs + call)) + 2 * call;
-  });
-  const seconds = (runs * (2000 + cellMs.reduce((a, b) => a + b, 0))) / 1000;
+    const prompt = cell.phase === 'decode' ? cell.n * tokenMs : 0;
+    return prompt + call + warm + Math.max(samples.minMs, Math.min(samples.minCount * call, samples.maxMs + call));
+  };
+  const sum = (ms: (cell: CellId) => number): number => cells.reduce((total, cell) => total + ms(cell), START_MS);
+  const seconds = (sum(callMs) + runs * sum(cellMs)) / 1000;
   return seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`;
 }
+
+const threadsText = (threads: number): string => `${threads} thread${threads === 1 ? '' : 's'}`;
 
 /** Of the maps of a layer and its feed-forward, whatever the mixer. */
 function denseFlopsPerToken({ numLayers, hiddenDim, ffDim }: RunSpec['workload']['config']): number {

@@ -2,22 +2,33 @@
 import { resourceUsage } from 'node:process';
 import type { WorkerMessage, WorkerOrder } from '../src/bench/messages.js';
 import { work } from '../src/bench/worker.js';
+import { UserError } from '../src/errors.js';
 import { createModel } from '../src/models/registry.js';
 
 /** Variables that change what the backend does. */
 const STEERING = /^(TF_|OMP_|MKL_|ONEDNN_|DNNL_)/;
 
+const send = (message: WorkerMessage): void => {
+  process.send?.(message);
+};
+
 process.on('SIGINT', () => undefined); // the parent decides
 process.once('message', async (order: WorkerOrder) => {
-  await work(order, {
-    createModel,
-    send: (message: WorkerMessage) => process.send?.(message),
-    now: () => performance.now(),
-    peakRssBytes: () => resourceUsage().maxRSS * 1024,
-    env: () =>
-      Object.fromEntries(
-        Object.entries(process.env).filter((entry): entry is [string, string] => STEERING.test(entry[0])),
-      ),
-  });
+  try {
+    await work(order, {
+      createModel,
+      send,
+      now: () => performance.now(),
+      peakRssBytes: () => resourceUsage().maxRSS * 1024,
+      env: () =>
+        Object.fromEntries(
+          Object.entries(process.env).filter((entry): entry is [string, string] => STEERING.test(entry[0])),
+        ),
+    });
+    send({ type: 'done' });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    send({ type: 'refused', reason: error.message });
+  }
   process.disconnect();
 });

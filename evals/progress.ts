@@ -1,4 +1,4 @@
-/** Progress on stderr: a bar on a terminal, a line a process elsewhere. */
+/** Progress on stderr: a bar on a terminal, some lines elsewhere. */
 import { SingleBar } from 'cli-progress';
 import type { Progress } from '../src/bench/run.js';
 import type { Streams } from './command_line.js';
@@ -8,36 +8,56 @@ export interface ProgressView {
   stop(): void;
 }
 
-export function createProgress(stderr: Streams['stderr'], wanted: boolean, runs: number): ProgressView {
+/** Lines that a whole run prints where there is no terminal. */
+const LINES = 10;
+
+export function createProgress(stderr: Streams['stderr'], wanted: boolean): ProgressView {
   if (!wanted) return { update: () => undefined, stop: () => undefined };
-  return stderr.isTTY && process.env['NO_COLOR'] === undefined ? createBar(stderr) : createLines(stderr, runs);
+  return stderr.isTTY && process.env['NO_COLOR'] === undefined ? createBar(stderr) : createLines(stderr);
 }
 
 function createBar(stderr: Streams['stderr']): ProgressView {
-  const format = '{bar} {value}/{total} cells, {eta_formatted} left, {doing}';
+  const format = '{bar} {value}/{total}, {left}{doing}';
   const bar = new SingleBar({ format, stream: stderr as NodeJS.WriteStream, hideCursor: true, clearOnComplete: true });
+  const timeLeft = createTimeLeft();
+  let doing = 'checking the models';
   return {
-    update({ done, total, message }) {
-      if (!bar.isActive) bar.start(total, done, { doing: 'checking the models' });
-      if (message.type !== 'start') bar.update(done);
-      else bar.update(done, { doing: `${message.cell.model} ${message.cell.phase} ${message.cell.n}` });
+    update(progress) {
+      const { done, total, message } = progress;
+      const left = timeLeft(progress);
+      if (!bar.isActive) bar.start(total, done, { doing, left: '' });
+      if (message.type === 'start') doing = `${message.cell.model} ${message.cell.phase} ${message.cell.n}`;
+      bar.setTotal(total);
+      bar.update(done, { doing, left: left === null ? '' : `${left} left, ` });
     },
     stop: () => bar.stop(),
   };
 }
 
-function createLines(stderr: Streams['stderr'], runs: number): ProgressView {
-  const start = performance.now();
-  let said = -1;
+function createLines(stderr: Streams['stderr']): ProgressView {
+  const timeLeft = createTimeLeft();
+  let nextLine = 0;
   return {
-    update({ done, total, message }) {
-      const run = Math.floor((done * runs) / total);
-      if (message.type !== 'measured' || run === said || done === 0) return;
-      said = run;
-      const elapsedS = (performance.now() - start) / 1000;
-      const leftS = (elapsedS * (total - done)) / done;
-      stderr.write(`${done}/${total} cells measured, ${elapsedS.toFixed(0)} s, about ${leftS.toFixed(0)} s left\n`);
+    update(progress) {
+      const { done, total, message } = progress;
+      const left = timeLeft(progress);
+      if (message.type === 'ready' && nextLine === 0) stderr.write('checking the models, counting what they do\n');
+      nextLine ||= done + total / LINES;
+      if (message.type !== 'measured' || done < nextLine) return;
+      nextLine = done + total / LINES;
+      stderr.write(`${done} of ${total} measured${left === null ? '' : `, ${left} left`}\n`);
     },
     stop: () => undefined,
+  };
+}
+
+/** Estimates from the first measurement on: what comes before it is no measure of it. */
+function createTimeLeft(): (progress: Progress) => string | null {
+  let first: { readonly at: number; readonly done: number } | undefined;
+  return ({ done, total, message }) => {
+    if (message.type === 'measured') first ??= { at: performance.now(), done };
+    if (first === undefined || done === first.done) return null;
+    const seconds = ((performance.now() - first.at) / 1000 / (done - first.done)) * (total - done);
+    return seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`;
   };
 }

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { bsbrMixer } from '../src/models/bsbr.js';
 import { deltaMixer } from '../src/models/delta_net.js';
 import { linearMixer } from '../src/models/linear_transformer.js';
-import type { Cursor, Mixer, ModelConfig } from '../src/models/model.js';
+import type { Cursor, LayerState, Mixer, ModelConfig } from '../src/models/model.js';
 import { softmaxMixer } from '../src/models/softmax.js';
 import { type Tree, tidyTree } from '../src/models/tree.js';
 import { randomWeights } from '../src/models/weights.js';
@@ -12,7 +12,7 @@ import { unflatten } from './naive/arrays.js';
 import { ORACLES } from './naive/oracles.js';
 import { expectClose, normals, SEED, SMALL } from './session.js';
 
-type AnyMixer = Mixer<Tree, Tree, Tree>;
+type AnyMixer = Mixer<Tree, LayerState>;
 
 const MIXERS: Readonly<Record<string, (config: ModelConfig) => AnyMixer>> = {
   BSBR: bsbrMixer,
@@ -87,12 +87,12 @@ function stepsOf(mixer: AnyMixer, x: Float32Array, d: number): Float32Array[] {
       const token = tf.tensor2d(x.subarray(t * d, (t + 1) * d), [1, d]);
       const at = cursorAt(mixer, t);
       if (mixer.period === null || (t + 1) % mixer.period !== 0) {
-        const { y, moving } = tidyTree(() => mixer.step(params, state, token, at));
-        state = { moving, kept: state.kept };
+        const { y, moving } = tidyTree(() => mixer.step(params, state.moving, state.seen, token, at));
+        state = { ...state, moving };
         return y.dataSync<'float32'>().slice();
       }
       const { y, state: after, rows } = tidyTree(() => mixer.closingStep(params, state, token, at));
-      state = { moving: after.moving, kept: mixer.append(after.kept, rows, settledAt(mixer, t)) };
+      state = mixer.append(after, rows, settledAt(mixer, t));
       return y.dataSync<'float32'>().slice();
     });
   });

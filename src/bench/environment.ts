@@ -1,6 +1,6 @@
 /** The machine a run was made on, and how quiet it was (docs/method.md, A.8). */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import os from 'node:os';
 import type { Machine, Results } from '../results.js';
 import { variation } from '../statistics.js';
@@ -37,12 +37,23 @@ function spin(): number {
   return x;
 }
 
-export function describeMachine(threads: number, before: Observation, after: Observation | null): Machine {
-  const noise = after && variation([...before.spinsMs, ...after.spinsMs]);
+/**
+ * @param after null while the run goes on
+ * @param earlier of the run that this one goes on with: the noisier of the two counts
+ */
+export function describeMachine(
+  threads: number,
+  before: Observation,
+  after: Observation | null,
+  earlier?: Machine,
+): Machine {
+  const own = after && variation([...before.spinsMs, ...after.spinsMs]);
+  const noise = Math.max(own ?? 0, earlier?.noise_cv ?? 0);
+  const known = own !== null || typeof earlier?.noise_cv === 'number';
   return {
     os: `${os.type()} ${os.release()}`,
     arch: os.arch(),
-    cpu_model: os.cpus()[0]?.model.trim() ?? 'unknown',
+    cpu_model: cpuModel(),
     cores: os.availableParallelism(),
     threads,
     memory_bytes: os.totalmem(),
@@ -51,9 +62,13 @@ export function describeMachine(threads: number, before: Observation, after: Obs
     load_before: before.load,
     load_after: after?.load ?? null,
     steal_pct: after && stealPercent(before, after),
-    noise_cv: noise,
-    noisy: noise !== null && noise > NOISY_CV,
+    noise_cv: known ? noise : null,
+    noisy: noise > NOISY_CV,
   };
+}
+
+export function cpuModel(): string {
+  return os.cpus()[0]?.model.trim() ?? 'unknown';
 }
 
 function stealPercent(before: Observation, after: Observation): number | null {
@@ -83,11 +98,12 @@ function readNumber(path: string): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-/** The commit of a checkout, or null where there is none. */
+/** The commit of a checkout, or null where the folder is not the root of one. */
 export function describeGit(folder: string): Results['git'] {
   const git = (...args: string[]): string =>
     execFileSync('git', ['-C', folder, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
+    if (realpathSync(git('rev-parse', '--show-toplevel')) !== realpathSync(folder)) return null;
     return { commit: git('rev-parse', 'HEAD'), dirty: git('status', '--porcelain') !== '' };
   } catch {
     return null;

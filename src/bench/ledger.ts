@@ -24,9 +24,10 @@ export interface Ledger {
   addCasualty(casualty: Casualty): void;
   /** Whether process `run` has still to measure a cell. */
   isOpen(cell: CellId, run: number): boolean;
-  /** Cells measured so far, each counted once per process. */
-  measured(): number;
-  isCounted(): boolean;
+  /** Whether what a cell does has still to be counted. */
+  isUncounted(cell: CellId): boolean;
+  /** Measurements made and wanted, a cell once a process; cells in trouble are not waited for. */
+  progress(runs: number): { readonly done: number; readonly total: number };
   results(head: ResultsHead): Results;
 }
 
@@ -37,7 +38,7 @@ type Entry = {
   trouble: { readonly status: Exclude<Cell['status'], 'ok'>; readonly reason: string } | null;
 };
 
-/** @param previous a file of the same plan to go on from */
+/** @param previous a file of the same plan to go on from; what had failed in it is tried again */
 export function createLedger(settings: LedgerSettings, previous?: Results): Ledger {
   const models = new Map<string, ModelInfo>(previous?.models.map((model) => [model.name, model]));
   const entries = new Map<string, Entry>(
@@ -72,8 +73,13 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
       const { processes, trouble } = entryOf(cell);
       return trouble === null && !processes.some((process) => process.run === run);
     },
-    measured: () => [...entries.values()].reduce((sum, { processes }) => sum + processes.length, 0),
-    isCounted: () => [...entries.values()].every(({ counted }) => counted !== null),
+    isUncounted: (cell) => entryOf(cell).counted === null,
+    progress(runs) {
+      const all = [...entries.values()];
+      const done = all.reduce((sum, { processes }) => sum + processes.length, 0);
+      const open = all.reduce((sum, { processes, trouble }) => sum + (trouble ? 0 : runs - processes.length), 0);
+      return { done, total: done + open };
+    },
     results(head) {
       const cells = [...entries.values()].map((entry) => toCell(entry, settings));
       return { ...head, models: [...models.values()], cells, ...originalKeys(cells, models, settings) };

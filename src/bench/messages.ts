@@ -25,4 +25,8 @@ export type WorkerMessage =
   | { readonly type: 'start'; readonly cell: CellId }
   | { readonly type: 'measured'; readonly cell: CellId; readonly process: ProcessRun }
   | { readonly type: 'counted'; readonly cell: CellId; readonly counted: Counted }
-  | { readonly type: 'failed'; readonly cell: CellId; readonly reason: string };
+  | { readonly type: 'failed'; readonly cell: CellId; readonly reason: string }
+  /** The order cannot be carried out at all: the reason is for people. */
+  | { readonly type: 'refused'; readonly reason: string }
+  /** Every cell of the order was tried. */
+  | { readonly type: 'done' };

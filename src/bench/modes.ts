@@ -1,14 +1,42 @@
 /** How the models' tensor functions are run in each mode. */
-import type { TransformerOptions } from '../models/transformer.js';
+import { type Compiled, compile } from '../compiled/compile.js';
+import type { Runner } from '../models/model.js';
+import type { Tree } from '../models/tree.js';
 import type { Mode } from '../results.js';
 import type { Clock } from './sampling.js';
 
-export interface Runners {
-  readonly options: Record<Mode, TransformerOptions>;
+export interface Modes {
+  readonly runners: Record<Mode, { readonly run?: Runner }>;
   /** Time spent building graphs so far. */
   compileMs(): number;
+  /** Frees all graphs. */
+  dispose(): void;
 }
 
-export function createRunners(_now: Clock): Runners {
-  return { options: { eager: {}, compiled: {} }, compileMs: () => 0 };
+/** @param clock times what is compiled */
+export function createModes(clock?: Clock): Modes {
+  const graphs: Pick<Compiled<[], Tree>, 'compileMs' | 'dispose'>[] = [];
+  /** Compiles a function once for each tree of parameters, which its graphs then hold. */
+  const run: Runner = <P extends Tree, A extends readonly Tree[], R extends Tree>(
+    fn: (params: P, ...args: A) => R,
+    { thorough = false } = {},
+  ) => {
+    const byParams = new Map<P, Compiled<A, R>>();
+    return (params: P, ...args: A): R => {
+      let compiled = byParams.get(params);
+      if (compiled === undefined) {
+        compiled = compile((...rest: A) => fn(params, ...rest), { xla: thorough, ...(clock && { clock }) });
+        byParams.set(params, compiled);
+        graphs.push(compiled);
+      }
+      return compiled(...args);
+    };
+  };
+  return {
+    runners: { eager: {}, compiled: { run } },
+    compileMs: () => graphs.reduce((sum, graph) => sum + graph.compileMs(), 0),
+    dispose() {
+      for (const graph of graphs.splice(0)) graph.dispose();
+    },
+  };
 }

@@ -45,6 +45,9 @@ export function prepareCell(subject: Subject, cell: CellId, workload: Workload):
   };
 }
 
+/** A decode sample is at least this many steps. */
+const DECODE_TOKENS = 64;
+
 type Prepare = (subject: Subject, tokens: tf.Tensor2D, workload: Workload) => PreparedCell;
 
 const PREPARE: Record<Phase, Prepare> = {
@@ -99,7 +102,7 @@ function recompute(subject: Subject, tokens: tf.Tensor2D, nTokens: number): void
 function prepareDecode(subject: Subject, tokens: tf.Tensor2D, { config }: Workload): PreparedCell {
   const { next, state } = prefill(subject, tokens);
   const chunk = config.chunkSize;
-  const count = Math.ceil(32 / chunk) * chunk;
+  const count = Math.ceil(DECODE_TOKENS / chunk) * chunk;
   let walking = decode(subject, state, next, 1);
   return {
     tokensPerRepeat: count,

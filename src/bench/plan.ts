@@ -46,6 +46,9 @@ export interface BackendChoice {
   readonly threads: number;
 }
 
+/** Tokens of the check before the timing: two chunks, and some more. */
+export const selfCheckTokens = (chunkSize: number): number => 2 * chunkSize + 4;
+
 /** Half the floors of docs/method.md's first draft: see docs/decisions/003-sampling-floors.md. */
 export const DEFAULT_RULES: SamplingRules = {
   warmup: { minCalls: 3, minMs: 100, maxCalls: 10, maxMs: 2000 },

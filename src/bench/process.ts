@@ -1,10 +1,11 @@
 /** One fresh worker process: what is sent to it, what comes back, and how it can end. */
 import { type ChildProcess, fork } from 'node:child_process';
+import { UserError } from '../errors.js';
 import type { WorkerMessage, WorkerOrder } from './messages.js';
 import { type CellId, cellKey } from './plan.js';
 
 export interface WorkerSettings {
-  /** File that runs `work` on the first message it gets. */
+  /** File that runs `work` on the first message it gets, and says `done` or `refused`. */
   readonly workerFile: string;
   readonly cellTimeoutMs: number;
   readonly signal: AbortSignal;
@@ -17,67 +18,81 @@ export interface Casualty {
   readonly reason: string;
 }
 
+/** What a timer can wait for; a longer time would be over at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * Runs an order in a fresh process.
- * @param onMessage hears every message in order
+ * @param onMessage hears every message in order; what it throws ends the process
  * @returns the cell that ended the process early, or null when it did all
- * @throws Error when the process ends before its first cell, or `signal` aborts
+ * @throws UserError when the worker refuses the order, or ends outside a cell
+ * @throws Error when `signal` aborts
  */
 export function runProcess(
   order: WorkerOrder,
-  settings: WorkerSettings,
+  { workerFile, cellTimeoutMs, signal }: WorkerSettings,
   onMessage: (message: WorkerMessage) => void,
 ): Promise<Casualty | null> {
-  const { workerFile, cellTimeoutMs, signal } = settings;
   const child = fork(workerFile, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], signal, killSignal: 'SIGKILL' });
-  const errors = tailOf(child);
+  const lastWords = lastWordsOf(child);
   let current: CellId | null = null;
   let timer: NodeJS.Timeout | undefined;
   let timedOut = false;
-  const settle = (): void => {
-    clearTimeout(timer);
-    current = null;
-  };
-  child.on('message', (message: WorkerMessage) => {
-    if (message.type === 'start') {
-      current = message.cell;
-      timer = setTimeout(() => {
-        timedOut = true;
-        child.kill('SIGKILL');
-      }, cellTimeoutMs);
-    } else if ('cell' in message) settle();
-    onMessage(message);
-  });
-  child.send(order);
+  let done = false;
   return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code, killedBy) => {
-      const cell = current;
-      settle();
-      if (cell === null) {
-        if (code === 0) resolve(null);
-        else reject(new Error(`worker: ended with ${killedBy ?? `exit code ${code}`} outside a cell; ${errors()}`));
-      } else if (timedOut) {
-        resolve({ cell, status: 'timeout', reason: `took longer than --cell_timeout ${cellTimeoutMs / 1000} s` });
-      } else {
-        resolve({ cell, status: 'failed', reason: `its process ended with ${deathOf(code, killedBy)}; ${errors()}` });
+    const giveUp = (error: unknown): void => {
+      reject(error);
+      child.removeAllListeners('message').kill('SIGKILL');
+    };
+    const timeOut = (): void => {
+      timedOut = true;
+      child.kill('SIGKILL');
+    };
+    child.on('error', giveUp);
+    child.on('message', (message: WorkerMessage) => {
+      if ('cell' in message) {
+        clearTimeout(timer);
+        current = message.type === 'start' ? message.cell : null;
+        if (current !== null) timer = setTimeout(timeOut, Math.min(cellTimeoutMs, MAX_TIMER_MS));
+      }
+      if (message.type === 'refused') giveUp(new UserError(message.reason));
+      done = message.type === 'done';
+      try {
+        onMessage(message);
+      } catch (error) {
+        giveUp(error);
       }
     });
+    // not 'exit': messages and stderr may still be on their way then
+    child.on('close', (code, killedBy) => {
+      clearTimeout(timer);
+      if (done) resolve(null);
+      else if (current === null)
+        reject(new UserError(`worker: ${deathOf(code, killedBy)} outside a cell; ${lastWords()}`));
+      else if (timedOut) resolve({ cell: current, status: 'timeout', reason: timeoutReason(cellTimeoutMs) });
+      else resolve({ cell: current, status: 'failed', reason: `${deathOf(code, killedBy)}; ${lastWords()}` });
+    });
+    child.send(order);
   });
 }
+
+const timeoutReason = (ms: number): string => `took longer than --cell_timeout ${ms / 1000} s`;
 
 function deathOf(code: number | null, killedBy: NodeJS.Signals | null): string {
-  if (killedBy === 'SIGKILL' || killedBy === 'SIGABRT') return `${killedBy} (out of memory?)`;
-  return killedBy ?? `exit code ${code}`;
+  const outOfMemory = killedBy === 'SIGKILL' || killedBy === 'SIGABRT' ? ' (out of memory?)' : '';
+  return `its process ended with ${killedBy ?? `exit code ${code}`}${outOfMemory}`;
 }
 
-/** The last line that the process wrote on stderr. */
-function tailOf(child: ChildProcess): () => string {
+/** What the process wrote on stderr: its error, else its last line. */
+function lastWordsOf(child: ChildProcess): () => string {
   let text = '';
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-    text = (text + chunk).slice(-2000);
+    text = (text + chunk).slice(-10_000);
   });
-  return () => text.trim().split('\n').pop() || 'it said nothing';
+  return () => {
+    const lines = text.trim().split('\n');
+    return lines.find((line) => /^\w*Error\b/.test(line)) ?? (lines.at(-1) || 'it said nothing');
+  };
 }
 
 /** The cells of an order that come after `cell`. */

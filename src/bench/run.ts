@@ -1,4 +1,5 @@
 /** A whole run: one process that checks and counts, then G fresh processes that time every cell (docs/method.md, A). */
+import { check } from '../errors.js';
 import type { Results } from '../results.js';
 import { describeMachine, type Observation, observe } from './environment.js';
 import { createLedger, type Ledger, type ResultsHead } from './ledger.js';
@@ -34,6 +35,7 @@ export interface RunHost extends WorkerSettings {
 export interface Progress {
   /** Cells measured, each counted once a process. */
   readonly done: number;
+  /** Of those that can still be measured. */
   readonly total: number;
   readonly message: WorkerMessage;
 }
@@ -43,7 +45,8 @@ export type RunLabel = Omit<ResultsHead, 'complete' | 'machine' | 'runtime'> & {
 
 /**
  * Measures everything that `previous` does not hold, saving after every cell.
- * @throws Error when `host.signal` aborts or a worker cannot start; what was saved stays valid
+ * @throws UserError when a worker cannot do its work at all, or `previous` ran on something else
+ * @throws Error when `host.signal` aborts; what was saved stays valid
  */
 export async function runBenchmark(
   spec: RunSpec,
@@ -55,9 +58,10 @@ export async function runBenchmark(
   const { node, ...head } = label;
   const ledger = createLedger({ cells, ...workload }, previous);
   const before = observe(host.now, spec.spinMs);
-  let runtime = previous?.runtime ?? { node, tfjs: 'unknown', backend: 'wasm' as const, tensorflow: null, env: {} };
+  let runtime = previous?.runtime;
   const save = (after: Observation | null): Results => {
-    const machine = describeMachine(threads, before, after);
+    if (runtime === undefined) throw new Error('run: no worker has said what it runs on');
+    const machine = describeMachine(threads, before, after, previous?.machine);
     const results = ledger.results({ ...head, complete: after !== null, machine, runtime });
     host.save(results);
     return results;
@@ -65,21 +69,29 @@ export async function runBenchmark(
   const onMessage = (message: WorkerMessage): void => {
     if (message.type === 'ready') {
       const { backend: name, tensorflow } = message.backend;
-      runtime = { node, tfjs: message.tfjs, backend: name, tensorflow, env: message.env };
+      const seen = { node, tfjs: message.tfjs, backend: name, tensorflow, env: message.env };
+      if (previous) checkSameRuntime(previous.runtime, seen);
+      runtime = seen;
     }
     record(ledger, message);
-    host.onProgress({ done: ledger.measured(), total: runs * cells.length, message });
+    host.onProgress({ ...ledger.progress(runs), message });
     if (message.type === 'measured' || message.type === 'failed') save(null);
   };
   const common = { workload, backend, threads };
-  if (!ledger.isCounted()) {
-    await workThrough({ ...common, task: 'count', cells: countedCells(cells) }, ledger, host, onMessage);
-  }
+  const uncounted = countedCells(cells.filter(ledger.isUncounted));
+  await workThrough({ ...common, task: 'count', cells: uncounted }, ledger, host, onMessage);
   for (let run = 0; run < runs; run++) {
     const open = shuffledCells(cells, workload.seed, run).filter((cell) => ledger.isOpen(cell, run));
     await workThrough({ ...common, task: 'measure', run, rules, cells: open }, ledger, host, onMessage);
   }
   return save(observe(host.now, spec.spinMs));
+}
+
+/** Times of two runtimes do not belong in one file. */
+function checkSameRuntime(then: Results['runtime'], now: Results['runtime']): void {
+  for (const key of ['node', 'tfjs', 'backend', 'tensorflow'] as const) {
+    check(then[key] === now[key], `--resume: needs ${key} ${then[key]} as before, got ${now[key]}`);
+  }
 }
 
 /** What is counted is the same in every mode: it is counted eagerly, once. */

@@ -4,7 +4,7 @@ import { disposeTree, sizeOfTree } from '../models/tree.js';
 import * as tf from '../tf.js';
 import { relativeError } from './parity.js';
 import { promptTokens, type Subject } from './phases.js';
-import type { Workload } from './plan.js';
+import { selfCheckTokens, type Workload } from './plan.js';
 
 /** float32 sums in another order differ by about 1e-6; a wrong model by about 1. */
 const TOLERANCE = 1e-3;
@@ -15,7 +15,7 @@ const STEPS = 3;
  * @throws UserError naming the model and the rule it broke
  */
 export function selfCheck(subject: Subject, workload: Workload): void {
-  const tokens = promptTokens(workload, 2 * workload.config.chunkSize + STEPS + 1);
+  const tokens = promptTokens(workload, selfCheckTokens(workload.config.chunkSize));
   try {
     checkSteps(subject, tokens);
   } finally {

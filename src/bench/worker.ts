@@ -8,7 +8,7 @@ import type { Counted, ProcessRun } from '../results.js';
 import * as tf from '../tf.js';
 import { countCalls } from './counts.js';
 import type { ModelInfo, WorkerMessage, WorkerOrder } from './messages.js';
-import { createRunners, type Runners } from './modes.js';
+import { createModes, type Modes } from './modes.js';
 import { type PreparedCell, prepareCell, type Subject } from './phases.js';
 import { type CellId, type SamplingRules, seriesKey, type Workload } from './plan.js';
 import { type Clock, takeSamples } from './sampling.js';
@@ -34,8 +34,8 @@ const BYTES_PER_FLOAT = 4;
 export async function work(order: WorkerOrder, host: Host): Promise<void> {
   const backend = await tf.initBackend(order.backend, order.threads);
   host.send({ type: 'ready', backend, tfjs: tf.version_core, env: host.env() });
-  const runners = createRunners(host.now);
-  const subjectOf = createSubjects(order, runners, host);
+  const modes = createModes(host.now);
+  const subjectOf = createSubjects(order, modes, host);
   const failed = new Set<string>();
   for (const [position, cell] of order.cells.entries()) {
     if (failed.has(seriesKey(cell))) continue; // longer than one that failed
@@ -45,7 +45,7 @@ export async function work(order: WorkerOrder, host: Host): Promise<void> {
       if (order.task === 'count') {
         host.send({ type: 'counted', cell, counted: await count(subject, cell, order.workload) });
       } else {
-        const sampled = measure(subject, cell, order.workload, order.rules, runners, host);
+        const sampled = measure(subject, cell, order.workload, order.rules, modes, host);
         host.send({ type: 'measured', cell, process: { run: order.run, order: position, ...sampled } });
       }
     } catch (error) {
@@ -56,17 +56,13 @@ export async function work(order: WorkerOrder, host: Host): Promise<void> {
 }
 
 /** Models by name and mode, their weights made once a process. The counting process checks each before it is used. */
-function createSubjects(
-  { task, workload }: WorkerOrder,
-  runners: Runners,
-  host: Host,
-): (cell: CellId) => Promise<Subject> {
+function createSubjects({ task, workload }: WorkerOrder, modes: Modes, host: Host): (cell: CellId) => Promise<Subject> {
   const parameters = new Map<string, Tree>();
   const subjects = new Map<string, Subject>();
   return async ({ model: name, mode }) => {
     const known = subjects.get(`${name} ${mode}`);
     if (known) return known;
-    const model = await host.createModel(name, workload.config, runners.options[mode]);
+    const model = await host.createModel(name, workload.config, modes.runners[mode]);
     const params = parameters.get(name) ?? model.init(randomWeights(workload.seed));
     parameters.set(name, params);
     const subject = { model, params };
@@ -91,10 +87,10 @@ function measure(
   cell: CellId,
   workload: Workload,
   rules: SamplingRules,
-  runners: Runners,
+  modes: Modes,
   host: Host,
 ): Omit<ProcessRun, 'run' | 'order'> {
-  const compiledBefore = runners.compileMs();
+  const compiledBefore = modes.compileMs();
   const prepared = prepareCell(subject, cell, workload);
   try {
     prepared.timed(1); // builds the graphs, and the arrays a model keeps
@@ -103,7 +99,7 @@ function measure(
     const perToken = cell.phase === 'decode' ? prepared.tokensPerRepeat : 1;
     return {
       warmup_ms: warmupMs.map((ms) => ms / perToken),
-      compile_ms: runners.compileMs() - compiledBefore,
+      compile_ms: modes.compileMs() - compiledBefore,
       samples_ms: samplesMs.map((ms) => ms / perToken),
       steps_ms: timeSteps(prepared, workload, host.now),
       batch: repeats * perToken,

@@ -52,16 +52,16 @@ type Parameters = {
   /** P, p and U, u; empty without compression. */
   readonly compression: readonly [compress: Dense, expand: Dense] | readonly [];
 };
-/** What changes only when a chunk closes; k and v of the open chunk, [B, H, C, D], are what moves. */
-type Kept = {
-  readonly retrieved: tf.Tensor4D; // S̄ of the open chunk: [B, H, D, D]
-  readonly bank: KeysValues; // of the closed chunks: h [B, H, room, D], and G or vec(F) [B, H, room, e]
-};
+/**
+ * Moving: k and v of the open chunk, [B, H, C, D], zeros from the next slot on. Seen: its S̄, [B, H, D, D]. Bank, of the
+ * closed chunks: h [B, H, room, D] to find them by, and G or vec(F) [B, H, room, e].
+ */
+type State = LayerState<KeysValues, tf.Tensor4D, KeysValues>;
 type RetrievalNorm = ModelConfig['retrievalNorm'];
 /** What closing chunks gives: their rows of the bank, and S̄ of the chunk after each of the last `asking` of them. */
 type Closed = { readonly rows: KeysValues; readonly retrieved: tf.Tensor5D /* [B, H, asking, D, D] */ };
 
-export function bsbrMixer(config: ModelConfig): Mixer<Parameters, KeysValues, Kept> {
+export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
   const { hiddenDim: d, numHeads: H, chunkSize: C, compressionFactor } = config;
   const D = d / H;
   const e = compressionFactor === 0 ? D * D : Math.floor(d / compressionFactor);
@@ -71,20 +71,21 @@ export function bsbrMixer(config: ModelConfig): Mixer<Parameters, KeysValues, Ke
     parameters: (weights) => initParameters(weights, d, D, compressionFactor === 0 ? 0 : e),
     empty: (B) => ({
       moving: zeroRows(B, H, C, D),
-      kept: { retrieved: tf.zeros([B, H, D, D]), bank: zeroRows(B, H, 0, D, e) },
+      seen: tf.zeros([B, H, D, D]),
+      bank: zeroRows(B, H, 0, D, e),
     }),
-    prefill: (params, { kept }, x, at, lastOnly) => prefill(config, params, kept, x, at, lastOnly),
-    step: (params, state, x, at) => step(config, params, state, x, at),
+    prefill: (params, past, x, at, lastOnly) => prefill(config, params, past, x, at, lastOnly),
+    step: (params, moving, retrieved, x, at) => step(config, params, moving, retrieved, x, at),
     closingStep(params, state, x, at) {
-      const { y, moving } = step(config, params, state, x, at);
+      const { y, moving } = step(config, params, state.moving, state.seen, x, at);
       const B = x.shape[0];
-      const bank = bufferedBank(state.kept.bank, at, C);
+      const bank = bufferedBank(state.bank, at, C);
       const { rows, retrieved } = closeChunks(params, tf.reshape(x, [B, 1, d]), moving, bank, config.retrievalNorm, 1);
-      const kept = { retrieved: entry(retrieved, 0), bank: mapTree(state.kept.bank, tf.clone) };
-      return { y, state: { moving: zeroRows(B, H, C, D), kept }, rows };
+      const cloned = mapTree(state.bank, tf.clone);
+      return { y, state: { moving: zeroRows(B, H, C, D), seen: entry(retrieved, 0), bank: cloned }, rows };
     },
-    append: (kept, rows, settled) =>
-      leaves(rows).length === 0 ? kept : { ...kept, bank: appendRows(kept.bank, settled / C, rows as KeysValues) },
+    append: (state, rows, settled) =>
+      leaves(rows).length === 0 ? state : { ...state, bank: appendRows(state.bank, settled / C, rows as KeysValues) },
     stateFloats(n) {
       const fixed = 2 * C * d + d * D;
       const closed = Math.floor(n / C);
@@ -112,23 +113,23 @@ function bufferedBank(bank: KeysValues, { settled }: Cursor, C: number): Buffere
 function prefill(
   config: ModelConfig,
   params: Parameters,
-  kept: Kept,
+  past: State,
   x: tf.Tensor3D,
   at: Cursor,
   lastOnly: boolean,
-): Mixed<tf.Tensor3D, KeysValues, Kept> {
+): Mixed<tf.Tensor3D, State> {
   const { numHeads: H, chunkSize: C } = config;
   const [B, T, d] = x.shape;
   const [k, v] = splitHeads(dense(x, denseColumns(params.qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
   const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
   const [q] = splitHeads(dense(asking, denseColumns(params.qkv, 0, d)), H, 1) as [tf.Tensor4D];
-  const { entering, rows } = enterChunks(params, kept, x, { k, v }, at, config, lastOnly);
+  const { entering, rows } = enterChunks(params, past, x, { k, v }, at, config, lastOnly);
   const read = lastOnly ? readLast : readAll;
   const whole = T - (T % C);
   const moving = whole === T ? zeroRows(B, H, C, d / H) : padRows(sliceRows({ k, v }, whole, T - whole), C);
   return {
     y: dense(mergeHeads(read(q, { k, v }, entering, config)), params.o),
-    state: { moving, kept: { retrieved: entry(entering, -1), bank: mapTree(kept.bank, tf.clone) } },
+    state: { moving, seen: entry(entering, -1), bank: mapTree(past.bank, tf.clone) },
     rows,
   };
 }
@@ -136,7 +137,8 @@ function prefill(
 function step(
   { numHeads: H, chunkSize: C, retrievalNorm }: ModelConfig,
   { qkv, o }: Parameters,
-  { moving, kept }: LayerState<KeysValues, Kept>,
+  moving: KeysValues,
+  retrieved: tf.Tensor4D,
   x: tf.Tensor2D,
   at: Cursor,
 ): { y: tf.Tensor2D; moving: KeysValues } {
@@ -144,7 +146,7 @@ function step(
   const [q, k, v] = splitHeads(dense(tf.reshape(x, [B, 1, d]), qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
   const open = writeSlot(moving, at.slot, k, v);
   const local = attend(q, open, maskFrom(tf.add(at.slot, 1), C));
-  const read = tf.add(local, retrieve(q, kept.retrieved, retrievalNorm));
+  const read = tf.add(local, retrieve(q, retrieved, retrievalNorm));
   return { y: dense(tf.reshape(read, [B, d]), o), moving: open };
 }
 
@@ -155,7 +157,7 @@ function step(
  */
 function enterChunks(
   params: Parameters,
-  kept: Kept,
+  past: State,
   x: tf.Tensor3D,
   fresh: KeysValues,
   at: Cursor,
@@ -164,13 +166,13 @@ function enterChunks(
 ): { entering: tf.Tensor5D; rows: Tree } {
   const [B, T, d] = x.shape;
   const closing = Math.floor(T / C);
-  const first: tf.Tensor5D = tf.expandDims(kept.retrieved, 2);
+  const first: tf.Tensor5D = tf.expandDims(past.seen, 2);
   if (closing === 0) return { entering: first, rows: [] };
   const chunked = tf.reshape(tf.slice(x, [0, 0, 0], [B, closing * C, d]), [B, closing, C, d]);
   const ends: tf.Tensor3D = tf.squeeze(tf.slice(chunked, [0, 0, C - 1, 0], [B, closing, 1, d]), [2]);
   const asking = lastOnly ? Math.min(2, closing) : closing;
   const whole = sliceRows(fresh, 0, closing * C);
-  const { rows, retrieved } = closeChunks(params, ends, whole, bufferedBank(kept.bank, at, C), retrievalNorm, asking);
+  const { rows, retrieved } = closeChunks(params, ends, whole, bufferedBank(past.bank, at, C), retrievalNorm, asking);
   return { entering: tf.concat([first, retrieved], 2), rows };
 }
 

@@ -28,7 +28,7 @@ import {
   splitChunks,
   splitHeads,
 } from './layers.js';
-import { type Mixer, type ModelConfig, neverCloses } from './model.js';
+import { type LayerState, type Mixer, type ModelConfig, neverCloses } from './model.js';
 import type { WeightSource } from './weights.js';
 
 /** Width w of the convolutions: a token and the three before it. */
@@ -53,7 +53,11 @@ type Inputs = {
   readonly window: tf.Tensor3D;
 };
 
-export function deltaMixer({ hiddenDim: d, numHeads: H, chunkSize }: ModelConfig): Mixer<Parameters, Moving, []> {
+export function deltaMixer({
+  hiddenDim: d,
+  numHeads: H,
+  chunkSize,
+}: ModelConfig): Mixer<Parameters, LayerState<Moving, [], []>> {
   const D = d / H;
   const floats = d * D + (CONV_WIDTH - 1) * 3 * d;
   const output = ({ gain, o }: Parameters, read: tf.Tensor4D): tf.Tensor3D =>
@@ -70,14 +74,15 @@ export function deltaMixer({ hiddenDim: d, numHeads: H, chunkSize }: ModelConfig
     }),
     empty: (B) => ({
       moving: { S: tf.zeros([B, H, D, D]), window: tf.zeros([B, CONV_WIDTH - 1, 3 * d]) },
-      kept: [],
+      seen: [],
+      bank: [],
     }),
     prefill(params, { moving }, x, _at, lastOnly) {
       const inputs = prepare(params, moving, x, H);
       const { o, S } = deltaRule(inputs, moving.S, Math.min(chunkSize, x.shape[1]), lastOnly);
-      return { y: output(params, o), state: { moving: { S, window: inputs.window }, kept: [] }, rows: [] };
+      return { y: output(params, o), state: { moving: { S, window: inputs.window }, seen: [], bank: [] }, rows: [] };
     },
-    step(params, { moving }, x) {
+    step(params, moving, _seen, x) {
       const [B] = x.shape;
       const { q, k, v, beta, window } = prepare(params, moving, tf.reshape(x, [B, 1, d]), H);
       const u = tf.mul(beta, tf.sub(v, tf.matMul(k, moving.S))); // [B, H, 1, D]

@@ -21,7 +21,7 @@ import {
   splitChunks,
   splitHeads,
 } from './layers.js';
-import { type Mixer, type ModelConfig, neverCloses } from './model.js';
+import { type LayerState, type Mixer, type ModelConfig, neverCloses } from './model.js';
 
 const DENOMINATOR_EPS = 1e-6;
 
@@ -31,7 +31,11 @@ type Sums = {
   readonly z: tf.Tensor4D; // [B, H, 1, D]
 };
 
-export function linearMixer({ hiddenDim: d, numHeads: H, chunkSize }: ModelConfig): Mixer<Parameters, Sums, []> {
+export function linearMixer({
+  hiddenDim: d,
+  numHeads: H,
+  chunkSize,
+}: ModelConfig): Mixer<Parameters, LayerState<Sums, [], []>> {
   const D = d / H;
   return {
     ...neverCloses,
@@ -40,12 +44,12 @@ export function linearMixer({ hiddenDim: d, numHeads: H, chunkSize }: ModelConfi
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),
     }),
-    empty: (B) => ({ moving: { S: tf.zeros([B, H, D, D]), z: tf.zeros([B, H, 1, D]) }, kept: [] }),
+    empty: (B) => ({ moving: { S: tf.zeros([B, H, D, D]), z: tf.zeros([B, H, 1, D]) }, seen: [], bank: [] }),
     prefill({ qkv, o }, { moving }, x, _at, lastOnly) {
       const { read, sums } = lastOnly ? absorb(qkv, moving, x, H) : attendChunks(qkv, moving, x, H, chunkSize);
-      return { y: dense(mergeHeads(read), o), state: { moving: sums, kept: [] }, rows: [] };
+      return { y: dense(mergeHeads(read), o), state: { moving: sums, seen: [], bank: [] }, rows: [] };
     },
-    step({ qkv, o }, { moving }, x) {
+    step({ qkv, o }, moving, _seen, x) {
       const [B] = x.shape;
       const [q, k, v] = splitHeads(dense(tf.reshape(x, [B, 1, d]), qkv), H, 3) as [
         tf.Tensor4D,

@@ -52,39 +52,48 @@ export interface SequenceModel<P extends Tree = Tree, S extends Tree = Tree> {
  */
 export type Cursor = { readonly settled: tf.Scalar; readonly slot: tf.Scalar };
 
-/** A layer's state: what every token changes, and what changes only when a period of the mixer ends. */
-export type LayerState<M extends Tree = Tree, K extends Tree = Tree> = { readonly moving: M; readonly kept: K };
+/** A layer's state, by when it changes. */
+export type LayerState<Moving extends Tree = Tree, Seen extends Tree = Tree, Bank extends Tree = Tree> = {
+  /** Changed by every token. */
+  readonly moving: Moving;
+  /** Read by every token, changed only when a period of the mixer ends. */
+  readonly seen: Seen;
+  /** Read and changed only when a period ends. */
+  readonly bank: Bank;
+};
 
 /** A result that ends periods: `rows` are to be appended to the buffers that grow with n. */
-export type Mixed<Y extends tf.Tensor, M extends Tree, K extends Tree> = {
+export type Mixed<Y extends tf.Tensor, S extends LayerState> = {
   readonly y: Y;
-  readonly state: LayerState<M, K>;
+  readonly state: S;
   readonly rows: Tree;
 };
 
 /** What a model file writes: pure functions of tensors, for one layer. Arguments are borrowed, results share nothing with them. */
-export interface Mixer<P extends Tree, M extends Tree, K extends Tree> {
+export interface Mixer<P extends Tree, S extends LayerState> {
   /** Tokens after which a step ends a period; null: never. */
   readonly period: number | null;
   /** Tokens of a prefill that are best worked on at a time. */
   readonly segmentTokens: number;
   parameters(weights: WeightSource): P;
   /** The state before the first token. */
-  empty(batch: number): LayerState<M, K>;
+  empty(batch: number): S;
   /**
    * Mixes x [B, T, d] after `past`, which has ended its periods.
    * @param lastOnly y for the last position alone, [B, 1, d]
    */
-  prefill(params: P, past: LayerState<M, K>, x: tf.Tensor3D, at: Cursor, lastOnly: boolean): Mixed<tf.Tensor3D, M, K>;
+  prefill(params: P, past: S, x: tf.Tensor3D, at: Cursor, lastOnly: boolean): Mixed<tf.Tensor3D, S>;
   /** Mixes x [B, d] inside a period. */
-  step(params: P, state: LayerState<M, K>, x: tf.Tensor2D, at: Cursor): { readonly y: tf.Tensor2D; readonly moving: M };
+  step(params: P, moving: S['moving'], seen: S['seen'], x: tf.Tensor2D, at: Cursor): Stepped<S['moving']>;
   /** Mixes x [B, d], the last token of a period. */
-  closingStep(params: P, state: LayerState<M, K>, x: tf.Tensor2D, at: Cursor): Mixed<tf.Tensor2D, M, K>;
-  /** Adds rows to the growing buffers of a state with `settled` tokens (before the call that made the rows). */
-  append(kept: K, rows: Tree, settled: number): K;
+  closingStep(params: P, state: S, x: tf.Tensor2D, at: Cursor): Mixed<tf.Tensor2D, S>;
+  /** Adds rows to the growing buffers of a state that had `settled` tokens in whole periods before the rows' call. */
+  append(state: S, rows: Tree, settled: number): S;
   /** Of one layer, after n tokens. */
   stateFloats(n: number): StateFloats;
 }
+
+export type Stepped<M extends Tree> = { readonly y: tf.Tensor2D; readonly moving: M };
 
 /** A mixer that never ends a period has nothing to close or append. */
 export const neverCloses = {
@@ -92,7 +101,7 @@ export const neverCloses = {
   closingStep(): never {
     throw new Error('closingStep: a mixer without a period must not be closed');
   },
-  append: <K extends Tree>(kept: K): K => kept,
+  append: <S extends LayerState>(state: S): S => state,
 } as const;
 
 /** How a tensor function is run: as it stands, or recorded and compiled. Params are constants of the compiled form. */

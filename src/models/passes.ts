@@ -31,15 +31,15 @@ export type Parameters<P extends Tree> = {
 /** Where a call starts, and P of its positions. */
 export type Place = { readonly at: Cursor; readonly positions: tf.Tensor2D /* [T, d] */ };
 /** What a call returns that ends periods; `layers` and `rows` have an entry a layer. */
-export type Pass<M extends Tree, K extends Tree> = {
+export type Pass<S extends LayerState> = {
   readonly logits: tf.Tensor2D;
-  readonly layers: readonly LayerState<M, K>[];
+  readonly layers: readonly S[];
   readonly rows: readonly Tree[];
 };
 
-export function initParameters<P extends Tree, M extends Tree, K extends Tree>(
+export function initParameters<P extends Tree, S extends LayerState>(
   { vocabSize, hiddenDim, numLayers, ffDim }: ModelConfig,
-  mixer: Mixer<P, M, K>,
+  mixer: Mixer<P, S>,
   weights: WeightSource,
 ): Parameters<P> {
   return {
@@ -61,18 +61,13 @@ export function initParameters<P extends Tree, M extends Tree, K extends Tree>(
 
 /** One parallel pass over ids [B, T]. Only the last position leaves it, so the last layer works on that one alone. */
 export const prefillPass =
-  <P extends Tree, M extends Tree, K extends Tree>(mixer: Mixer<P, M, K>) =>
-  (
-    params: Parameters<P>,
-    past: readonly LayerState<M, K>[],
-    ids: tf.Tensor2D,
-    { at, positions }: Place,
-  ): Pass<M, K> => {
+  <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
+  (params: Parameters<P>, past: readonly S[], ids: tf.Tensor2D, { at, positions }: Place): Pass<S> => {
     const lastLayer = params.layers.length - 1;
     let x: tf.Tensor3D = tf.add(tf.gather(params.embedding, ids), positions); // [B, T, d]
     const mixed = params.layers.map((layer, i) => {
       const lastOnly = i === lastLayer;
-      const state = past[i] as LayerState<M, K>;
+      const state = past[i] as S;
       const mix = tidyTree(() => mixer.prefill(layer.mixer, state, layerNorm(x, layer.norm1), at, lastOnly));
       if (lastOnly) x = lastPosition(x);
       x = feedForward(layer, tf.add(x, mix.y));
@@ -83,35 +78,32 @@ export const prefillPass =
 
 /** One token a row, ids [B], inside a period. */
 export const stepPass =
-  <P extends Tree, M extends Tree, K extends Tree>(mixer: Mixer<P, M, K>) =>
+  <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
   (
     params: Parameters<P>,
-    state: readonly LayerState<M, K>[],
+    moving: readonly S['moving'][],
+    seen: readonly S['seen'][],
     ids: tf.Tensor1D,
     { at, positions }: Place,
-  ): { logits: tf.Tensor2D; moving: readonly M[] } => {
+  ): { logits: tf.Tensor2D; moving: readonly S['moving'][] } => {
     let x: tf.Tensor2D = tf.add(tf.gather(params.embedding, ids), positions); // [B, d]
-    const moving = params.layers.map((layer, i) => {
-      const before = state[i] as LayerState<M, K>;
-      const mix = tidyTree(() => mixer.step(layer.mixer, before, layerNorm(x, layer.norm1), at));
-      x = feedForward(layer, tf.add(x, mix.y));
-      return mix.moving;
+    const moved = params.layers.map((layer, i) => {
+      const mixed = tidyTree(() =>
+        mixer.step(layer.mixer, moving[i] as S['moving'], seen[i] as S['seen'], layerNorm(x, layer.norm1), at),
+      );
+      x = feedForward(layer, tf.add(x, mixed.y));
+      return mixed.moving;
     });
-    return { logits: logitsOf(params, x), moving };
+    return { logits: logitsOf(params, x), moving: moved };
   };
 
 /** One token a row, ids [B], that ends a period. */
 export const closingPass =
-  <P extends Tree, M extends Tree, K extends Tree>(mixer: Mixer<P, M, K>) =>
-  (
-    params: Parameters<P>,
-    state: readonly LayerState<M, K>[],
-    ids: tf.Tensor1D,
-    { at, positions }: Place,
-  ): Pass<M, K> => {
+  <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
+  (params: Parameters<P>, state: readonly S[], ids: tf.Tensor1D, { at, positions }: Place): Pass<S> => {
     let x: tf.Tensor2D = tf.add(tf.gather(params.embedding, ids), positions); // [B, d]
     const mixed = params.layers.map((layer, i) => {
-      const before = state[i] as LayerState<M, K>;
+      const before = state[i] as S;
       const mix = tidyTree(() => mixer.closingStep(layer.mixer, before, layerNorm(x, layer.norm1), at));
       x = feedForward(layer, tf.add(x, mix.y));
       return mix;
@@ -121,40 +113,36 @@ export const closingPass =
 
 /** `count` greedy steps inside a period from ids [B]: their tokens, in the first columns of [B, BLOCK_STEPS]. */
 export const blockPass =
-  <P extends Tree, M extends Tree, K extends Tree>(mixer: Mixer<P, M, K>) =>
+  <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
   (
     params: Parameters<P>,
-    state: readonly LayerState<M, K>[],
+    moving: readonly S['moving'][],
+    seen: readonly S['seen'][],
     ids: tf.Tensor1D,
     count: tf.Scalar,
     { at, positions }: Place,
-  ): { tokens: tf.Tensor2D; moving: readonly M[] } => {
+  ): { tokens: tf.Tensor2D; moving: readonly S['moving'][] } => {
     const step = stepPass(mixer);
-    type Carried = { readonly ids: tf.Tensor1D; readonly tokens: tf.Tensor2D; readonly moving: readonly M[] };
-    const start: Carried = {
-      ids,
-      tokens: tf.zeros([ids.shape[0], BLOCK_STEPS], 'int32'),
-      moving: state.map(({ moving }) => moving),
-    };
+    type Carried = { readonly ids: tf.Tensor1D; readonly tokens: tf.Tensor2D; readonly moving: readonly S['moving'][] };
+    const start: Carried = { ids, tokens: tf.zeros([ids.shape[0], BLOCK_STEPS], 'int32'), moving };
     const after = (before: Carried, i: tf.Scalar): Carried => {
-      const layers = state.map(({ kept }, layer) => ({ moving: before.moving[layer] as M, kept }));
       const place = {
         at: { settled: at.settled, slot: tf.add(at.slot, tf.cast(i, 'float32')) as tf.Scalar },
         positions: tf.gather(positions, tf.reshape(i, [1])),
       };
-      const { logits, moving } = step(params, layers, before.ids, place);
+      const { logits, moving: moved } = step(params, before.moving, seen, before.ids, place);
       const next = tf.argMax(logits, -1) as tf.Tensor1D;
       const column = tf.oneHot(tf.reshape(i, [1]), BLOCK_STEPS); // [1, BLOCK_STEPS], int32
-      return { ids: next, tokens: tf.add(before.tokens, tf.mul(tf.expandDims(next, 1), column)), moving };
+      return { ids: next, tokens: tf.add(before.tokens, tf.mul(tf.expandDims(next, 1), column)), moving: moved };
     };
-    const { tokens, moving } = loop(count, after, start);
-    return { tokens, moving };
+    const { tokens, moving: moved } = loop(count, after, start);
+    return { tokens, moving: moved };
   };
 
-function endPass<M extends Tree, K extends Tree>(
+function endPass<S extends LayerState>(
   logits: tf.Tensor2D,
-  mixed: readonly { readonly state: LayerState<M, K>; readonly rows: Tree }[],
-): Pass<M, K> {
+  mixed: readonly { readonly state: S; readonly rows: Tree }[],
+): Pass<S> {
   return { logits, layers: mixed.map(({ state }) => state), rows: mixed.map(({ rows }) => rows) };
 }
 

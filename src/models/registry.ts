@@ -1,7 +1,7 @@
 /** The models, by name: the one place that knows them all. Loads a model, and TensorFlow.js, when it is asked for. */
 import { closest } from 'fastest-levenshtein';
 import { check } from '../errors.js';
-import type { Mixer, ModelConfig, SequenceModel } from './model.js';
+import type { LayerState, Mixer, ModelConfig, SequenceModel } from './model.js';
 import type { TransformerOptions } from './transformer.js';
 import type { Tree } from './tree.js';
 
@@ -42,10 +42,10 @@ export async function createModel(
   return (entry as Entry).create(config, options);
 }
 
-function transformer<P extends Tree, M extends Tree, K extends Tree>(
+function transformer<P extends Tree, S extends LayerState>(
   name: string,
   fixtureName: string,
-  loadMixer: () => Promise<(config: ModelConfig) => Mixer<P, M, K>>,
+  loadMixer: () => Promise<(config: ModelConfig) => Mixer<P, S>>,
 ): Entry {
   return {
     name,

@@ -22,7 +22,7 @@ import {
   zeroRows,
 } from './attention.js';
 import { type Dense, dense, denseColumns, denseParameters, mergeHeads, splitHeads } from './layers.js';
-import type { Mixer, ModelConfig } from './model.js';
+import type { LayerState, Mixer, ModelConfig } from './model.js';
 import { leaves, mapTree } from './tree.js';
 
 /** Tokens a step writes among before they move to the cache. */
@@ -32,14 +32,16 @@ const QUERY_BLOCK = 256;
 
 type Parameters = { readonly qkv: Dense; readonly o: Dense };
 
-/** Moving: the tail [B, H, TAIL, D], zeros from the next slot on. Kept: the cache [B, H, room, D] of all whole tails. */
-export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<Parameters, KeysValues, KeysValues> {
+/** Moving: the tail [B, H, TAIL, D], zeros from the next slot on. Seen: the cache [B, H, room, D] of all whole tails. */
+type State = LayerState<KeysValues, KeysValues, []>;
+
+export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<Parameters, State> {
   const D = d / H;
-  const step: Mixer<Parameters, KeysValues, KeysValues>['step'] = ({ qkv, o }, { moving, kept }, x, at) => {
+  const step: Mixer<Parameters, State>['step'] = ({ qkv, o }, moving, cache, x, at) => {
     const [B] = x.shape;
     const [q, k, v] = splitHeads(dense(tf.reshape(x, [B, 1, d]), qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
     const tail = writeSlot(moving, at.slot, k, v);
-    const read = attend(q, tail, maskFrom(tf.add(at.slot, 1), TAIL), { ...kept, used: at.settled });
+    const read = attend(q, tail, maskFrom(tf.add(at.slot, 1), TAIL), { ...cache, used: at.settled });
     return { y: dense(tf.reshape(read, [B, d]), o), moving: tail };
   };
   return {
@@ -49,31 +51,31 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),
     }),
-    empty: (B) => ({ moving: zeroRows(B, H, TAIL, D), kept: zeroRows(B, H, 0, D) }),
-    prefill({ qkv, o }, { kept }, x, at, lastOnly) {
+    empty: (B) => ({ moving: zeroRows(B, H, TAIL, D), seen: zeroRows(B, H, 0, D), bank: [] }),
+    prefill({ qkv, o }, { seen: cache }, x, at, lastOnly) {
       const [B, T] = x.shape;
       const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
       const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
       const [q] = splitHeads(dense(asking, denseColumns(qkv, 0, d)), H, 1) as [tf.Tensor4D];
-      const past = { ...kept, used: at.settled };
+      const past = { ...cache, used: at.settled };
       const read = lastOnly ? attend(q, { k, v }, undefined, past) : attendByBlocks(q, { k, v }, past);
       const whole = wholeTails(T);
       const rest = sliceRows({ k, v }, whole, T - whole);
       const moving = T === whole ? zeroRows(B, H, TAIL, D) : padRows(rest, TAIL);
       return {
         y: dense(mergeHeads(read), o),
-        state: { moving, kept: mapTree(kept, tf.clone) },
+        state: { moving, seen: mapTree(cache, tf.clone), bank: [] },
         rows: whole === 0 ? [] : sliceRows({ k, v }, 0, whole),
       };
     },
     step,
     closingStep(params, state, x, at) {
-      const { y, moving } = step(params, state, x, at);
-      const kept = mapTree(state.kept, tf.clone);
-      return { y, state: { moving: zeroRows(x.shape[0], H, TAIL, D), kept }, rows: moving };
+      const { y, moving } = step(params, state.moving, state.seen, x, at);
+      const seen = mapTree(state.seen, tf.clone);
+      return { y, state: { moving: zeroRows(x.shape[0], H, TAIL, D), seen, bank: [] }, rows: moving };
     },
-    append: (cache, rows, settled) =>
-      leaves(rows).length === 0 ? cache : appendRows(cache, settled, rows as KeysValues),
+    append: (state, rows, settled) =>
+      leaves(rows).length === 0 ? state : { ...state, seen: appendRows(state.seen, settled, rows as KeysValues) },
     stateFloats: (n) => ({ inUse: 2 * n * d, allocated: 2 * d * (roomFor(wholeTails(n)) + TAIL) }),
   };
 }

@@ -25,10 +25,7 @@ export interface TransformerOptions {
   readonly segmentTokens?: number;
 }
 
-export type State<M extends Tree, K extends Tree> = {
-  readonly length: number;
-  readonly layers: readonly LayerState<M, K>[];
-};
+export type State<S extends LayerState> = { readonly length: number; readonly layers: readonly S[] };
 
 const eager: Runner =
   (fn) =>
@@ -36,12 +33,12 @@ const eager: Runner =
     tidyTree(() => fn(params, ...args));
 
 /** A sequence model out of a mixer. */
-export function createTransformer<P extends Tree, M extends Tree, K extends Tree>(
+export function createTransformer<P extends Tree, S extends LayerState>(
   name: string,
   config: ModelConfig,
-  mixer: Mixer<P, M, K>,
+  mixer: Mixer<P, S>,
   { run = eager, segmentTokens = mixer.segmentTokens }: TransformerOptions = {},
-): SequenceModel<Parameters<P>, State<M, K>> {
+): SequenceModel<Parameters<P>, State<S>> {
   const period = mixer.period ?? 1;
   const calls = createCalls(config, mixer, run);
   return {
@@ -64,25 +61,25 @@ export function createTransformer<P extends Tree, M extends Tree, K extends Tree
 /** Whether the token after `length` others is the last of a period. */
 const closes = ({ period }: AnyMixer, length: number): boolean => period !== null && (length + 1) % period === 0;
 
-type AnyMixer = Pick<Mixer<Tree, Tree, Tree>, 'period'>;
+type AnyMixer = Pick<Mixer<Tree, LayerState>, 'period'>;
 
 /** The calls of a model: host code around the tensor functions below, which `run` may compile. */
-interface Calls<P extends Tree, M extends Tree, K extends Tree> {
+interface Calls<P extends Tree, S extends LayerState> {
   /** One pass over tokens [B, T]. */
-  extend(params: Parameters<P>, state: State<M, K>, tokens: tf.Tensor2D): Output<State<M, K>>;
-  step(params: Parameters<P>, state: State<M, K>, token: tf.Tensor1D): Output<State<M, K>>;
-  closingStep(params: Parameters<P>, state: State<M, K>, token: tf.Tensor1D): Output<State<M, K>>;
+  extend(params: Parameters<P>, state: State<S>, tokens: tf.Tensor2D): Output<State<S>>;
+  step(params: Parameters<P>, state: State<S>, token: tf.Tensor1D): Output<State<S>>;
+  closingStep(params: Parameters<P>, state: State<S>, token: tf.Tensor1D): Output<State<S>>;
   /** Up to BLOCK_STEPS greedy steps inside a period. */
-  block(params: Parameters<P>, state: State<M, K>, token: tf.Tensor1D, count: number): Decoded<State<M, K>>;
+  block(params: Parameters<P>, state: State<S>, token: tf.Tensor1D, count: number): Decoded<State<S>>;
 }
 /** `tokens` [B, count], and the state after them. */
 type Decoded<S extends Tree> = { readonly tokens: tf.Tensor2D; readonly state: S };
 
-function createCalls<P extends Tree, M extends Tree, K extends Tree>(
+function createCalls<P extends Tree, S extends LayerState>(
   { hiddenDim }: ModelConfig,
-  mixer: Mixer<P, M, K>,
+  mixer: Mixer<P, S>,
   run: Runner,
-): Calls<P, M, K> {
+): Calls<P, S> {
   const period = mixer.period ?? 1;
   const shortPrefill = run(prefillPass(mixer));
   const longPrefill = run(prefillPass(mixer), { thorough: true });
@@ -94,18 +91,21 @@ function createCalls<P extends Tree, M extends Tree, K extends Tree>(
     at: { settled: tf.scalar(start - (start % period)), slot: tf.scalar(start % period) },
     positions: tf.tensor2d(positionsOf(start, count), [count, hiddenDim]),
   });
-  const settle = ({ logits, layers, rows }: Pass<M, K>, start: number, count: number): Output<State<M, K>> => {
+  const settle = ({ logits, layers, rows }: Pass<S>, start: number, count: number): Output<State<S>> => {
     const settled = start - (start % period);
-    const kept = layers.map((layer, i) => mixer.append(layer.kept, rows[i] ?? [], settled));
     return {
       logits,
-      state: { length: start + count, layers: layers.map(({ moving }, i) => ({ moving, kept: kept[i] as K })) },
+      state: { length: start + count, layers: layers.map((layer, i) => mixer.append(layer, rows[i] ?? [], settled)) },
     };
   };
-  const move = ({ length, layers }: State<M, K>, moving: readonly M[], count: number): State<M, K> => ({
+  const move = ({ length, layers }: State<S>, moving: readonly S['moving'][], count: number): State<S> => ({
     length: length + count,
-    layers: layers.map(({ kept }, i) => ({ moving: moving[i] as M, kept: mapTree(kept, tf.clone) })),
+    layers: layers.map(({ seen, bank }, i) => ({ moving: moving[i], ...mapTree({ seen, bank }, tf.clone) }) as S),
   });
+  const parts = ({ layers }: State<S>): [readonly S['moving'][], readonly S['seen'][]] => [
+    layers.map(({ moving }) => moving),
+    layers.map(({ seen }) => seen),
+  ];
   return {
     extend: (params, { length, layers }, tokens) =>
       tidyTree(() => {
@@ -115,7 +115,7 @@ function createCalls<P extends Tree, M extends Tree, K extends Tree>(
       }),
     step: (params, state, token) =>
       tidyTree(() => {
-        const { logits, moving } = stepOnce(params, state.layers, token, placeOf(state.length, 1));
+        const { logits, moving } = stepOnce(params, ...parts(state), token, placeOf(state.length, 1));
         return { logits, state: move(state, moving, 1) };
       }),
     closingStep: (params, { length, layers }, token) =>
@@ -123,18 +123,14 @@ function createCalls<P extends Tree, M extends Tree, K extends Tree>(
     block: (params, state, token, count) =>
       tidyTree(() => {
         const steps = tf.scalar(count, 'int32');
-        const out = decodeBlock(params, state.layers, token, steps, placeOf(state.length, BLOCK_STEPS));
+        const out = decodeBlock(params, ...parts(state), token, steps, placeOf(state.length, BLOCK_STEPS));
         const tokens = tf.slice(out.tokens, [0, 0], [-1, count]);
         return { tokens, state: move(state, out.moving, count) };
       }),
   };
 }
 
-function emptyState<M extends Tree, K extends Tree>(
-  { numLayers }: ModelConfig,
-  mixer: Mixer<Tree, M, K>,
-  batch: number,
-): State<M, K> {
+function emptyState<S extends LayerState>({ numLayers }: ModelConfig, mixer: Mixer<Tree, S>, batch: number): State<S> {
   return { length: 0, layers: Array.from({ length: numLayers }, () => mixer.empty(batch)) };
 }
 
@@ -162,15 +158,15 @@ function prefillBySegments<P extends Tree, S extends Tree>(
 }
 
 /** Blocks of steps, and a step of its own where a period ends. */
-function decodeByBlocks<P extends Tree, M extends Tree, K extends Tree>(
+function decodeByBlocks<P extends Tree, S extends LayerState>(
   mixer: AnyMixer,
-  calls: Calls<P, M, K>,
+  calls: Calls<P, S>,
   params: Parameters<P>,
-  state: State<M, K>,
+  state: State<S>,
   token: tf.Tensor1D,
   count: number,
-): Decoded<State<M, K>> {
-  const next = (from: State<M, K>, last: tf.Tensor1D, wanted: number): Decoded<State<M, K>> => {
+): Decoded<State<S>> {
+  const next = (from: State<S>, last: tf.Tensor1D, wanted: number): Decoded<State<S>> => {
     if (!closes(mixer, from.length)) {
       const toClose = mixer.period === null ? wanted : mixer.period - 1 - (from.length % mixer.period);
       return calls.block(params, from, last, Math.min(wanted, toClose, BLOCK_STEPS));

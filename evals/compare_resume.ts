@@ -1,0 +1,40 @@
+/** --resume: going on with a results file, only where it was made by the same plan on the same machine. */
+import { cpuModel } from '../src/bench/environment.js';
+import type { RunLabel, RunSpec } from '../src/bench/run.js';
+import { check } from '../src/errors.js';
+import { parseResults, type Results, readJson } from '../src/results.js';
+
+/** Config keys that may change: more processes, more patience. */
+const MAY_CHANGE: readonly string[] = ['runs', 'cell_timeout_s'];
+
+/** @throws UserError when the file is not a results file, or of another plan, version or machine */
+export function readPrevious(file: string, label: RunLabel, spec: RunSpec): Results {
+  const previous = parseResults(readJson(file, '--resume'), `--resume: ${file}`);
+  const expectSame = (what: string, then: unknown, now: unknown): void =>
+    check(text(then) === text(now), `--resume: ${file} was made with ${what} ${text(then)}, got ${text(now)}`);
+  for (const key of Object.keys(label.config) as (keyof Results['config'])[]) {
+    if (!MAY_CHANGE.includes(key)) expectSame(`--${key}`, previous.config[key], label.config[key]);
+  }
+  expectSame('--models', modelsOf(previous.cells), modelsOf(spec.cells));
+  expectSame('--seed', previous.tool.seed, label.tool.seed);
+  expectSame('--threads', previous.machine.threads, spec.threads);
+  if (spec.backend !== 'auto') expectSame('--backend', previous.runtime.backend, spec.backend);
+  expectSame('attnscale', previous.tool.version, label.tool.version);
+  expectSame('commit', previous.git?.commit ?? 'none', label.git?.commit ?? 'none');
+  expectSame('the processor', previous.machine.cpu_model, cpuModel());
+  const { runs } = previous.config;
+  check(spec.runs >= runs, `--runs: must be at least the ${runs} of ${file}, got ${spec.runs}`);
+  return previous;
+}
+
+/** Whether going on would measure nothing. */
+export function isFinished({ complete, cells, config }: Results, { runs }: RunSpec): boolean {
+  return complete && config.runs === runs && cells.every(({ status }) => status === 'ok');
+}
+
+const modelsOf = (cells: readonly { readonly model: string }[]): string[] => [
+  ...new Set(cells.map(({ model }) => model)),
+];
+
+const text = (value: unknown): string =>
+  Array.isArray(value) ? value.join(' ') : typeof value === 'string' ? value : JSON.stringify(value);

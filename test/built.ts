@@ -1,0 +1,84 @@
+/** The commands as they are shipped: compiled, and run by a process of their own. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+export interface Build extends Disposable {
+  /** Starts `main` of evals/COMMAND.js in `cwd`. */
+  start(command: string, argv: readonly string[], cwd: string): Running;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Modules that the process loaded, as addresses. */
+  readonly loaded: readonly string[];
+}
+
+/** Tells of every module that is loaded, on stdout and behind a mark. */
+const LOADED = 'loaded-module ';
+const HOOK = `
+import { register } from 'node:module';
+import { writeSync } from 'node:fs';
+register('data:text/javascript,' + encodeURIComponent(\`
+  import { writeSync } from 'node:fs';
+  export const load = (url, context, next) => { writeSync(1, '${LOADED}' + url + '\\\\n'); return next(url, context); };
+\`));`;
+
+/** Compiles the project into a folder of its own, types unchecked: `npm run verify` checks them. */
+export function build(): Build {
+  const folder = mkdtempSync(join(tmpdir(), 'attnscale-build-'));
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  execFileSync(process.execPath, [
+    tsc,
+    '-p',
+    ROOT,
+    '--noCheck',
+    '--declaration',
+    'false',
+    '--outDir',
+    join(folder, 'dist'),
+  ]);
+  copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  writeFileSync(join(folder, 'hook.mjs'), HOOK);
+  return {
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    start(command, argv, cwd) {
+      const launcher = join(folder, `${command}.mjs`);
+      writeFileSync(
+        launcher,
+        `import { main } from './dist/evals/${command}.js';\nprocess.exitCode = await main(process.argv.slice(2));\n`,
+      );
+      const child = spawn(process.execPath, ['--import', join(folder, 'hook.mjs'), launcher, ...argv], { cwd });
+      return { child, ended: endOf(child) };
+    },
+  };
+}
+
+async function endOf(child: ChildProcess): Promise<Ended> {
+  const text = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (part: string) => {
+      text[name] += part;
+    });
+  }
+  const code = await new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done));
+  const lines = text.stdout.split('\n');
+  return {
+    code,
+    stdout: lines.filter((line) => !line.startsWith(LOADED)).join('\n'),
+    stderr: text.stderr,
+    loaded: lines.filter((line) => line.startsWith(LOADED)).map((line) => line.slice(LOADED.length)),
+  };
+}

@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cellKey } from '../src/bench/plan.js';
+import { parseResults, type Results } from '../src/results.js';
+import { type Build, build, type Running } from './built.js';
+import { temporaryFolder } from './temporary.js';
+
+let built: Build;
+beforeAll(() => {
+  built = build();
+});
+afterAll(() => built[Symbol.dispose]());
+
+const SMALL = '--hidden_dim 16 --num_heads 2 --ff_dim 32 --vocab_size 64 --chunk_size 8 --n_tokens 3'.split(' ');
+const PLAN = [...SMALL, '--seq_lengths', '8', '16', '--runs', '2', '--quick'];
+const CELLS = ['BSBR', 'LinearTransformer', 'DeltaNet'].flatMap((model) =>
+  ['prefill', 'decode', 'generate'].flatMap((phase) => [8, 16].map((n) => ({ model, phase, n }))),
+);
+const start = (folder: string, ...argv: string[]) => built.start('compare_models', argv, folder);
+const read = (folder: string, name = 'results/comparison_results.json'): Results =>
+  parseResults(JSON.parse(readFileSync(join(folder, name), 'utf8')), name);
+const withoutMode = (file: Results) => file.cells.map(({ model, phase, n }) => ({ model, phase, n }));
+const measured = (file: Results) =>
+  new Map(file.cells.flatMap((cell) => cell.processes.map((one) => [`${cellKey(cell)} ${one.run}`, one.samples_ms])));
+
+/** Interrupts a run once it has said that something was measured. */
+function interruptWhenMeasuring({ child }: Running): void {
+  let said = '';
+  child.stderr?.on('data', (part: string) => {
+    said += part;
+    if (said.includes(' measured') && !child.killed) child.kill('SIGINT');
+  });
+}
+
+test('a run that is interrupted leaves a valid file, and resuming completes it with the same cells', async () => {
+  const folder = temporaryFolder();
+  const first = start(folder, ...PLAN);
+  interruptWhenMeasuring(first);
+  const { code, stderr } = await first.ended;
+  expect(code).toBe(130);
+  const file = join(folder, 'results', 'comparison_results.json');
+  expect(stderr).toContain(`interrupted: what was measured is in ${file}; the same flags and --resume ${file} go on`);
+  const partial = read(folder);
+  expect(partial.complete).toBe(false);
+  expect(withoutMode(partial)).toEqual(CELLS);
+  const before = measured(partial);
+  expect(before.size).toBeGreaterThan(0);
+  expect(before.size).toBeLessThan(2 * CELLS.length);
+
+  const second = await start(folder, ...PLAN, '--resume', 'results/comparison_results.json').ended;
+  expect([second.code, second.stderr]).toEqual([0, expect.not.stringContaining('error')]);
+  const whole = read(folder);
+  expect(whole.complete).toBe(true);
+  expect(withoutMode(whole)).toEqual(CELLS);
+  for (const { status, processes, summary, counted } of whole.cells) {
+    expect(status).toBe('ok');
+    expect(processes.map(({ run }) => run).sort()).toEqual([0, 1]);
+    expect(processes.every(({ leaked_tensors }) => leaked_tensors === 0)).toBe(true);
+    expect(summary?.value_ms).toBeGreaterThan(0);
+    expect(counted?.flops).toBeGreaterThan(0);
+  }
+  for (const [key, samples] of before) expect(measured(whole).get(key)).toEqual(samples);
+  for (const table of [whole.time_results, whole.memory_results]) {
+    expect(Object.keys(table)).toEqual(['BSBR', 'LinearTransformer', 'DeltaNet']);
+    for (const row of Object.values(table)) expect(Object.keys(row)).toEqual(['8', '16']);
+  }
+  expect(whole.seq_lengths).toEqual([8, 16]);
+  expect(Object.keys(whole.param_counts)).toEqual(['BSBR', 'LinearTransformer', 'DeltaNet']);
+  expect(readdirSync(join(folder, 'results'))).toEqual(['comparison_results.json']);
+
+  const third = await start(folder, ...PLAN, '--resume', 'results/comparison_results.json').ended;
+  expect(third.code).toBe(0);
+  expect(third.stdout).toContain('nothing left to measure');
+  expect(read(folder)).toEqual(whole);
+});
+
+test('--help exits 0 and loads nothing but the flags', async () => {
+  const { code, stdout, stderr, loaded } = await start(temporaryFolder(), '--help').ended;
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).toContain('--seq_lengths <n...>');
+  const packages = loaded.flatMap((url) => url.match(/(?<=node_modules\/)(@[^/]+\/)?[^/]+/)?.[0] ?? []);
+  expect([...new Set(packages)]).toEqual(['commander']);
+});
+
+test('bad input is found without loading TensorFlow.js', async () => {
+  const { code, loaded } = await start(temporaryFolder(), '--hidden_dim', '130').ended;
+  expect(code).toBe(2);
+  expect(loaded.length).toBeGreaterThan(0);
+  expect(loaded.filter((url) => /@tensorflow|vega|canvas/.test(url))).toEqual([]);
+});

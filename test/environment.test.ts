@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { describeGit, describeMachine, type Observation, observe } from '../src/bench/environment.js';
+import { temporaryFolder } from './temporary.js';
+
+const seen = (spinsMs: number[], steal = 0, all = 0): Observation => ({ load: 0.5, spinsMs, jiffies: { steal, all } });
+
+test('observing times the spin loop until the given time has passed', () => {
+  let now = 0;
+  const { spinsMs } = observe(() => (now += 5), 100);
+  expect(spinsMs.length).toBeGreaterThan(1);
+  expect(new Set(spinsMs)).toEqual(new Set([5]));
+  expect(now).toBeGreaterThanOrEqual(100);
+});
+
+test('spin loops that vary by more than 10 % make the run noisy', () => {
+  const quiet = describeMachine(1, seen([10, 10.1]), seen([10, 9.9]));
+  expect(quiet.noisy).toBe(false);
+  expect(quiet.noise_cv).toBeCloseTo(Math.sqrt(0.02 / 3) / 10, 9);
+  expect(describeMachine(1, seen([10, 10]), seen([14, 14])).noisy).toBe(true);
+});
+
+test('noise is not known before the end', () => {
+  const { noise_cv, noisy, load_after, steal_pct } = describeMachine(1, seen([10, 20]), null);
+  expect({ noise_cv, noisy, load_after, steal_pct }).toEqual({
+    noise_cv: null,
+    noisy: false,
+    load_after: null,
+    steal_pct: null,
+  });
+});
+
+test('a run that goes on with a noisy one stays noisy', () => {
+  const noisy = describeMachine(1, seen([10]), seen([20]));
+  const after = describeMachine(1, seen([10]), seen([10]), noisy);
+  expect(after).toMatchObject({ noisy: true, noise_cv: noisy.noise_cv });
+  expect(describeMachine(1, seen([10]), null, noisy).noisy).toBe(true);
+});
+
+test('steal is the share of stolen time between the two observations', () => {
+  expect(describeMachine(1, seen([10], 100, 1000), seen([10], 125, 1500)).steal_pct).toBe(5);
+  expect(describeMachine(1, { ...seen([10]), jiffies: null }, seen([10], 1, 2)).steal_pct).toBeNull();
+});
+
+test('the commit is that of a checkout, not of the folder around one', () => {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const git = describeGit(root);
+  if (git !== null) expect(git.commit).toMatch(/^[0-9a-f]{40}$/);
+  expect(describeGit(join(root, 'src'))).toBeNull();
+  expect(describeGit(temporaryFolder())).toBeNull();
+});

@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type CellId, cellKey, seriesKey, shuffledCells } from '../src/bench/plan.js';
+
+const LENGTHS = [8, 16, 32, 64];
+const CELLS: CellId[] = ['A', 'B'].flatMap((model) =>
+  (['prefill', 'decode', 'generate'] as const).flatMap((phase) =>
+    LENGTHS.map((n) => ({ model, phase, n, mode: 'eager' as const })),
+  ),
+);
+const keys = (cells: readonly CellId[]) => cells.map(cellKey);
+const seedAndRun = [fc.nat(), fc.nat({ max: 50 })] as const;
+
+test('the order of a process is a permutation of the cells', () => {
+  fc.assert(
+    fc.property(...seedAndRun, (seed, run) => {
+      expect(keys(shuffledCells(CELLS, seed, run)).sort()).toEqual(keys(CELLS).sort());
+    }),
+  );
+});
+
+test('n ascends within a series, in whatever order the cells are given', () => {
+  fc.assert(
+    fc.property(fc.shuffledSubarray(CELLS), ...seedAndRun, (cells, seed, run) => {
+      const order = shuffledCells(cells, seed, run);
+      for (const series of new Set(order.map(seriesKey))) {
+        const lengths = order.filter((cell) => seriesKey(cell) === series).map(({ n }) => n);
+        expect(lengths).toEqual([...lengths].sort((a, b) => a - b));
+      }
+    }),
+  );
+});
+
+test('the same seed and run give the same order, another run or seed another one', () => {
+  const order = keys(shuffledCells(CELLS, 1, 0));
+  expect(keys(shuffledCells(CELLS, 1, 0))).toEqual(order);
+  expect(keys(shuffledCells(CELLS, 1, 1))).not.toEqual(order);
+  expect(keys(shuffledCells(CELLS, 2, 0))).not.toEqual(order);
+});
+
+test('every series comes first in some process', () => {
+  const first = Array.from({ length: 100 }, (_, run) => seriesKey(shuffledCells(CELLS, 1, run)[0] as CellId));
+  expect(new Set(first)).toEqual(new Set(CELLS.map(seriesKey)));
+});

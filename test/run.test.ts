@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { cellKey } from '../src/bench/plan.js';
+import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../src/bench/run.js';
+import { UserError } from '../src/errors.js';
+import { parseResults, type Results } from '../src/results.js';
+import { fakeWorker, SPEC } from './fake_worker.js';
+import { makeResults } from './make_results.js';
+import { temporaryFolder } from './temporary.js';
+
+const { created_at, tool, git, config, config_hash } = makeResults({ A: { 8: [1] } });
+const LABEL: RunLabel = { schema_version: 1, created_at, tool, git, config, config_hash, node: 'v20' };
+
+interface Run {
+  readonly workerFile: string;
+  readonly spec?: RunSpec;
+  readonly previous?: Results | undefined;
+  readonly onProgress?: (progress: Progress, abort: () => void) => void;
+  readonly cellTimeoutMs?: number;
+}
+
+/** Runs the benchmark; every saved file is checked as it is saved. */
+async function run({ workerFile, spec = SPEC, previous, onProgress, cellTimeoutMs = 60_000 }: Run) {
+  const saved: Results[] = [];
+  const steps: Progress[] = [];
+  const abortion = new AbortController();
+  let now = 0;
+  const host = {
+    workerFile,
+    cellTimeoutMs,
+    signal: abortion.signal,
+    now: () => (now += 10),
+    save: (results: Results) => saved.push(parseResults(JSON.parse(JSON.stringify(results)), 'saved')),
+    onProgress(progress: Progress) {
+      steps.push(progress);
+      onProgress?.(progress, () => abortion.abort());
+    },
+  };
+  const error = await runBenchmark(spec, LABEL, host, previous).then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  return { error, saved, steps, last: saved.at(-1) as Results };
+}
+/** A worker that writes what it works on into a file, and does `onCell`. */
+function recordedWorker(onCell = '') {
+  const log = join(temporaryFolder(), 'log');
+  const write = `appendFileSync(${JSON.stringify(log)}, order.task + ' ' + cell.model + ' ' + cell.phase + ' ' + cell.n + '\\n');`;
+  const lines = () => readFileSync(log, 'utf8').trimEnd().split('\n');
+  return { workerFile: fakeWorker(`${write} ${onCell}`), lines };
+}
+const runsOf = (file: Results) => file.cells.map(({ processes }) => processes.map(({ run }) => run));
+const statuses = (file: Results) => Object.fromEntries(file.cells.map((cell) => [cellKey(cell), cell.status]));
+
+test('every cell is counted once and measured once a process, and each is saved at once', async () => {
+  const { workerFile, lines } = recordedWorker();
+  const { error, saved, last, steps } = await run({ workerFile });
+  expect(error).toBeNull();
+  expect(last.complete).toBe(true);
+  expect(runsOf(last)).toEqual(SPEC.cells.map(() => [0, 1]));
+  expect(lines().filter((line) => line.startsWith('count'))).toHaveLength(SPEC.cells.length);
+  expect(lines().filter((line) => line.startsWith('measure'))).toHaveLength(2 * SPEC.cells.length);
+  expect(saved).toHaveLength(2 * SPEC.cells.length + 1);
+  expect(saved.slice(0, -1).map(({ complete }) => complete)).not.toContain(true);
+  expect(steps.at(-1)).toMatchObject({ done: 24, total: 24 });
+});
+
+test('the file says what the workers ran on', async () => {
+  const { last } = await run({ workerFile: fakeWorker() });
+  expect(last.runtime).toEqual({ node: 'v20', tfjs: '4', backend: 'wasm', tensorflow: null, env: {} });
+  expect(last.machine.threads).toBe(1);
+});
+
+test('an abort leaves a valid file that is not complete, and resuming measures exactly the rest', async () => {
+  const aborted = await run({
+    workerFile: fakeWorker(),
+    onProgress: ({ done, message }, abort) => {
+      if (message.type === 'measured' && done === 7) abort();
+    },
+  });
+  expect(aborted.error).toBeInstanceOf(Error);
+  expect(aborted.last.complete).toBe(false);
+  const done = runsOf(aborted.last).flat().length;
+  expect(done).toBeGreaterThanOrEqual(7);
+  expect(done).toBeLessThan(24);
+
+  const { workerFile, lines } = recordedWorker();
+  const { error, last } = await run({ workerFile, previous: aborted.last });
+  expect(error).toBeNull();
+  expect(last.complete).toBe(true);
+  expect(runsOf(last).map((runs) => runs.sort())).toEqual(SPEC.cells.map(() => [0, 1]));
+  expect(lines()).toHaveLength(24 - done); // and nothing is counted again
+});
+
+test('a complete file goes on to more processes', async () => {
+  const two = await run({ workerFile: fakeWorker() });
+  const { workerFile, lines } = recordedWorker();
+  const { last } = await run({ workerFile, spec: { ...SPEC, runs: 3 }, previous: two.last });
+  expect(runsOf(last)).toEqual(SPEC.cells.map(() => [0, 1, 2]));
+  expect(lines()).toHaveLength(SPEC.cells.length);
+});
+
+test('a file measured on another backend is not gone on with', async () => {
+  const { last } = await run({ workerFile: fakeWorker() });
+  const previous = { ...last, runtime: { ...last.runtime, backend: 'tensorflow' as const } };
+  const { error, saved } = await run({ workerFile: fakeWorker(), spec: { ...SPEC, runs: 3 }, previous });
+  expect(error).toBeInstanceOf(UserError);
+  expect((error as Error).message).toBe('--resume: needs backend tensorflow as before, got wasm');
+  expect(saved).toEqual([]);
+});
+
+test('a model that fails its check is reported, and the others go on', async () => {
+  const { last, error } = await run({
+    workerFile: fakeWorker(
+      `if (order.task === 'count' && cell.model === 'A') throw new Error('A: logits must be finite');`,
+    ),
+  });
+  expect(error).toBeNull();
+  const ofModel = (model: string) => last.cells.filter((cell) => cell.model === model);
+  expect(ofModel('B').every(({ status, processes }) => status === 'ok' && processes.length === 2)).toBe(true);
+  for (const { n, status, reason, processes } of ofModel('A')) {
+    expect(status).toBe(n === 8 ? 'failed' : 'skipped');
+    expect(reason).toContain('A: logits must be finite');
+    expect(processes).toEqual([]);
+  }
+});
+
+test('a process that dies in a cell costs that series its longer cells, and nothing else', async () => {
+  const die = `process.kill(process.pid, 'SIGKILL'); await new Promise(() => {});`;
+  const { last, error } = await run({
+    workerFile: fakeWorker(
+      `if (order.task === 'measure' && cell.model === 'A' && cell.phase === 'generate' && cell.n === 16) { ${die} }`,
+    ),
+  });
+  expect(error).toBeNull();
+  expect(last.complete).toBe(true);
+  for (const [key, status] of Object.entries(statuses(last))) {
+    const expected = { 'A generate 16 eager': 'failed', 'A generate 32 eager': 'skipped' }[key] ?? 'ok';
+    expect([key, status]).toEqual([key, expected]);
+  }
+  expect(Object.keys(last.time_results['A'] ?? {})).toEqual(['8']);
+  expect(last.cells.filter(({ status }) => status === 'ok').every(({ processes }) => processes.length === 2)).toBe(
+    true,
+  );
+});
+
+test('a cell over its time is recorded as such, and the run goes on', async () => {
+  const { last } = await run({
+    workerFile: fakeWorker(
+      `if (cell.model === 'B' && cell.n === 32 && cell.phase === 'prefill') await new Promise(() => setTimeout(() => {}, 1e6));`,
+    ),
+    cellTimeoutMs: 500,
+  });
+  expect(statuses(last)['B prefill 32 eager']).toBe('timeout');
+  expect(Object.values(statuses(last)).filter((status) => status === 'ok')).toHaveLength(11);
+});
+
+test('a worker that cannot start ends the run, and nothing is saved', async () => {
+  const { error, saved } = await run({ workerFile: fakeWorker('', 'process.exit(4);') });
+  expect((error as Error).message).toContain('exit code 4 outside a cell');
+  expect(saved).toEqual([]);
+});
