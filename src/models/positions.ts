@@ -6,41 +6,54 @@
 /** Rows P(start) … P(start + count - 1), row-major [count, d]. */
 export type Positions = (start: number, count: number) => Float32Array;
 
+/** Positions from 0 on whose encodings are kept at most. */
+const KEPT = 4096;
+
+/** (sin, cos) in turn, the encodings of positions 0, 1, … [known, d]; and (cos, -sin), to rotate them with. */
+interface Waves {
+  readonly known: number;
+  readonly along: Float64Array;
+  readonly across: Float64Array;
+}
+
 /**
- * Encodings of width d. Computed on the host in float64, since sin(p · f) in float32 is wrong for p near 10^6. The
- * rows from 0 are kept; those of a later segment are the kept ones rotated to its start (angle addition), which costs
- * four products an entry instead of a sine.
+ * Encodings of width d. Computed on the host in float64, since sin(p · f) in float32 is wrong for p near 10^6. Those
+ * of the first positions are kept; those from a later start are the kept ones rotated to it, two products an entry instead of
+ * a sine: sin(s + p) = sin s cos p + cos s sin p, cos(s + p) = cos s cos p − sin s sin p.
  */
 export function createPositions(d: number): Positions {
-  const pairs = Math.ceil(d / 2);
-  const frequency = Float64Array.from({ length: pairs }, (_, i) => 10000 ** ((-2 * i) / d));
-  let known = 0;
-  let sines = new Float64Array();
-  let cosines = new Float64Array();
-
-  const extend = (count: number): void => {
-    known = Math.max(count, 2 * known);
-    sines = new Float64Array(known * pairs);
-    cosines = new Float64Array(known * pairs);
-    for (let at = 0; at < sines.length; at++) {
-      const angle = Math.floor(at / pairs) * (frequency[at % pairs] as number);
-      sines[at] = Math.sin(angle);
-      cosines[at] = Math.cos(angle);
-    }
-  };
-
+  let waves = wavesOf(0, d);
   return (start, count) => {
-    if (count > known) extend(count);
-    const encodings = new Float32Array(count * d);
-    for (let i = 0; i < pairs; i++) {
-      const angle = start * (frequency[i] as number);
-      const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
-      for (let row = 0; row < count; row++) {
-        const [s, c] = [sines[row * pairs + i] as number, cosines[row * pairs + i] as number];
-        encodings[row * d + 2 * i] = sine * c + cosine * s;
-        if (2 * i + 1 < d) encodings[row * d + 2 * i + 1] = cosine * c - sine * s;
-      }
-    }
-    return encodings;
+    const isKept = start + count <= KEPT;
+    const needed = isKept ? start + count : count;
+    if (needed > waves.known) waves = wavesOf(Math.max(needed, 2 * waves.known), d);
+    return isKept ? new Float32Array(waves.along.subarray(start * d, needed * d)) : rotated(waves, start, count, d);
   };
+}
+
+/** The first `count` encodings, turned to begin at `start`. */
+function rotated({ along, across }: Waves, start: number, count: number, d: number): Float32Array {
+  const angles = Float64Array.from({ length: d }, (_, i) => angleOf(start, i, d));
+  const [sines, cosines] = [angles.map(Math.sin), angles.map(Math.cos)];
+  const encodings = new Float32Array(count * d);
+  for (let row = 0, at = 0; row < count; row++) {
+    for (let i = 0; i < d; i++, at++) {
+      encodings[at] = (cosines[i] as number) * (along[at] as number) + (sines[i] as number) * (across[at] as number);
+    }
+  }
+  return encodings;
+}
+
+/** Entry i belongs to frequency 10000^(-2 floor(i/2) / d). */
+const angleOf = (position: number, i: number, d: number): number => position * 10000 ** (((i % 2) - i) / d);
+
+function wavesOf(known: number, d: number): Waves {
+  const [along, across] = [new Float64Array(known * d), new Float64Array(known * d)];
+  for (let at = 0; at < known * d; at++) {
+    const i = at % d;
+    const angle = angleOf(Math.floor(at / d), i, d);
+    along[at] = i % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
+    across[at] = i % 2 === 0 ? Math.cos(angle) : -Math.sin(angle);
+  }
+  return { known, along, across };
 }
