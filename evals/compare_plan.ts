@@ -6,6 +6,7 @@ import type { RunSpec } from '../src/bench/run.js';
 import { check, messageOf } from '../src/errors.js';
 import type { ModelConfig } from '../src/models/model.js';
 import { checkModelConfig, findModelName, MODEL_NAMES } from '../src/models/registry.js';
+import { nativeProblem } from '../src/native_check.js';
 import type { Mode, Phase, RunConfig } from '../src/results.js';
 import type { Flags } from './compare_flags.js';
 
@@ -59,10 +60,15 @@ function modelsOf({ models }: Flags): readonly string[] {
   return [...new Set(names)];
 }
 
-/** The modes that are measured: compiled is for the tensorflow backend. */
-function modesOf({ mode }: Flags): readonly Mode[] {
-  if (mode === 'both') return ['eager', 'compiled'];
-  return [mode === 'auto' ? 'eager' : mode];
+/** The modes that are measured: compiled where the native backend can be had, eager elsewhere. */
+function modesOf({ mode, backend }: Flags): readonly Mode[] {
+  const isNative = backend !== 'wasm' && nativeProblem() === null;
+  if (mode === 'auto') return [isNative ? 'compiled' : 'eager'];
+  check(
+    mode === 'eager' || isNative,
+    `--mode: ${mode} needs the tensorflow backend; use eager, or run \`npm run setup\``,
+  );
+  return mode === 'both' ? ['eager', 'compiled'] : [mode];
 }
 
 /** @throws UserError when the file cannot be read or is empty */

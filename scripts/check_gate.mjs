@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const SMALL = '--quick --models LinearTransformer --hidden_dim 64 --vocab_size 1000 --seq_lengths 64 256 --n_tokens 3';
+const SMALL = '--models LinearTransformer --hidden_dim 64 --vocab_size 1000 --seq_lengths 64 256 --n_tokens 3';
 const text = (value) => ({ type: 'string', default: value });
 
 const { values, positionals } = parseArgs({

@@ -1,7 +1,7 @@
 /** attnscale as a library: the models, the bench, and the analysis. Compiled mode is `attnscale/compiled`. */
 export { analyze, readMeasurements } from './analysis/index.js';
-export { createModel, MODEL_NAMES } from './models/registry.js';
 export type { Mixer, ModelConfig, Output, Runner, SequenceModel } from './models/model.js';
+export { createModel, MODEL_NAMES } from './models/registry.js';
 export { randomWeights, type WeightSource } from './models/weights.js';
 export { parseResults, type Results } from './results.js';
 export { initBackend } from './tf.js';

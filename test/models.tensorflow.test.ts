@@ -1,3 +1,6 @@
+import { createModes } from '../src/bench/modes.js';
 import { describeModels } from './describe_models.js';
 
-await describeModels('tensorflow');
+const { run } = createModes().runners.compiled;
+
+await describeModels('tensorflow', { eager: undefined, compiled: run });

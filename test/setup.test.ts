@@ -168,7 +168,7 @@ describe('zip archives', () => {
     bytes.fill(0xff, 40, 50);
     const archive = put('x.zip', bytes);
     const [entry] = (await zipDirectory(archive)).values();
-    await expect(extract(archive, entry, join(root, 'a.txt'))).rejects.toThrow();
+    await expect(extract(archive, entry!, join(root, 'a.txt'))).rejects.toThrow();
     expect(() => readFileSync(join(root, 'a.txt'))).toThrow('ENOENT');
   });
 });

@@ -1,5 +1,5 @@
 /** What the parent tells a worker process, and what it hears from it. */
-import type { Counted, ProcessRun, Results } from '../results.js';
+import type { Counted, Mode, ProcessRun, Results } from '../results.js';
 import type { BackendInfo } from '../tf.js';
 import type { BackendChoice, CellId, SamplingRules, Workload } from './plan.js';
 
@@ -7,9 +7,9 @@ interface Order extends BackendChoice {
   readonly workload: Workload;
   readonly cells: readonly CellId[];
 }
-/** `count` checks the models and counts what they do; `measure` times them. */
+/** `count` checks the models in all modes and counts what they do; `measure` times them. */
 export type WorkerOrder =
-  | (Order & { readonly task: 'count' })
+  | (Order & { readonly task: 'count'; readonly modes: readonly Mode[] })
   | (Order & { readonly task: 'measure'; readonly run: number; readonly rules: SamplingRules });
 
 export type ModelInfo = Results['models'][number];

@@ -79,7 +79,12 @@ export async function runBenchmark(
   };
   const common = { workload, backend, threads };
   const uncounted = countedCells(cells.filter(ledger.isUncounted));
-  await workThrough({ ...common, task: 'count', cells: uncounted }, ledger, host, onMessage);
+  await workThrough(
+    { ...common, task: 'count', modes: [...new Set(cells.map(({ mode }) => mode))], cells: uncounted },
+    ledger,
+    host,
+    onMessage,
+  );
   for (let run = 0; run < runs; run++) {
     const open = shuffledCells(cells, workload.seed, run).filter((cell) => ledger.isOpen(cell, run));
     await workThrough({ ...common, task: 'measure', run, rules, cells: open }, ledger, host, onMessage);

@@ -56,7 +56,8 @@ export async function work(order: WorkerOrder, host: Host): Promise<void> {
 }
 
 /** Models by name and mode, their weights made once a process. The counting process checks each before it is used. */
-function createSubjects({ task, workload }: WorkerOrder, modes: Modes, host: Host): (cell: CellId) => Promise<Subject> {
+function createSubjects(order: WorkerOrder, modes: Modes, host: Host): (cell: CellId) => Promise<Subject> {
+  const { workload } = order;
   const parameters = new Map<string, Tree>();
   const subjects = new Map<string, Subject>();
   return async ({ model: name, mode }) => {
@@ -66,8 +67,10 @@ function createSubjects({ task, workload }: WorkerOrder, modes: Modes, host: Hos
     const params = parameters.get(name) ?? model.init(randomWeights(workload.seed));
     parameters.set(name, params);
     const subject = { model, params };
-    if (task === 'count') {
-      selfCheck(subject, workload);
+    if (order.task === 'count') {
+      for (const mode of order.modes) {
+        selfCheck({ model: await host.createModel(name, workload.config, modes.runners[mode]), params }, workload);
+      }
       host.send({ type: 'model', model: describeModel(name, params) });
     }
     subjects.set(`${name} ${mode}`, subject);

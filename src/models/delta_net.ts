@@ -65,6 +65,7 @@ export function deltaMixer({
   return {
     ...neverCloses,
     segmentTokens: 1024,
+    thoroughPrefill: false,
     parameters: (weights) => ({
       qkv: denseWeight(weights, ['q', 'k', 'v'], d, d),
       taps: convTaps(weights, d),
@@ -107,10 +108,8 @@ function convTaps(weights: WeightSource, d: number): tf.Tensor2D {
 function prepare({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, H: number): Inputs {
   const [B, T, d] = x.shape;
   const padded = tf.concat([past.window, matMulLast(x, qkv)], 1); // [B, w - 1 + T, 3d]
-  const convolved = Array.from({ length: CONV_WIDTH }, (_, i) =>
-    tf.mul(tf.slice(padded, [0, i, 0], [B, T, 3 * d]), tf.slice(taps, [i, 0], [1, 3 * d])),
-  ).reduce((sum, term) => tf.add(sum, term));
-  const [q, k, v] = splitHeads(silu(convolved) as tf.Tensor3D, H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+  const convolved = convolve(padded, taps);
+  const [q, k, v] = splitHeads(silu(convolved), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
   const rate = tf.sigmoid(matMulLast(x, beta)); // [B, T, H]
   return {
     q: l2Norm(q),
@@ -119,6 +118,15 @@ function prepare({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, 
     beta: tf.reshape(tf.transpose(rate, [0, 2, 1]), [B, H, T, 1]),
     window: tf.slice(padded, [0, T, 0], [B, CONV_WIDTH - 1, 3 * d]),
   };
+}
+
+/** Depthwise causal convolution of inputs [B, w - 1 + T, 3d] with taps [w, 3d], [B, T, 3d]. */
+function convolve(padded: tf.Tensor3D, taps: tf.Tensor2D): tf.Tensor3D {
+  const [, length, width] = padded.shape;
+  if (length === CONV_WIDTH) return tf.sum(tf.mul(padded, taps), 1, true);
+  const filter: tf.Tensor4D = tf.reshape(taps, [CONV_WIDTH, 1, width, 1]);
+  const image: tf.Tensor4D = tf.expandDims(padded, 2);
+  return tf.squeeze(tf.depthwiseConv2d(image, filter, 1, 'valid'), [2]);
 }
 
 const silu = <X extends tf.Tensor>(x: X): X => tf.mul(x, tf.sigmoid(x));

@@ -40,6 +40,7 @@ export function linearMixer({
   return {
     ...neverCloses,
     segmentTokens: 1024,
+    thoroughPrefill: true,
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),

@@ -75,6 +75,8 @@ export interface Mixer<P extends Tree, S extends LayerState> {
   readonly period: number | null;
   /** Tokens of a prefill that are best worked on at a time. */
   readonly segmentTokens: number;
+  /** Whether a long prefill gains from thorough compilation: measured, see docs/compiled.md. */
+  readonly thoroughPrefill: boolean;
   parameters(weights: WeightSource): P;
   /** The state before the first token. */
   empty(batch: number): S;

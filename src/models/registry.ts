@@ -23,10 +23,12 @@ export const MODEL_NAMES: readonly string[] = REGISTRY.map(({ name }) => name);
 
 /** The registered name that is `name` but for case. @throws UserError with the nearest one */
 export function findModelName(name: string): string {
-  const found = MODEL_NAMES.find((known) => known.toLowerCase() === name.toLowerCase());
+  const wanted = name.toLowerCase();
+  const found = MODEL_NAMES.find((known) => known.toLowerCase() === wanted);
+  const nearest = MODEL_NAMES.find((known) => known.toLowerCase().startsWith(wanted)) ?? closest(name, MODEL_NAMES);
   check(
     found !== undefined,
-    `--models: no model is called ${name}; did you mean ${closest(name, MODEL_NAMES)}? (${MODEL_NAMES.join(', ')})`,
+    `--models: no model is called ${name}; did you mean ${nearest}? (${MODEL_NAMES.join(', ')})`,
   );
   return found;
 }

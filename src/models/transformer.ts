@@ -82,7 +82,7 @@ function createCalls<P extends Tree, S extends LayerState>(
 ): Calls<P, S> {
   const period = mixer.period ?? 1;
   const shortPrefill = run(prefillPass(mixer));
-  const longPrefill = run(prefillPass(mixer), { thorough: true });
+  const longPrefill = run(prefillPass(mixer), { thorough: mixer.thoroughPrefill });
   const stepOnce = run(stepPass(mixer));
   const closeOnce = run(closingPass(mixer));
   const decodeBlock = run(blockPass(mixer), { thorough: true });

@@ -1,0 +1,35 @@
+/** `calibrate`: what the gate is worth on this machine, for these cells. */
+import type { Command } from 'commander';
+import { createCommand, runCommand, type Streams, wholeNumber } from './command_line.js';
+
+export interface CalibrateFlags {
+  readonly runs: number;
+  readonly suites: number;
+  readonly seed: number;
+  readonly results_file?: string;
+  readonly output: string;
+}
+
+const EXAMPLES = `
+  calibrate --runs 40 -- --seq_lengths 256 1024         measures, with flags of compare-models
+  calibrate --results_file results/many_runs.json       judges a run of 20 or more processes`;
+
+/** @param argv without node and script */
+export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
+  return runCommand<CalibrateFlags>(describe(streams), argv, streams, async (flags, positional) => {
+    const { calibrateMachine } = await import('./calibrate_run.js');
+    return calibrateMachine(flags, positional, streams);
+  });
+}
+
+function describe(streams: Streams): Command {
+  return createCommand('calibrate', 'False alarms and least detectable slow-down on this machine (A/A).', streams)
+    .usage('[options] [-- flags of compare-models]')
+    .argument('[flags...]', 'flags of compare-models, after --')
+    .option('--runs <n>', 'processes to measure', wholeNumber('--runs', 20), 40)
+    .option('--suites <n>', 'suites to draw from them, for each rule', wholeNumber('--suites', 100), 400)
+    .option('--seed <n>', 'of the drawing', wholeNumber('--seed', 0), 1)
+    .option('--results_file <file>', 'judge this run instead of measuring')
+    .option('--output <file>', 'for check-regressions --calibration', 'results/calibration.json')
+    .addHelpText('after', EXAMPLES);
+}

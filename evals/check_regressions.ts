@@ -1,0 +1,62 @@
+/** `check-regressions`: is a new run slower, larger or of a higher order than a base run? */
+import { type Command, InvalidArgumentError } from 'commander';
+import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
+
+export interface GateFlags {
+  readonly margin?: number;
+  readonly cell_margin: readonly string[];
+  readonly confirm: boolean;
+  readonly ab: boolean;
+  readonly runs: number;
+  readonly seed: number;
+  readonly advisory: boolean;
+  readonly counted_only: boolean;
+  readonly calibration?: string;
+  readonly export?: string;
+  readonly output_dir: string;
+}
+
+const EXIT_CODES = `
+Exit code: 0 not regressed, 1 regressed, 2 bad input or usage, 3 not comparable or cannot tell.
+
+  check-regressions base.json new.json                  two stored runs
+  check-regressions base.json new.json --confirm        what fires is measured again, here
+  check-regressions --ab BASE_DIR HEAD_DIR -- --seq_lengths 256 1024
+                                                        two built checkouts in turns, with flags of compare-models`;
+
+/** @param argv without node and script */
+export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
+  return runCommand<GateFlags>(describe(streams), argv, streams, async (flags, positional) => {
+    const { checkRegressions } = await import('./check_regressions_run.js');
+    return checkRegressions(flags, positional, streams);
+  });
+}
+
+function describe(streams: Streams): Command {
+  const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
+  return createCommand('check-regressions', 'Compare a new run of compare-models with a base run.', streams)
+    .usage('[options] BASE NEW [-- flags of compare-models]')
+    .argument('[runs...]', 'results files BASE and NEW; with --ab two folders')
+    .option('--margin <pct>', 'slow-down allowed, in percent (default: 5, or what --calibration says)', positivePercent)
+    .option('--cell_margin <cell=pct>', 'for MODEL, MODEL:PHASE or MODEL:PHASE:N=PERCENT; repeatable', collect, [])
+    .option(
+      '--confirm',
+      'measure cells that fire or cannot be told again, with fresh processes of this checkout',
+      false,
+    )
+    .option('--ab', 'BASE and NEW are built checkouts: measure them in turns', false)
+    .option('--runs <n>', 'with --ab: processes a side in the first set', wholeNumber('--runs', 1), 5)
+    .option('--seed <n>', 'with --ab: of the order of the two sides', wholeNumber('--seed', 0), 1)
+    .option('--advisory', 'compare whatever differs, and never fail', false)
+    .option('--counted_only', 'judge only what is counted: machines and versions may differ', false)
+    .option('--calibration <file>', 'margins that calibrate found for this machine')
+    .option('--export <formats>', 'csv, md, junit, gab, bmf, github; several with commas')
+    .option('--output_dir <dir>', 'where exports go, as regressions.*', 'results')
+    .addHelpText('after', EXIT_CODES);
+}
+
+function positivePercent(text: string): number {
+  const value = positiveNumber('--margin')(text);
+  if (value >= 1000) throw new InvalidArgumentError('is a percentage below 1000');
+  return value;
+}

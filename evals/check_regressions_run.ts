@@ -1,0 +1,91 @@
+/** What check-regressions does once its flags are read: read or measure two runs, judge, print, export. */
+import { existsSync } from 'node:fs';
+import pc from 'picocolors';
+import { toTerminal } from '../src/analysis/tables.js';
+import { type Calibration, checkCalibration, parseCalibration } from '../src/bench/calibration.js';
+import { type GateOptions, runGate } from '../src/bench/gate.js';
+import { marginRule, parseCellMargins } from '../src/bench/margins.js';
+import type { NamedResults } from '../src/bench/paired_cells.js';
+import { exitCode, type GateReport } from '../src/bench/verdicts.js';
+import { check } from '../src/errors.js';
+import { parseFormats } from '../src/exports/formats.js';
+import { exportGate } from '../src/exports/gate_exports.js';
+import { gateSummary, gateTables } from '../src/exports/gate_tables.js';
+import { parseResults, readJson } from '../src/results.js';
+import type { GateFlags } from './check_regressions.js';
+import type { Streams } from './command_line.js';
+import { seriesExponents } from './exponents.js';
+import { prepareExports, writeExports } from './export_files.js';
+import { openLaboratory, type RunPair } from './laboratory.js';
+
+/** @returns the exit code of docs/gate.md */
+export async function checkRegressions(
+  flags: GateFlags,
+  positional: readonly string[],
+  streams: Streams,
+): Promise<number> {
+  const [first, second, ...compareFlags] = positional;
+  check(
+    first !== undefined && second !== undefined,
+    `check-regressions: needs BASE and NEW, got ${positional.length} of 2`,
+  );
+  check(flags.ab || compareFlags.length === 0, `check-regressions: needs 2 files, got ${positional.length}`);
+  check(!(flags.ab && flags.confirm), '--confirm: is part of --ab already, got both');
+  const cellMargins = parseCellMargins(flags.cell_margin);
+  const calibration = flags.calibration === undefined ? null : readCalibration(flags.calibration);
+  const formats = flags.export === undefined ? [] : parseFormats(flags.export);
+  prepareExports(flags.output_dir, 'regressions', formats);
+  using laboratory = openLaboratory(streams);
+  const pair: RunPair = flags.ab
+    ? await laboratory.measureInTurns(first, second, compareFlags, flags.runs, flags.seed)
+    : readPair(first, second);
+  const { base, next } = pair;
+  if (calibration !== null) checkCalibration(calibration, next.results, `--calibration: ${flags.calibration}`);
+  const options: GateOptions = {
+    marginOf: marginRule(cellMargins, flags.margin, calibration),
+    advisory: flags.advisory,
+    countedOnly: flags.counted_only,
+    sideBySide: flags.ab,
+    measure: pair.measure ?? (flags.confirm ? laboratory.measureHere(next.results) : null),
+    exponents: flags.counted_only ? NO_EXPONENTS : exponentsOf(base, next),
+  };
+  const report = await runGate(base, next, options);
+  print(report, streams);
+  await writeExports(
+    flags.output_dir,
+    'regressions',
+    formats,
+    (format) => exportGate(report, next.results, format),
+    streams,
+  );
+  return exitCode(report);
+}
+
+const NO_EXPONENTS = { base: [], new: [] };
+
+const exponentsOf = (base: NamedResults, next: NamedResults): GateOptions['exponents'] => ({
+  base: seriesExponents(base.results),
+  new: seriesExponents(next.results),
+});
+
+function readPair(basePath: string, newPath: string): RunPair {
+  const read = (name: string, path: string): NamedResults => {
+    const where = `${name} ${path}`;
+    return { name: where, results: parseResults(readJson(path, name), where) };
+  };
+  return { base: read('BASE', basePath), next: read('NEW', newPath), measure: null };
+}
+
+function readCalibration(path: string): Calibration {
+  check(existsSync(path), `--calibration: needs a file that calibrate wrote, got ${path}`);
+  return parseCalibration(readJson(path, '--calibration'), `--calibration: ${path}`);
+}
+
+function print(report: GateReport, { stdout, stderr }: Streams): void {
+  for (const { field, base, new: next } of report.differences) {
+    stderr.write(`${report.advisory ? 'warning' : 'not comparable'}: ${field}: ${base} -> ${next}\n`);
+  }
+  const tables = gateTables(report);
+  if (tables.length > 0) stdout.write(`${toTerminal(tables, pc.bold)}\n\n`);
+  stdout.write(`${gateSummary(report)}\n`);
+}

@@ -1,0 +1,101 @@
+/** Where commands measure: compare-models of this or other checkouts, in child processes, with files in a folder of their own. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Measure } from '../src/bench/gate.js';
+import type { NamedResults } from '../src/bench/paired_cells.js';
+import { flagsOf, measureInTurns, narrowed, type RunCompareModels } from '../src/bench/remeasure.js';
+import { check, UserError } from '../src/errors.js';
+import { random } from '../src/random.js';
+import { parseResults, type Results, readJson } from '../src/results.js';
+import type { Streams } from './command_line.js';
+
+const OWN_CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface RunPair {
+  readonly base: NamedResults;
+  readonly next: NamedResults;
+  /** Null where measuring again was not asked for. */
+  readonly measure: Measure | null;
+}
+
+export interface Laboratory extends Disposable {
+  /** Measures cells of `results` again with this checkout. */
+  measureHere(results: Results): Measure;
+  /** Measures this checkout with the given flags of compare-models. */
+  measureAll(flags: readonly string[], runs: number): Promise<Results>;
+  /** Measures two checkouts in turns. */
+  measureInTurns(base: string, next: string, flags: readonly string[], runs: number, seed: number): Promise<RunPair>;
+}
+
+/** Opens a folder for the files of measurements; disposing of it removes them. `ownCheckout` is this one but in tests. */
+export function openLaboratory({ stderr }: Streams, ownCheckout = OWN_CHECKOUT): Laboratory {
+  const folder = mkdtempSync(join(tmpdir(), 'attnscale-'));
+  let files = 0;
+  const newFile = (): string => join(folder, `${++files}.json`);
+  const compareModels: RunCompareModels = (checkout, flags, file, runs) => {
+    stderr.write(`measuring: ${checkout}, ${runs} process${runs === 1 ? '' : 'es'}\n`);
+    return runCompareModels(checkout, flags, file, runs);
+  };
+  return {
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    measureHere: (results) => async (cells, runs) => ({
+      base: null,
+      new: await compareModels(ownCheckout, narrowed(flagsOf(results), cells), newFile(), runs),
+    }),
+    measureAll: (flags, runs) => compareModels(ownCheckout, flags, newFile(), runs),
+    async measureInTurns(base, next, flags, runs, seed) {
+      const checkouts = { base: resolve(base), new: resolve(next) };
+      scriptOf(checkouts.base);
+      scriptOf(checkouts.new);
+      const rng = random(seed, 'order of the two sides');
+      const turns = (ownFlags: readonly string[], ownRuns: number) =>
+        measureInTurns(checkouts, { base: newFile(), new: newFile() }, ownFlags, ownRuns, rng, compareModels);
+      const first = await turns(flags, runs);
+      return {
+        base: { name: `BASE ${base}`, results: first.base },
+        next: { name: `NEW ${next}`, results: first.new },
+        measure: (cells, further) => turns(narrowed(flags, cells), further),
+      };
+    },
+  };
+}
+
+/** A child process that fails to measure is an error with its last words. */
+async function runCompareModels(
+  checkout: string,
+  flags: readonly string[],
+  file: string,
+  runs: number,
+): Promise<Results> {
+  const goOn = existsSync(file) ? ['--resume', file] : [];
+  const own = ['--runs', String(runs), '--output', file, '--no_progress', ...goOn];
+  const child = spawn(process.execPath, [scriptOf(checkout), ...flags, ...own], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let words = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    words = (words + text).slice(-2000);
+  });
+  const code = await new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done));
+  const failed = (code !== 0 && code !== 1) || !existsSync(file);
+  if (failed)
+    throw new UserError(`compare-models in ${checkout}: must measure, got exit code ${code}: ${lastLine(words)}`);
+  return parseResults(readJson(file, checkout), `compare-models in ${checkout}`);
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
+
+/** The script behind a checkout's compare-models. @throws UserError when it is not a built checkout */
+function scriptOf(checkout: string): string {
+  const manifest = join(checkout, 'package.json');
+  check(existsSync(manifest), `${checkout}: must be a checkout with a package.json, got none`);
+  const { bin } = JSON.parse(readFileSync(manifest, 'utf8')) as { bin?: Record<string, string> };
+  const script = bin?.['compare-models'];
+  check(script !== undefined, `${checkout}: its package.json must have the bin compare-models, got none`);
+  const path = join(checkout, script);
+  check(existsSync(path), `${checkout}: must be built (npm run build), got no ${script}`);
+  return path;
+}

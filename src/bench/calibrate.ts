@@ -1,0 +1,122 @@
+/**
+ * What the gate is worth on a machine: many processes of identical code, suites drawn from them, and in each the least
+ * slow-down that the gate would have called. A negative one is a false alarm.
+ */
+import { check } from '../errors.js';
+import { type Random, random } from '../random.js';
+import type { Results } from '../results.js';
+import { median, quantile } from '../statistics.js';
+import { type Calibration, MAX_FALSE_ALARMS, type Rule } from './calibration.js';
+import { isMeasured, processValues } from './paired_cells.js';
+import { leastCalled, type ProcessSet, tailFor } from './timed_gate.js';
+
+export interface CalibrateOptions {
+  readonly runs: readonly number[];
+  readonly marginsPct: readonly number[];
+  readonly suites: number;
+  readonly seed: number;
+  /** ISO date and time. */
+  readonly createdAt: string;
+}
+
+/** Fewer processes do not show how heavy the tail is. */
+export const MIN_PROCESSES = 20;
+/** A second set has twice the processes of the first (docs/gate.md). */
+const SECOND_SET = 2;
+/** Rules are as good as each other when what they find is within this factor of the best. */
+const NEARLY_BEST = 1.25;
+
+/**
+ * Draws suites from the processes of one run and judges them as the gate would.
+ * @throws UserError for an unfinished run, a cell that failed, or fewer than 20 processes
+ */
+export function calibrate(results: Results, where: string, options: CalibrateOptions): Calibration {
+  const values = measuredValues(results, where);
+  const rules = options.runs.flatMap((runs) => rulesFor(values, runs, options));
+  const suite = rules.map(({ suite }) => suite);
+  return {
+    calibration_version: 1,
+    created_at: options.createdAt,
+    cpu_model: results.machine.cpu_model,
+    threads: results.machine.threads,
+    backend: results.runtime.backend,
+    config_hash: results.config_hash,
+    processes: values[0]?.length ?? 0,
+    suites: options.suites,
+    cells: results.cells.map(({ model, phase, n, mode }, i) => {
+      const own = values[i] as number[];
+      const spread = (quantile(own, 0.75) - quantile(own, 0.25)) / median(own);
+      return { model, phase, n, mode, spread, rules: rules.map(({ cells }) => cells[i] as Rule) };
+    }),
+    suite,
+    recommended: recommend(suite),
+  };
+}
+
+/** The fewest runs, then the smallest margin, whose worst cell is nearly as sharp as the best rule's without crying wolf. */
+export function recommend(suite: readonly Rule[]): Calibration['recommended'] {
+  const quiet = suite.filter(({ false_alarm }) => false_alarm < MAX_FALSE_ALARMS);
+  const best = Math.min(...quiet.map(({ detectable_pct }) => detectable_pct));
+  const [first] = quiet
+    .filter(({ detectable_pct }) => detectable_pct <= NEARLY_BEST * best)
+    .sort((a, b) => a.runs - b.runs || a.margin_pct - b.margin_pct);
+  return first === undefined ? null : { runs: first.runs, margin_pct: first.margin_pct };
+}
+
+function measuredValues(results: Results, where: string): number[][] {
+  check(results.complete, `${where}: complete: must be true, got false; finish it with compare-models --resume`);
+  return results.cells.map((cell) => {
+    const name = `${where}: cells: ${cell.model} ${cell.phase} ${cell.n}`;
+    check(isMeasured(cell), `${name}: must be ok, got ${cell.reason ?? cell.status}`);
+    const values = processValues(cell);
+    check(values.length >= MIN_PROCESSES, `${name}: needs ${MIN_PROCESSES} processes, got ${values.length}`);
+    return values;
+  });
+}
+
+/** The rules of one number of runs: the draws serve all margins. */
+function rulesFor(
+  values: readonly (readonly number[])[],
+  runs: number,
+  { marginsPct, suites, seed }: CalibrateOptions,
+): { suite: Rule; cells: Rule[] }[] {
+  const rng = random(seed, `suites of ${runs}`);
+  const processes = Math.min(...values.map((own) => own.length));
+  const tail = tailFor(values.length);
+  const called = Array.from({ length: suites }, () =>
+    drawSuite(values, processes, runs, rng).map((sets) => leastCalled(sets, tail)),
+  );
+  return marginsPct.map((marginPct) => {
+    const least = called.map((suite) => suite.map((at) => at(marginPct / 100)));
+    const cells = values.map((_, i) =>
+      toRule(
+        runs,
+        marginPct,
+        least.map((suite) => suite[i] as number),
+      ),
+    );
+    const alarms = least.filter((suite) => suite.some((slowdown) => slowdown <= 0)).length;
+    const detectable_pct = Math.max(...cells.map((cell) => cell.detectable_pct));
+    return { cells, suite: { runs, margin_pct: marginPct, false_alarm: alarms / suites, detectable_pct } };
+  });
+}
+
+/** Two sets a side for every cell, with the same processes for all cells: a slow process slows them all. */
+function drawSuite(
+  values: readonly (readonly number[])[],
+  processes: number,
+  runs: number,
+  rng: Random,
+): ProcessSet[][] {
+  const draw = (size: number): number[] => Array.from({ length: size }, () => rng.integer(processes));
+  const sets = [runs, SECOND_SET * runs].map((size) => ({ base: draw(size), new: draw(size) }));
+  return values.map((own) => {
+    const pick = (indices: readonly number[]): number[] => indices.map((i) => own[i] as number);
+    return sets.map((set) => ({ base: pick(set.base), new: pick(set.new) }));
+  });
+}
+
+function toRule(runs: number, margin_pct: number, least: readonly number[]): Rule {
+  const false_alarm = least.filter((slowdown) => slowdown <= 0).length / least.length;
+  return { runs, margin_pct, false_alarm, detectable_pct: 100 * Math.max(0, quantile([...least], 0.95)) };
+}

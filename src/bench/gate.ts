@@ -1,0 +1,115 @@
+/** The gate as a whole: what two runs say, measuring again where that is possible (docs/gate.md). */
+import { check } from '../errors.js';
+import type { Results } from '../results.js';
+import { differences } from './comparable.js';
+import { complexityGate, type SeriesExponent } from './complexity_gate.js';
+import { countedGate } from './counted_gate.js';
+import { type CellPair, isMeasured, type NamedResults, pairCells, processValues } from './paired_cells.js';
+import { type CellId, cellKey } from './plan.js';
+import { FIRINGS_TO_FAIL, judge, type ProcessSet, type Rules, tailFor, unmeasured } from './timed_gate.js';
+import type { GateReport, TimedVerdict } from './verdicts.js';
+
+/**
+ * Measures cells again in `runs` fresh processes. `base` is null where only the new code is at hand.
+ * More cells than asked for may come back.
+ */
+export type Measure = (cells: readonly CellId[], runs: number) => Promise<Measured>;
+
+export interface Measured {
+  readonly base: Results | null;
+  readonly new: Results;
+}
+
+export interface GateOptions {
+  /** Slow-down allowed for a cell, as a fraction. */
+  readonly marginOf: (cell: CellId) => number;
+  readonly advisory: boolean;
+  /** Judge only what is counted; machines and versions may then differ. */
+  readonly countedOnly: boolean;
+  /** Both runs were made side by side on this machine, so that versions may differ: they are what is compared. */
+  readonly sideBySide: boolean;
+  /** Null where nothing can be measured again: one set of processes then decides. */
+  readonly measure: Measure | null;
+  readonly exponents: { readonly base: readonly SeriesExponent[]; readonly new: readonly SeriesExponent[] };
+}
+
+/** Fresh processes of a further set, as a multiple of the first set's. */
+const PROCESSES_FACTOR = 2;
+const MAX_FURTHER_SETS = 2;
+
+/**
+ * Judges a new run against a base.
+ * @throws UserError for runs that cannot be judged at all: unfinished, cells missing or lost
+ */
+export async function runGate(base: NamedResults, next: NamedResults, options: GateOptions): Promise<GateReport> {
+  const pairs = pairCells(base, next);
+  const scope = options.countedOnly || options.sideBySide ? 'work' : 'all';
+  const differing = differences(base.results, next.results, scope);
+  const counted = countedGate(base.results, next.results, pairs);
+  const { advisory, exponents, marginOf } = options;
+  if (options.countedOnly || (differing.length > 0 && !advisory)) {
+    return {
+      differences: differing,
+      advisory,
+      timed: [],
+      counted: differing.length > 0 ? [] : counted,
+      complexity: [],
+    };
+  }
+  return {
+    differences: differing,
+    advisory,
+    timed: await timedGate(pairs, marginOf, differing.length > 0 ? null : options.measure),
+    counted,
+    complexity: complexityGate(exponents.base, exponents.new),
+  };
+}
+
+/** Judges every cell, and measures again those that fire or cannot be told. */
+export async function timedGate(
+  pairs: readonly CellPair[],
+  marginOf: (cell: CellId) => number,
+  measure: Measure | null,
+): Promise<TimedVerdict[]> {
+  const sets = new Map<string, ProcessSet[]>();
+  for (const { id, base, new: next } of pairs) {
+    if (isMeasured(base)) sets.set(cellKey(id), [{ base: processValues(base), new: processValues(next) }]);
+  }
+  const verdicts = (): TimedVerdict[] =>
+    pairs.map((pair) => verdictOn(pair, sets, { margin: marginOf(pair.id), tail, firingsToFail }));
+  const tail = tailFor(pairs.length);
+  const firingsToFail = measure === null ? 1 : FIRINGS_TO_FAIL;
+  const runs = Math.max(...pairs.map((pair) => pair.new.processes.length));
+  for (let further = 0; measure !== null && further < MAX_FURTHER_SETS; further++) {
+    const open = verdicts().filter(({ verdict, comparison }) => verdict === 'cannot tell' && comparison !== null);
+    if (open.length === 0) break;
+    const cells = open.map(({ cell }) => cell);
+    const measured = await measure(cells, PROCESSES_FACTOR * runs);
+    for (const cell of cells) sets.get(cellKey(cell))?.push(setOf(cell, measured));
+  }
+  return verdicts();
+}
+
+function verdictOn(
+  { id, base, new: next }: CellPair,
+  sets: ReadonlyMap<string, ProcessSet[]>,
+  rules: Rules,
+): TimedVerdict {
+  const own = sets.get(cellKey(id));
+  if (own !== undefined) return judge(id, own, rules);
+  const missing = isMeasured(next) ? 'no base to compare with' : 'not measured in either run';
+  return unmeasured(id, rules.margin, `${missing}: ${base.status}`);
+}
+
+function setOf(cell: CellId, { base, new: next }: Measured): ProcessSet {
+  return { base: base === null ? [] : valuesOf(cell, base), new: valuesOf(cell, next) };
+}
+
+function valuesOf(cell: CellId, results: Results): number[] {
+  const found = results.cells.find((other) => cellKey(other) === cellKey(cell));
+  check(
+    found !== undefined && isMeasured(found),
+    `measuring again: ${cellKey(cell)} must be ok, got ${found === undefined ? 'no such cell' : (found.reason ?? found.status)}`,
+  );
+  return processValues(found);
+}

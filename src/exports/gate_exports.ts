@@ -1,0 +1,68 @@
+/** The gate's report in the formats of other programs. */
+import { csvFormat } from 'd3-dsv';
+import { cellKey } from '../bench/plan.js';
+import type { GateReport, Verdict } from '../bench/verdicts.js';
+import type { Results } from '../results.js';
+import type { ExportFormat } from './formats.js';
+import { gateSummary, gateTables } from './gate_tables.js';
+import { type TestCase, toJunit } from './junit.js';
+import { toMarkdown } from './markdown.js';
+import { exportResults } from './results_exports.js';
+
+/** @param next the new run: benchmark histories (gab, bmf) take its values, not the verdicts */
+export function exportGate(report: GateReport, next: Results, format: ExportFormat): string {
+  if (format === 'gab' || format === 'bmf') return exportResults(next, format);
+  if (format === 'junit') return toJunit('check-regressions', next.created_at, testCases(report));
+  return format === 'csv' ? toCsv(report) : toMarkdown('check-regressions', remarks(report), gateTables(report));
+}
+
+function remarks(report: GateReport): string[] {
+  const differing = report.differences.map(({ field, base, new: next }) => `- \`${field}\`: ${base} → ${next}`);
+  return [`**${gateSummary(report)}**`, ...(differing.length > 0 ? [differing.join('\n')] : [])];
+}
+
+/** A row per verdict. */
+function toCsv({ timed, counted, complexity }: GateReport): string {
+  const rows: Readonly<Record<string, string | number | null | undefined>>[] = [
+    ...timed.map(({ cell, comparison, margin, detectable, verdict, reason }) => ({
+      ...{ gate: 'time', what: cellKey(cell), quantity: 'ms', base: comparison?.baseMs, new: comparison?.newMs },
+      ...{ ratio: comparison?.ratio, low: comparison?.interval?.[0], high: comparison?.interval?.[1] },
+      ...{ margin, detectable: detectable ?? undefined, verdict, reason },
+    })),
+    ...counted.map((row) => ({ gate: 'count', ...row })),
+    ...complexity.map(({ series, base, new: next, verdict, reason }) => ({
+      ...{ gate: 'exponent', what: series, quantity: 'exponent', base: base.exponent, new: next.exponent },
+      ...{ verdict: verdict ?? 'not identified', reason },
+    })),
+  ];
+  const columns = 'gate what quantity base new ratio low high margin detectable verdict reason'.split(' ');
+  return `${csvFormat(rows, columns)}\n`;
+}
+
+function testCases({ timed, counted, complexity }: GateReport): TestCase[] {
+  return [
+    ...timed.map(({ cell, comparison, verdict, reason }) => ({
+      classname: `time.${cell.model}.${cell.phase}`,
+      name: `n=${cell.n} ${cell.mode}`,
+      timeMs: comparison?.newMs ?? null,
+      outcome: outcome(verdict, `${comparison === null ? '' : `${comparison.ratio.toFixed(3)}x: `}${reason}`),
+    })),
+    ...counted.map(({ what, quantity, verdict, reason }) => ({
+      classname: `count.${quantity}`,
+      name: what,
+      timeMs: null,
+      outcome: outcome(verdict, reason),
+    })),
+    ...complexity.map(({ series, verdict, reason }) => ({
+      classname: 'exponent',
+      name: series,
+      timeMs: null,
+      outcome: outcome(verdict ?? 'cannot tell', reason),
+    })),
+  ];
+}
+
+function outcome(verdict: Verdict, message: string): TestCase['outcome'] {
+  if (verdict === 'not regressed') return null;
+  return { kind: verdict === 'regressed' ? 'failure' : 'skipped', message };
+}

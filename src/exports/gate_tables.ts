@@ -1,0 +1,82 @@
+/** What the gate says as tables. */
+import { withInterval } from '../analysis/format.js';
+import type { Table } from '../analysis/tables.js';
+import { cellKey } from '../bench/plan.js';
+import type { CountedVerdict, ExponentEstimate, GateReport, TimedVerdict } from '../bench/verdicts.js';
+
+/** Every cell's ratio; the counts that changed; the exponents. Tables without a row are left out. */
+export function gateTables({ timed, counted, complexity }: GateReport): Table[] {
+  const tables = [
+    timedTable(timed),
+    countedTable(counted),
+    {
+      title: 'Exponent of time over length (floor fit)',
+      columns: ['series', 'base', 'new', 'verdict', 'why'],
+      rows: complexity
+        .filter(({ verdict }) => verdict !== null)
+        .map((row) => [row.series, exponent(row.base), exponent(row.new), row.verdict ?? '', row.reason]),
+      notes: [],
+    },
+  ];
+  return tables.filter(({ rows }) => rows.length > 0);
+}
+
+/** One line: how many of each verdict. */
+export function gateSummary(report: GateReport): string {
+  const { timed, counted, complexity, differences, advisory } = report;
+  const all = [...timed, ...counted, ...complexity];
+  const count = (verdict: string): number => all.filter((row) => row.verdict === verdict).length;
+  if (differences.length > 0 && !advisory) return 'Not comparable: the runs differ in what decides their times.';
+  const parts = [`${count('regressed')} regressed`, `${count('cannot tell')} cannot tell`];
+  return `${parts.join(', ')}, ${count('not regressed')} not regressed${advisory ? ' (advisory: nothing fails)' : ''}.`;
+}
+
+export const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
+
+function timedTable(timed: readonly TimedVerdict[]): Table {
+  const detectable = timed.flatMap((row) => (row.verdict === 'not regressed' ? (row.detectable ?? []) : []));
+  const seen = `Where nothing regressed, this run could have seen a slow-down of ${percent(Math.max(...detectable))} or more in every cell.`;
+  return {
+    title: 'Times',
+    columns: ['cell', 'base ms', 'new ms', 'new / base', 'margin', 'processes', 'could see', 'verdict', 'why'],
+    rows: timed.map(timedRow),
+    notes: detectable.length > 0 ? [seen] : [],
+  };
+}
+
+function timedRow({ cell, comparison, margin, detectable, verdict, reason }: TimedVerdict): string[] {
+  if (comparison === null) return [cellKey(cell), '', '', '', percent(margin), '', '', verdict, reason];
+  const { baseMs, newMs, ratio, interval, baseProcesses, newProcesses } = comparison;
+  return [
+    cellKey(cell),
+    String(Number(baseMs.toPrecision(4))),
+    String(Number(newMs.toPrecision(4))),
+    ratioText(ratio, interval),
+    percent(margin),
+    `${baseProcesses}/${newProcesses}`,
+    detectable === null ? '' : `≥ ${percent(detectable)}`,
+    verdict,
+    reason,
+  ];
+}
+
+function ratioText(ratio: number, interval: readonly [number, number] | null): string {
+  const limits = interval === null ? '' : ` [${interval.map((end) => end.toFixed(3)).join(', ')}]`;
+  return `${ratio.toFixed(3)}x${limits}`;
+}
+
+/** The counts that changed: those that did not are one line. */
+function countedTable(counted: readonly CountedVerdict[]): Table {
+  const changed = counted.filter((row) => row.base !== row.new || row.verdict !== 'not regressed');
+  const same = counted.length - changed.length;
+  return {
+    title: 'Counts (0 % margin)',
+    columns: ['what', 'quantity', 'base', 'new', 'verdict', 'why'],
+    rows: changed.map((row) => [row.what, row.quantity, number(row.base), number(row.new), row.verdict, row.reason]),
+    notes: same > 0 ? [`${same} counts (parameters, kernels, FLOPs, bytes, state, leaks) are unchanged.`] : [],
+  };
+}
+
+const number = (value: number | null): string => (value === null ? 'not counted' : String(value));
+
+const exponent = ({ exponent: value, ci }: ExponentEstimate): string => withInterval({ value, ci });

@@ -1,0 +1,101 @@
+/** A results file in the formats of other programs. */
+import { csvFormat } from 'd3-dsv';
+import { bytesText, integerText, timeText } from '../analysis/format.js';
+import type { Table } from '../analysis/tables.js';
+import type { Cell, Results } from '../results.js';
+import type { ExportFormat } from './formats.js';
+import { type TestCase, toJunit } from './junit.js';
+import { toMarkdown } from './markdown.js';
+
+/** The whole file's text. */
+export function exportResults(results: Results, format: ExportFormat): string {
+  return {
+    csv: toCsv,
+    md: toSummary,
+    github: toSummary,
+    junit: (all: Results) => toJunit('compare-models', all.created_at, all.cells.map(testCase)),
+    gab: (all: Results) => `${JSON.stringify(benchmarks(all), null, 1)}\n`,
+    bmf: (all: Results) => `${JSON.stringify(bencherMetrics(all), null, 1)}\n`,
+  }[format](results);
+}
+
+const cellName = ({ model, phase, n, mode }: Cell): string => `${model} ${phase} ${n} ${mode}`;
+
+/** A row per sample, with what identifies it. */
+function toCsv({ cells }: Results): string {
+  const rows = cells.flatMap(({ model, phase, n, n_tokens, mode, processes }) =>
+    processes.flatMap(({ run, order, batch, samples_ms }) =>
+      samples_ms.map((ms, sample) => ({ model, phase, n, n_tokens, mode, run, order, batch, sample, ms })),
+    ),
+  );
+  return `${csvFormat(rows, ['model', 'phase', 'n', 'n_tokens', 'mode', 'run', 'order', 'batch', 'sample', 'ms'])}\n`;
+}
+
+function toSummary(results: Results): string {
+  const { machine, runtime, cells } = results;
+  const processes = Math.max(0, ...cells.map((cell) => cell.processes.length));
+  const noisy = machine.noisy ? ['**Noisy machine**: small differences here mean nothing.'] : [];
+  const setting = `${machine.cpu_model}, ${machine.threads} threads, ${runtime.backend}, node ${runtime.node}; up to ${processes} processes.`;
+  const table: Table = {
+    title: 'Times',
+    columns: ['model', 'phase', 'n', 'mode', 'time', 'tokens/s', 'state'],
+    rows: cells.map(summaryRow),
+    notes: [],
+  };
+  return toMarkdown('compare-models', [setting, ...noisy], [table]);
+}
+
+function summaryRow(cell: Cell): string[] {
+  const { model, phase, n, mode, summary, counted, status, reason } = cell;
+  const id = [model, phase, integerText(n), mode];
+  if (summary === null) return [...id, reason === null ? status : `${status}: ${reason}`, '', ''];
+  const time = timeText({ value: summary.value_ms, ci: summary.ci95_ms });
+  const state = counted === null ? 'not counted' : bytesText(counted.state_bytes);
+  return [...id, time, integerText(Math.round(summary.tokens_per_s)), state];
+}
+
+function testCase(cell: Cell): TestCase {
+  const { model, phase, n, mode, status, reason, summary } = cell;
+  const kind = { ok: null, failed: 'failure', timeout: 'error', skipped: 'skipped' } as const;
+  const found = kind[status];
+  return {
+    classname: `${model}.${phase}`,
+    name: `n=${n} ${mode}`,
+    timeMs: summary?.value_ms ?? null,
+    outcome: found === null ? null : { kind: found, message: reason ?? status },
+  };
+}
+
+/** github-action-benchmark's customSmallerIsBetter. */
+function benchmarks({ cells, machine }: Results): object[] {
+  return cells.flatMap((cell) => {
+    if (cell.summary === null) return [];
+    const { value_ms, ci95_ms, range_ms, p50_ms, p95_ms } = cell.summary;
+    const [low, high] = ci95_ms ?? range_ms;
+    const processes = `${cell.processes.length} processes`;
+    return [
+      {
+        name: cellName(cell),
+        unit: 'ms',
+        value: value_ms,
+        range: `± ${Number(((high - low) / 2).toPrecision(2))}`,
+        extra: `${processes}\np50 ${p50_ms} ms\np95 ${p95_ms} ms\n${machine.cpu_model}${machine.noisy ? ', noisy' : ''}`,
+      },
+    ];
+  });
+}
+
+const NS_PER_MS = 1e6;
+
+/** Bencher Metric Format: its latency is in nanoseconds; the limits are the 95 % interval. */
+function bencherMetrics({ cells }: Results): object {
+  return Object.fromEntries(
+    cells.flatMap((cell) => {
+      if (cell.summary === null) return [];
+      const { value_ms, ci95_ms } = cell.summary;
+      const limits = ci95_ms && { lower_value: NS_PER_MS * ci95_ms[0], upper_value: NS_PER_MS * ci95_ms[1] };
+      const state = cell.counted && { 'state-bytes': { value: cell.counted.state_bytes } };
+      return [[cellName(cell), { latency: { value: NS_PER_MS * value_ms, ...limits }, ...state }]];
+    }),
+  );
+}

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { planText, reportText, warningsOf } from '../evals/compare_report.js';
+import type { Cell, Results } from '../src/results.js';
+import { SPEC } from './fake_worker.js';
+import { makeResults } from './make_results.js';
+
+const results = () => makeResults({ BSBR: { 128: [10, 11, 12, 13, 14], 4096: [300, 310, 320, 330, 340] } });
+const withCell = (file: Results, change: Partial<Cell>): Results => ({
+  ...file,
+  cells: [{ ...(file.cells[0] as Cell), ...change }, ...file.cells.slice(1)],
+});
+const row = (text: string, n: string) =>
+  text
+    .split('\n')
+    .find((line) => line.includes(`│ ${n} `))
+    ?.split('│')
+    .map((cell) => cell.trim());
+
+test('a row is a model and length, with its times, intervals, rate and state', () => {
+  const text = reportText(results());
+  const [, model, n, time, slowest, rate, state] = row(text, '4,096') as string[];
+  expect([model, n, slowest, rate, state]).toEqual(['BSBR', '4,096', '–', '–', '127 KiB']);
+  expect(time).toMatch(/^3\d\d ms ± \d+$/);
+  expect(text).toContain('± is the 95 % interval over processes');
+  expect(text).not.toContain('NOISY');
+});
+
+test('fewer than 5 processes have no interval, and it is said', () => {
+  const text = reportText(makeResults({ BSBR: { 128: [10, 11] } }));
+  expect(row(text, '128')?.[3]).toBe('10.5 ms');
+  expect(text).toContain('median over 2 processes; no intervals with fewer than 5 processes');
+});
+
+test('a cell without a value shows its status, and its reason below', () => {
+  const text = reportText(withCell(results(), { status: 'timeout', reason: 'took too long', summary: null }));
+  expect(row(text, '128')?.[3]).toBe('timeout');
+  expect(text).toContain('BSBR generate n = 128 (eager): timeout: took too long');
+});
+
+test('decode shows its slowest step and its rate', () => {
+  const decode = makeResults({ BSBR: { 128: [2, 2] } }, { phase: 'decode' });
+  expect(row(reportText(decode), '128')).toEqual(['', 'BSBR', '128', '2.00 ms', '3.00 ms', '500', '127 KiB', '']);
+});
+
+test('modes are told apart only where there are two', () => {
+  const both = results();
+  const compiled = both.cells.map((cell) => ({ ...cell, mode: 'compiled' as const }));
+  expect(reportText({ ...both, cells: [...both.cells, ...compiled] })).toContain('BSBR (compiled)');
+  expect(reportText(both)).not.toContain('(eager)');
+});
+
+test('a noisy machine is on the table and among the warnings, with what to do', () => {
+  const file = results();
+  const noisy = { ...file, machine: { ...file.machine, noisy: true, noise_cv: 0.23 } };
+  expect(reportText(noisy)).toContain('[NOISY MACHINE]');
+  expect(warningsOf(noisy)).toEqual([expect.stringMatching(/varied by 23 %.*close other programs/)]);
+  expect(warningsOf(file)).toEqual([]);
+});
+
+test('leaked tensors and far samples are warned of', () => {
+  const file = results();
+  const [cell] = file.cells as [Cell];
+  const leaking = withCell(file, { processes: cell.processes.map((one) => ({ ...one, leaked_tensors: 2 })) });
+  expect(warningsOf(leaking)).toEqual([expect.stringContaining('BSBR generate left tensors behind')]);
+  const summary = { ...(cell.summary as NonNullable<Cell['summary']>), outliers: { mild: 3, severe: 1 } };
+  expect(warningsOf(withCell(file, { summary }))).toEqual([expect.stringContaining('1 of 2 cells')]);
+});
+
+test('the plan tells what would be measured, and a time that grows with the processes', () => {
+  const seconds = (runs: number) => Number(/^time +about (\d+) s$/m.exec(planText({ ...SPEC, runs }, 'f'))?.[1]);
+  expect(planText(SPEC, 'somewhere.json')).toContain(
+    'processes    1 that checks and counts; 2 that measure 12 cells each',
+  );
+  expect(planText(SPEC, 'somewhere.json')).toMatch(/^results +somewhere\.json$/m);
+  expect(seconds(8)).toBeGreaterThan(seconds(2));
+});

@@ -1,0 +1,309 @@
+import { describe, expect, test } from 'vitest';
+import { differences } from '../src/bench/comparable.js';
+import { complexityGate } from '../src/bench/complexity_gate.js';
+import { countedGate } from '../src/bench/counted_gate.js';
+import { type GateOptions, runGate, timedGate } from '../src/bench/gate.js';
+import { marginRule, parseCellMargins } from '../src/bench/margins.js';
+import { criticalU, ratioInterval } from '../src/bench/rank_interval.js';
+import { judge } from '../src/bench/timed_gate.js';
+import { exitCode } from '../src/bench/verdicts.js';
+import type { Results } from '../src/results.js';
+import { makeResults } from './make_results.js';
+import { bareRun, fakeMeasure, pairsOf, suiteCells } from './suites.js';
+
+const [CELL] = suiteCells(1) as [ReturnType<typeof suiteCells>[number]];
+const QUIET = [10, 10.05, 10.1, 10.02, 10.07];
+/** The values times a factor, in another order: another measurement of the same. */
+const times = (factor: number, values: readonly number[] = QUIET): number[] =>
+  values.map((ms) => factor * ms).reverse();
+const OPTIONS: GateOptions = {
+  marginOf: () => 0.05,
+  advisory: false,
+  countedOnly: false,
+  sideBySide: false,
+  measure: null,
+  exponents: { base: [], new: [] },
+};
+const run = (values: readonly number[], override: Partial<Results> = {}): Results =>
+  makeResults({ Linear: { 64: values, 128: values } }, { override });
+const gate = (base: Results, next: Results, options: Partial<GateOptions> = {}) =>
+  runGate({ name: 'BASE', results: base }, { name: 'NEW', results: next }, { ...OPTIONS, ...options });
+
+describe('the ratio interval', () => {
+  test('has the critical values of the Mann-Whitney tables', () => {
+    expect(criticalU(5, 5, 0.025)).toBe(2);
+    expect(criticalU(10, 10, 0.025)).toBe(23);
+    expect(criticalU(10, 10, 0.005)).toBe(16);
+    expect(criticalU(7, 9, 0.025)).toBe(12);
+    expect(criticalU(5, 5, 0.001)).toBe(-1);
+  });
+  test('is from the least to the greatest ratio of five and five processes', () => {
+    expect(ratioInterval([10, 11, 12, 13, 14], [20, 22, 24, 26, 28], 0.001)).toEqual([20 / 14, 2.8]);
+  });
+  test('scales with the new values', () => {
+    const base = [10, 11, 12, 13, 14, 15, 16, 17];
+    const [low, high] = ratioInterval(base, base, 0.001);
+    const doubled = ratioInterval(base, times(2, base), 0.001);
+    expect(doubled[0]).toBeCloseTo(2 * low, 12);
+    expect(doubled[1]).toBeCloseTo(2 * high, 12);
+  });
+});
+
+describe('one set of processes', () => {
+  const verdict = (base: readonly number[], next: readonly number[], margin = 0.05) =>
+    judge(CELL, [{ base, new: next }], { margin, tail: 0.001, firingsToFail: 1 });
+
+  test('regressed when the ratio is above the margin and every new process is slower', () => {
+    expect(verdict(QUIET, times(1.2))).toMatchObject({ verdict: 'regressed', firings: 1 });
+  });
+  test('cannot tell when the ratio is above the margin within the spread', () => {
+    expect(verdict([10, 10, 10, 14, 14], [11, 11, 11, 11, 10])).toMatchObject({ verdict: 'cannot tell', firings: 1 });
+  });
+  test('not regressed when the interval excludes the margin, and says what it could have seen', () => {
+    const found = verdict(QUIET, times(1));
+    expect(found.verdict).toBe('not regressed');
+    expect(found.detectable).toBeGreaterThan(0.05);
+    expect(found.detectable).toBeLessThan(0.08);
+  });
+  test('a slow-down of what it could have seen would have put the whole interval above the margin', () => {
+    const { detectable } = verdict(QUIET, times(1));
+    const slowed = verdict(QUIET, times(1 + detectable!));
+    expect(slowed.comparison!.interval![0]).toBeCloseTo(1.05, 12);
+    expect(slowed.verdict).toBe('regressed');
+  });
+  test('cannot tell as long as the margin lies within the spread', () => {
+    expect(verdict(QUIET, times(1.049)).verdict).toBe('cannot tell');
+    expect(verdict(QUIET, times(1.03)).verdict).toBe('not regressed');
+  });
+  test('two processes cannot tell, unless the ratio is beyond what two processes differ by', () => {
+    expect(verdict([10, 10.1], [10.2, 10.1])).toMatchObject({
+      verdict: 'cannot tell',
+      reason: /fewer than 5/ as never,
+    });
+    expect(verdict([10, 10.1], [11, 11.1]).verdict).toBe('cannot tell');
+    expect(verdict([10, 10.1], [12, 12.1]).verdict).toBe('regressed');
+    expect(verdict([10], [12]).verdict).toBe('regressed');
+  });
+  test('the same measurement twice is not a regression, with one process or many', () => {
+    expect(verdict([10], [10]).verdict).toBe('not regressed');
+    expect(verdict([10, 20, 30, 40, 50], [10, 20, 30, 40, 50]).verdict).toBe('not regressed');
+  });
+  test('faster is not regressed', () => {
+    expect(verdict(QUIET, times(0.5)).verdict).toBe('not regressed');
+  });
+});
+
+describe('measuring again', () => {
+  const cells = suiteCells(2);
+  const base = bareRun(cells, [QUIET, QUIET]);
+  const ten = [...QUIET, ...times(1)];
+  const tenBase = bareRun(cells, [ten, ten]);
+  const gated = (next: Results, again: ReturnType<typeof fakeMeasure>) =>
+    timedGate(pairsOf(base, next), () => 0.05, again);
+
+  test('asks for the cells that fired alone, with twice the processes', async () => {
+    const again = fakeMeasure([{ base: null, new: bareRun(cells, [times(1.1, ten), ten]) }]);
+    const verdicts = await timedGate(
+      pairsOf(tenBase, bareRun(cells, [times(1.1, ten), times(1, ten)])),
+      () => 0.05,
+      again,
+    );
+    expect(again.asked).toEqual([['Linear decode 16 eager', '20 runs']]);
+    expect(verdicts.map(({ verdict }) => verdict)).toEqual(['regressed', 'not regressed']);
+    expect(verdicts[0]).toMatchObject({ firings: 2, sets: 2, comparison: { newProcesses: 20 } });
+  });
+  test('five and five processes alone never clear a cell', async () => {
+    const both = { base: tenBase, new: bareRun(cells, [times(1, ten), times(1, ten)]) };
+    const again = fakeMeasure([both]);
+    const verdicts = await gated(bareRun(cells, [times(1), times(1)]), again);
+    expect(again.asked).toEqual([['Linear decode 16 eager', 'Linear decode 32 eager', '10 runs']]);
+    expect(verdicts.map(({ verdict }) => verdict)).toEqual(['not regressed', 'not regressed']);
+  });
+  test('only a second firing fails', async () => {
+    const calm = { base: bareRun(cells, [ten, ten]), new: bareRun(cells, [times(1, ten), ten]) };
+    const verdicts = await gated(bareRun(cells, [times(1.1), times(1)]), fakeMeasure([calm, calm]));
+    expect(verdicts[0]).toMatchObject({ firings: 1, sets: 3, verdict: 'not regressed' });
+  });
+  test('gives up after two further sets', async () => {
+    const near = { base: null, new: bareRun(cells, [times(1.048, ten), ten]) };
+    const again = fakeMeasure([near, near]);
+    const verdicts = await gated(bareRun(cells, [times(1.048), times(1)]), again);
+    expect(verdicts[0]).toMatchObject({ verdict: 'cannot tell', reason: 'the margin lies within the spread', sets: 3 });
+  });
+  test('measures nothing when all is clear', async () => {
+    const again = fakeMeasure([]);
+    await timedGate(pairsOf(tenBase, bareRun(cells, [times(1, ten), times(1, ten)])), () => 0.05, again);
+    expect(again.asked).toEqual([]);
+  });
+  test('compares with the fresh base where both sides are measured', async () => {
+    const slowMachine = times(1.3, ten);
+    const both = { base: bareRun(cells, [slowMachine, ten]), new: bareRun(cells, [times(1.3, ten), ten]) };
+    const verdicts = await gated(bareRun(cells, [times(1.1), times(1)]), fakeMeasure([both, both]));
+    expect(verdicts[0]?.firings).toBe(1);
+    expect(verdicts[0]?.verdict).not.toBe('regressed');
+  });
+  test('a cell that is lost while measuring again is an error that names it', async () => {
+    const lost = { base: null, new: { ...base, cells: [] } };
+    await expect(gated(bareRun(cells, [times(1.1), times(1)]), fakeMeasure([lost]))).rejects.toThrow(
+      'measuring again: Linear decode 16 eager must be ok, got no such cell',
+    );
+  });
+});
+
+describe('runs that cannot be judged are errors that name file and field', () => {
+  const good = run(QUIET);
+  const first = good.cells[0]!;
+  const withFirst = (change: object): Results => ({ ...good, cells: [{ ...first, ...change }, good.cells[1]!] });
+  test.each([
+    ['an unfinished file', { ...good, complete: false }, 'NEW: complete: must be true, got false'],
+    ['no cells', { ...good, cells: [] }, 'NEW: cells: must hold at least one'],
+    ['a missing cell', { ...good, cells: [first] }, 'NEW: cells: needs Linear generate 128 eager as in BASE, got none'],
+    [
+      'a cell twice',
+      { ...good, cells: [first, first] },
+      'NEW: cells: every cell once, got Linear generate 64 eager twice',
+    ],
+    ['a lost cell', withFirst({ status: 'timeout', reason: '120 s' }), 'must be ok as in BASE, got timeout (120 s)'],
+    ['no processes', withFirst({ processes: [] }), 'Linear generate 64 eager: processes: must hold at least one'],
+    [
+      'a summary that is not of its samples',
+      withFirst({ summary: { ...first.summary, value_ms: 99 } }),
+      'summary.value_ms: must be the median over processes of the minimum over samples, 10.05, got 99',
+    ],
+  ])('%s', async (_, bad, message) => {
+    await expect(gate(good, bad as Results)).rejects.toThrow(message);
+  });
+  test('a cell that the base lacks', async () => {
+    await expect(gate({ ...good, cells: [first] }, good)).rejects.toThrow(
+      'BASE: cells: needs Linear generate 128 eager',
+    );
+  });
+});
+
+describe('unlike runs', () => {
+  const base = run(QUIET);
+  const other: Results = {
+    ...run(times(2)),
+    machine: { ...base.machine, cpu_model: 'Other CPU', threads: 2 },
+    config_hash: 'other',
+    config: { ...base.config, chunk_size: 64 },
+  };
+  test('are refused with every differing field, and judged in nothing', async () => {
+    const report = await gate(base, other);
+    expect(report.differences.map(({ field }) => field)).toEqual([
+      'machine.cpu_model',
+      'machine.threads',
+      'config_hash',
+      'config.chunk_size',
+    ]);
+    expect(report.timed).toEqual([]);
+    expect(exitCode(report)).toBe(3);
+  });
+  test('are compared with advisory, and never fail', async () => {
+    const report = await gate(base, other, { advisory: true });
+    expect(report.timed[0]?.verdict).toBe('regressed');
+    expect(exitCode(report)).toBe(0);
+  });
+  test('the commit and the version of this package are what is compared, not a difference', () => {
+    const later = { ...base, git: { commit: 'ffff', dirty: true }, tool: { ...base.tool, version: '9.9.9' } };
+    expect(differences(base, later)).toEqual([]);
+  });
+  test('quick and full sampling are not comparable', () => {
+    const quick = { ...base, config: { ...base.config, quick: true } };
+    expect(differences(base, quick).map(({ field }) => field)).toEqual(['config.quick']);
+  });
+  test('counts may be compared across machines', async () => {
+    const moved = { ...run(times(2)), machine: { ...base.machine, cpu_model: 'Other CPU' } };
+    const report = await gate(base, moved, { countedOnly: true });
+    expect(exitCode(report)).toBe(0);
+    expect(report.counted.length).toBeGreaterThan(0);
+  });
+});
+
+describe('the deterministic gate', () => {
+  const base = run(QUIET);
+  const [pair] = pairsOf(base, base);
+  const counted = pair!.base.counted!;
+  const against = (change: Partial<typeof counted>) =>
+    countedGate(base, base, [{ ...pair!, new: { ...pair!.new, counted: { ...counted, ...change } } }]);
+  test('one kernel more is a regression', () => {
+    expect(against({ kernels: counted.kernels! + 1 }).filter(({ verdict }) => verdict === 'regressed')).toMatchObject([
+      { quantity: 'kernels', reason: '1 more' },
+    ]);
+  });
+  test('fewer bytes are not', () => {
+    expect(against({ bytes: counted.bytes! - 1 }).every(({ verdict }) => verdict === 'not regressed')).toBe(true);
+  });
+  test('a count that is no longer made cannot be told', () => {
+    expect(against({ flops: null }).find(({ quantity }) => quantity === 'flops')?.verdict).toBe('cannot tell');
+  });
+  test('one parameter more is a regression', () => {
+    const grown = { ...base, models: base.models.map((model) => ({ ...model, params: model.params + 1 })) };
+    expect(countedGate(base, grown, []).map(({ verdict }) => verdict)).toEqual(['regressed']);
+  });
+  test('a leaked tensor is a regression even if the base leaked too', () => {
+    const leaking = { ...pair!.new, processes: pair!.new.processes.map((one) => ({ ...one, leaked_tensors: 1 })) };
+    const verdicts = countedGate(base, base, [{ ...pair!, base: leaking, new: leaking }]);
+    expect(verdicts.find(({ quantity }) => quantity === 'leaked_tensors')?.verdict).toBe('regressed');
+  });
+});
+
+describe('the complexity gate', () => {
+  type Exponent = readonly [low: number, value: number, high: number];
+  const series = ([low, value, high]: Exponent) => [
+    { series: 'a', exponent: value, interval: () => [low, high] as const },
+  ];
+  const verdict = (old: Exponent, next: Exponent) => complexityGate(series(old), series(next))[0]?.verdict;
+  test('regressed when the intervals are apart and the exponent grew by more than 0.15', () => {
+    expect(verdict([0.95, 1, 1.05], [1.9, 2, 2.1])).toBe('regressed');
+  });
+  test('not when it grew by less, or the intervals meet', () => {
+    expect(verdict([0.99, 1, 1.01], [1.09, 1.1, 1.11])).toBe('not regressed');
+    expect(verdict([0.8, 1, 1.6], [1.5, 1.7, 1.9])).toBe('not regressed');
+  });
+  test('an exponent that is not identified is no failure', () => {
+    const vague = [{ series: 'a', exponent: 1, interval: () => null }];
+    const found = complexityGate(vague, series([1.9, 2, 2.1]));
+    expect(found).toMatchObject([{ verdict: null, reason: 'exponent not identified' }]);
+  });
+  test('asks for no interval where the exponent did not grow', () => {
+    const costly = { series: 'a', exponent: 1, interval: () => expect.unreachable() };
+    expect(complexityGate([costly], [costly])[0]?.verdict).toBe('not regressed');
+  });
+});
+
+describe('margins', () => {
+  test('the most special one holds', () => {
+    const rule = marginRule(parseCellMargins(['BSBR=7', 'BSBR:decode:64=20', 'BSBR:decode=10']), 3, null);
+    const cell = { ...CELL, model: 'BSBR', n: 64 };
+    expect(rule(cell)).toBe(0.2);
+    expect(rule({ ...cell, n: 128 })).toBe(0.1);
+    expect(rule({ ...cell, phase: 'prefill' })).toBe(0.07);
+    expect(rule(CELL)).toBe(0.03);
+    expect(marginRule([], undefined, null)(CELL)).toBe(0.05);
+  });
+  test.each(['BSBR', 'BSBR=', '=5', 'BSBR=-5', 'BSBR:decode:64:x=5', 'BSBR::64=5'])('%s is refused', (text) => {
+    expect(() => parseCellMargins([text])).toThrow(`--cell_margin: must read like BSBR:decode:4096=10, got ${text}`);
+  });
+});
+
+describe('exit codes', () => {
+  test('a regression outweighs what cannot be told', async () => {
+    const base = bareRun(suiteCells(2), [QUIET, [10]]);
+    const next = bareRun(suiteCells(2), [times(1.2), [10.1]]);
+    expect(exitCode(await gate(base, next))).toBe(1);
+  });
+  test('what cannot be told is 3', async () => {
+    expect(exitCode(await gate(run([10, 11]), run([10.5, 10.6])))).toBe(3);
+  });
+  test('a cell measured in neither run is 3, with the reason', async () => {
+    const run = bareRun(suiteCells(2), [QUIET, QUIET]);
+    const failed = { ...run.cells[1]!, status: 'timeout' as const, reason: '120 s', processes: [] };
+    const report = await gate({ ...run, cells: [run.cells[0]!, failed] }, { ...run, cells: [run.cells[0]!, failed] });
+    expect(report.timed[1]).toMatchObject({ verdict: 'cannot tell', reason: 'not measured in either run: timeout' });
+    expect(exitCode(report)).toBe(3);
+  });
+  test('all clear is 0', async () => {
+    expect(exitCode(await gate(run(QUIET), run(times(1))))).toBe(0);
+  });
+});
