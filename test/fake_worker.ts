@@ -91,6 +91,7 @@ export const SPEC: RunSpec = {
     warmSpread: 1,
     samples: { minCount: 1, minMs: 0, maxMs: 1 },
     minSampleMs: 0,
+    compileThoroughly: false,
   },
   runs: 2,
   spinMs: 0,

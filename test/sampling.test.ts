@@ -8,6 +8,7 @@ const RULES: SamplingRules = {
   warmSpread: 0.05,
   samples: { minCount: 5, minMs: 500, maxMs: 3000 },
   minSampleMs: 10,
+  compileThoroughly: true,
 };
 
 /** Samples something whose i-th repeat takes `msOf(i)` on a clock that nothing else moves. */

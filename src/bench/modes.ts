@@ -13,8 +13,11 @@ export interface Modes {
   dispose(): void;
 }
 
-/** @param clock times what is compiled */
-export function createModes(clock?: Clock): Modes {
+/**
+ * @param clock times what is compiled
+ * @param thoroughly whether functions that are worth it are compiled by XLA
+ */
+export function createModes(clock?: Clock, thoroughly = true): Modes {
   const graphs: Pick<Compiled<[], Tree>, 'compileMs' | 'dispose'>[] = [];
   /** Compiles a function once for each tree of parameters, which its graphs then hold. */
   const run: Runner = <P extends Tree, A extends readonly Tree[], R extends Tree>(
@@ -25,7 +28,10 @@ export function createModes(clock?: Clock): Modes {
     return (params: P, ...args: A): R => {
       let compiled = byParams.get(params);
       if (compiled === undefined) {
-        compiled = compile((...rest: A) => fn(params, ...rest), { xla: thorough, ...(clock && { clock }) });
+        compiled = compile((...rest: A) => fn(params, ...rest), {
+          xla: thorough && thoroughly,
+          ...(clock && { clock }),
+        });
         byParams.set(params, compiled);
         graphs.push(compiled);
       }

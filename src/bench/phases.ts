@@ -46,7 +46,7 @@ export function prepareCell(subject: Subject, cell: CellId, workload: Workload):
 }
 
 /** A decode sample is at least this many steps. */
-const DECODE_TOKENS = 64;
+const DECODE_TOKENS = 32;
 
 type Prepare = (subject: Subject, tokens: tf.Tensor2D, workload: Workload) => PreparedCell;
 

@@ -29,6 +29,8 @@ export interface SamplingRules {
   readonly samples: { readonly minCount: number; readonly minMs: number; readonly maxMs: number };
   /** Calls are batched until a sample takes this long. */
   readonly minSampleMs: number;
+  /** Whether compiled mode takes its time to build fast graphs. */
+  readonly compileThoroughly: boolean;
 }
 
 /** Everything a model's cells share. */
@@ -49,19 +51,22 @@ export interface BackendChoice {
 /** Tokens of the check before the timing: two chunks, and some more. */
 export const selfCheckTokens = (chunkSize: number): number => 2 * chunkSize + 4;
 
-/** Half the floors of docs/method.md's first draft: see docs/decisions/003-sampling-floors.md. */
+/** Lower floors than the method's first draft: see docs/decisions/003-sampling-floors.md. */
 export const DEFAULT_RULES: SamplingRules = {
-  warmup: { minCalls: 3, minMs: 100, maxCalls: 10, maxMs: 2000 },
+  warmup: { minCalls: 2, minMs: 50, maxCalls: 10, maxMs: 2000 },
   warmSpread: 0.05,
-  samples: { minCount: 5, minMs: 200, maxMs: 3000 },
+  samples: { minCount: 5, minMs: 100, maxMs: 3000 },
   minSampleMs: 10,
+  compileThoroughly: true,
 };
 
+/** A look: graphs are built fast rather than to be fast, so that a run of this kind is compared with its own kind only. */
 export const QUICK_RULES: SamplingRules = {
-  warmup: { minCalls: 2, minMs: 20, maxCalls: 4, maxMs: 500 },
+  warmup: { minCalls: 1, minMs: 0, maxCalls: 3, maxMs: 300 },
   warmSpread: 0.1,
-  samples: { minCount: 3, minMs: 60, maxMs: 600 },
+  samples: { minCount: 2, minMs: 30, maxMs: 500 },
   minSampleMs: 5,
+  compileThoroughly: false,
 };
 
 /**
