@@ -28,6 +28,7 @@ export interface Flags {
   readonly output_dir: string;
   readonly output: string;
   readonly resume?: string;
+  readonly export?: string;
   readonly cell_timeout: number;
   readonly dry_run: boolean;
   readonly no_progress: boolean;

@@ -51,6 +51,7 @@ function fileOptions(): Option[] {
     withDefault('output_dir', '<dir>', 'where results go'),
     withDefault('output', '<file>', 'results file, in --output_dir unless it is a path'),
     new Option('--resume <file>', 'go on with a results file; same flags, but --runs may be more'),
+    new Option('--export <formats>', 'also csv, md, junit, gab, bmf, github; several with commas'),
     new Option('--dry_run', 'print the plan and an estimate of its time').default(false),
     new Option('--no_progress', 'no progress on stderr').default(false),
   ];

@@ -1,21 +1,27 @@
 /** What compare-models does once its flags are read: plan, check, measure, report. */
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeGit } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
 import { type Progress, type RunHost, type RunLabel, type RunSpec, runBenchmark } from '../src/bench/run.js';
+import { parseFormats } from '../src/exports/formats.js';
+import { exportResults } from '../src/exports/results_exports.js';
 import { type Results, SCHEMA_VERSION } from '../src/results.js';
 import { EXIT, type Streams } from './command_line.js';
 import { DEFAULTS, type Flags } from './compare_flags.js';
 import { configHash, readPrompt, runConfigOf, specOf } from './compare_plan.js';
 import { fallbackText, planText, reportText, warningsOf } from './compare_report.js';
 import { isFinished, readPrevious } from './compare_resume.js';
+import { prepareExports, writeExports } from './export_files.js';
 import { outputFile, prepareOutput } from './output.js';
 import { packageFolder, packageVersion } from './package_folder.js';
 import { createProgress, type ProgressView } from './progress.js';
 import { createResultsWriter, type ResultsWriter } from './results_writer.js';
 
 const WORKER_FILE = fileURLToPath(new URL('./compare_worker.js', import.meta.url));
+
+/** Exports are called comparison.csv and so on. */
+const EXPORT_NAME = 'comparison';
 
 /** @returns the exit code: 0, 1 when a cell failed, 130 when interrupted */
 export async function compareModels(flags: Flags, argv: readonly string[], streams: Streams): Promise<number> {
@@ -25,16 +31,24 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   const label = labelOf(flags, runConfigOf(flags, spec.runs, lengths, prompt), argv);
   const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec);
   const file = fileOf(flags);
-  if (!flags.dry_run) prepareOutput(file);
+  const formats = flags.export === undefined ? [] : parseFormats(flags.export);
+  if (!flags.dry_run) {
+    prepareOutput(file);
+    prepareExports(dirname(file), EXPORT_NAME, formats);
+  }
   if (note !== null) streams.stderr.write(`${note}\n`);
   if (flags.dry_run) {
     streams.stdout.write(planText(spec, file));
     return EXIT.ok;
   }
-  if (previous && isFinished(previous, spec)) return report(previous, `nothing left to measure in ${file}`, streams);
+  const finish = async (results: Results, where: string): Promise<number> => {
+    await writeExports(dirname(file), EXPORT_NAME, formats, (format) => exportResults(results, format), streams);
+    return report(results, where, streams);
+  };
+  if (previous && isFinished(previous, spec)) return finish(previous, `nothing left to measure in ${file}`);
   const writer = createResultsWriter(file, flags.resume !== undefined && resolve(flags.resume) === file);
   const results = await measure(spec, label, previous, writer, flags, streams);
-  if (results !== null) return report(results, `written to ${writer.written()}`, streams);
+  if (results !== null) return finish(results, `written to ${writer.written()}`);
   streams.stderr.write(`interrupted: ${writer.written() === null ? 'nothing was measured yet' : goOnText(file)}\n`);
   return EXIT.interrupted;
 }
