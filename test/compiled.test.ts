@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { compile } from '../src/compiled/compile.js';
 import type { NativeBackend } from '../src/compiled/trace_backend.js';
-import { leaves, type Tree, tidyTree } from '../src/models/tree.js';
 import * as tf from '../src/tf.js';
+import { leaves, type Tree, tidyTree } from '../src/tree.js';
 import { errorOf, maxDifference } from './compiled_support.js';
 
 const { backend } = await tf.initBackend('auto');

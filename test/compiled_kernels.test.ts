@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { compile } from '../src/compiled/compile.js';
 import { ownKernels, shapeRules } from '../src/compiled/kernels.js';
-import { leaves, type Tree } from '../src/models/tree.js';
 import * as tf from '../src/tf.js';
+import { leaves, type Tree } from '../src/tree.js';
 
 const { backend } = await tf.initBackend('auto');
 

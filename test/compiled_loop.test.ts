@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { compile, loop } from '../src/compiled/compile.js';
 import { formOf } from '../src/compiled/form.js';
-import { leaves, tidyTree } from '../src/models/tree.js';
 import * as tf from '../src/tf.js';
+import { leaves, tidyTree } from '../src/tree.js';
 import { errorOf, maxDifference } from './compiled_support.js';
 
 const { backend } = await tf.initBackend('auto');

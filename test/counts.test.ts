@@ -3,9 +3,9 @@ import { countCalls, sumKernels } from '../src/bench/counts.js';
 import type { KernelRun } from '../src/bench/kernel_watch.js';
 import type { ModelConfig, SequenceModel } from '../src/models/model.js';
 import { createModel, MODEL_NAMES } from '../src/models/registry.js';
-import { disposeTree, type Tree } from '../src/models/tree.js';
 import { randomWeights } from '../src/models/weights.js';
 import * as tf from '../src/tf.js';
+import { disposeTree, type Tree } from '../src/tree.js';
 
 await tf.initBackend('auto');
 

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { ModelConfig, SequenceModel } from '../src/models/model.js';
 import type { TransformerOptions } from '../src/models/transformer.js';
-import { disposeTree, leaves, sizeOfTree } from '../src/models/tree.js';
 import { randomWeights } from '../src/models/weights.js';
 import * as tf from '../src/tf.js';
+import { disposeTree, leaves, sizeOfTree } from '../src/tree.js';
 import { ORACLES, type Oracle } from './naive/oracles.js';
 import { naiveTransformer } from './naive/transformer.js';
 import {

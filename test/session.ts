@@ -2,10 +2,10 @@
 import { expect } from 'vitest';
 import { relativeError } from '../src/bench/parity.js';
 import type { ModelConfig, SequenceModel } from '../src/models/model.js';
-import { disposeTree, type Tree } from '../src/models/tree.js';
 import { randomWeights } from '../src/models/weights.js';
 import { random } from '../src/random.js';
 import * as tf from '../src/tf.js';
+import { disposeTree, type Tree } from '../src/tree.js';
 
 /** Largest rms(got − expected) / rms(expected) between two float32 computations of the same thing. */
 export const TOLERANCE = 1e-5;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { disposeTree, leaves, mapTree, sizeOfTree, tidyTree } from '../src/models/tree.js';
 import * as tf from '../src/tf.js';
+import { disposeTree, leaves, mapTree, sizeOfTree, tidyTree } from '../src/tree.js';
 
 await tf.initBackend('wasm');
 

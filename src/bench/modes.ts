@@ -1,8 +1,8 @@
 /** How the models' tensor functions are run in each mode. */
 import { type Compiled, compile } from '../compiled/compile.js';
 import type { Runner } from '../models/model.js';
-import type { Tree } from '../models/tree.js';
 import type { Mode } from '../results.js';
+import type { Tree } from '../tree.js';
 import type { Clock } from './sampling.js';
 
 export interface Modes {

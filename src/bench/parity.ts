@@ -1,8 +1,8 @@
 /** Does a model return what a golden file says, on both of its paths? */
 import type { Fixture } from '../models/fixture.js';
 import type { SequenceModel } from '../models/model.js';
-import { disposeTree } from '../models/tree.js';
 import * as tf from '../tf.js';
+import { disposeTree } from '../tree.js';
 
 /** Largest rms(got − expected) / rms(expected) that passes. */
 export const PARITY_TOLERANCE = 1e-4;

@@ -1,9 +1,9 @@
 /** The phases of docs/method.md, A.2, as things to run: each ends by reading the last tokens back to JavaScript. */
 import type { SequenceModel } from '../models/model.js';
-import { disposeTree, type Tree } from '../models/tree.js';
 import { random } from '../random.js';
 import type { Phase } from '../results.js';
 import * as tf from '../tf.js';
+import { disposeTree, type Tree } from '../tree.js';
 import type { CellId, Workload } from './plan.js';
 import type { Timed } from './sampling.js';
 

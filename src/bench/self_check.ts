@@ -1,7 +1,7 @@
 /** Correct first: what every model must show before it is timed (docs/method.md, A.1). */
 import { check } from '../errors.js';
-import { disposeTree, sizeOfTree } from '../models/tree.js';
 import * as tf from '../tf.js';
+import { disposeTree, sizeOfTree } from '../tree.js';
 import { relativeError } from './parity.js';
 import { promptTokens, type Subject } from './phases.js';
 import { selfCheckTokens, type Workload } from './plan.js';

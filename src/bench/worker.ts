@@ -2,10 +2,10 @@
 import { messageOf } from '../errors.js';
 import type { ModelConfig, SequenceModel } from '../models/model.js';
 import type { TransformerOptions } from '../models/transformer.js';
-import { sizeOfTree, type Tree } from '../models/tree.js';
 import { randomWeights } from '../models/weights.js';
 import type { Counted, ProcessRun } from '../results.js';
 import * as tf from '../tf.js';
+import { sizeOfTree, type Tree } from '../tree.js';
 import { countCalls } from './counts.js';
 import type { ModelInfo, WorkerMessage, WorkerOrder } from './messages.js';
 import { createModes, type Modes } from './modes.js';

@@ -5,8 +5,8 @@
  * feeds the arguments and fetches the results. See docs/compiled.md.
  */
 import { check } from '../errors.js';
-import { disposeTree, leaves, mapTree, type Tree } from '../models/tree.js';
 import * as tf from '../tf.js';
+import { disposeTree, leaves, mapTree, type Tree } from '../tree.js';
 import { formOf } from './form.js';
 import type { Graph } from './graph.js';
 import { isRecording, type Recording, record } from './recording.js';

@@ -1,5 +1,5 @@
-import type { Tree } from '../models/tree.js';
 import * as tf from '../tf.js';
+import type { Tree } from '../tree.js';
 
 /** What a graph is made for: the structure, names, numbers, dtypes and shapes of a tree, as text. */
 export function formOf(tree: Tree): string {

@@ -1,6 +1,6 @@
 import { check } from '../errors.js';
-import { leaves, mapTree, type Tree, tidyTree } from '../models/tree.js';
 import * as tf from '../tf.js';
+import { leaves, mapTree, type Tree, tidyTree } from '../tree.js';
 import { formOf } from './form.js';
 import { isRecording, recordLoop } from './recording.js';
 

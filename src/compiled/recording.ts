@@ -1,7 +1,7 @@
 /** Writes down what a function does to tensors, as a graph. */
 import { check } from '../errors.js';
-import { leaves, mapTree, type Tree } from '../models/tree.js';
 import * as tf from '../tf.js';
+import { leaves, mapTree, type Tree } from '../tree.js';
 import type {
   Argument,
   AttrKind,

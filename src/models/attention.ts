@@ -1,7 +1,7 @@
 /** Softmax attention over buffers that grow with the sequence, for the models that keep such buffers. */
 import * as tf from '../tf.js';
+import { mapTree } from '../tree.js';
 import { lowerTriangle } from './layers.js';
-import { mapTree } from './tree.js';
 
 /** Added to a score that must not be seen. Finite, so that hiding everything gives no NaN. */
 const HIDDEN = -1e30;

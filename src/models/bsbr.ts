@@ -16,6 +16,7 @@
  * from itself and later chunks, its meta query read the own chunk's last token, its scores were a T×T matrix.
  */
 import * as tf from '../tf.js';
+import { leaves, mapTree, type Tree } from '../tree.js';
 import {
   appendRows,
   attend,
@@ -42,7 +43,6 @@ import {
   splitHeads,
 } from './layers.js';
 import type { Cursor, LayerState, Mixed, Mixer, ModelConfig } from './model.js';
-import { leaves, mapTree, type Tree } from './tree.js';
 import type { WeightSource } from './weights.js';
 
 type Parameters = {

@@ -6,7 +6,7 @@
  * Axis order is [B, H, T, D]; vectors are rows, so a state S [D_k, D_v] is read as o = q S.
  */
 import type * as tf from '../tf.js';
-import type { Tree } from './tree.js';
+import type { Tree } from '../tree.js';
 import type { WeightSource } from './weights.js';
 
 export interface ModelConfig {

@@ -8,9 +8,9 @@
  */
 import { loop } from '../compiled/loop.js';
 import * as tf from '../tf.js';
+import { type Tree, tidyTree } from '../tree.js';
 import { type Dense, dense, denseParameters, gelu, layerNorm, type Norm, normParameters } from './layers.js';
 import type { Cursor, LayerState, Mixer, ModelConfig } from './model.js';
-import { type Tree, tidyTree } from './tree.js';
 import { scoped, type WeightSource } from './weights.js';
 
 /** Steps that one call decodes at most. */

@@ -1,9 +1,9 @@
 /** The models, by name: the one place that knows them all. Loads a model, and TensorFlow.js, when it is asked for. */
 import { closest } from 'fastest-levenshtein';
 import { check } from '../errors.js';
+import type { Tree } from '../tree.js';
 import type { LayerState, Mixer, ModelConfig, SequenceModel } from './model.js';
 import type { TransformerOptions } from './transformer.js';
-import type { Tree } from './tree.js';
 
 interface Entry {
   readonly name: string;

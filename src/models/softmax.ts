@@ -8,6 +8,7 @@
  * block over queries, so that no T×T matrix exists.
  */
 import * as tf from '../tf.js';
+import { leaves, mapTree } from '../tree.js';
 import {
   appendRows,
   attend,
@@ -23,7 +24,6 @@ import {
 } from './attention.js';
 import { type Dense, dense, denseColumns, denseParameters, mergeHeads, splitHeads } from './layers.js';
 import type { LayerState, Mixer, ModelConfig } from './model.js';
-import { leaves, mapTree } from './tree.js';
 
 /** Tokens a step writes among before they move to the cache. */
 const TAIL = 128;

@@ -1,5 +1,6 @@
 /** A sequence model out of a mixer: host code around the passes, which a runner may compile. */
 import * as tf from '../tf.js';
+import { disposeTree, mapTree, type Tree, tidyTree } from '../tree.js';
 import type { LayerState, Mixer, ModelConfig, Output, Runner, SequenceModel } from './model.js';
 import {
   BLOCK_STEPS,
@@ -13,7 +14,6 @@ import {
   stepPass,
 } from './passes.js';
 import { createPositions } from './positions.js';
-import { disposeTree, mapTree, type Tree, tidyTree } from './tree.js';
 
 /** From this many tokens a call on, prefill is worth compiling thoroughly. */
 const LONG_TOKENS = 256;

@@ -1,5 +1,5 @@
 /** Trees of tensors: the shape of parameters, states and arguments. */
-import * as tf from '../tf.js';
+import * as tf from './tf.js';
 
 export type Tree = tf.Tensor | number | readonly Tree[] | { readonly [name: string]: Tree };
 
