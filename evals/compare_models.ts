@@ -13,7 +13,8 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
   });
 }
 
-function modelOptions(): Option[] {
+/** The flags of the models' shape. */
+export function modelOptions(): Option[] {
   return [
     withDefault('models', '<names...>', 'BSBR, LinearTransformer, DeltaNet, Softmax, or all'),
     whole('vocab_size', 1, 'V, size of the vocabulary'),

@@ -7,7 +7,7 @@ import type { TransformerOptions } from './transformer.js';
 
 interface Entry {
   readonly name: string;
-  /** The name in fixture files. */
+  /** The name in fixture files and in the PyTorch peer. */
   readonly fixtureName: string;
   readonly create: (config: ModelConfig, options?: TransformerOptions) => Promise<SequenceModel>;
 }
@@ -31,6 +31,12 @@ export function findModelName(name: string): string {
     `--models: no model is called ${name}; did you mean ${nearest}? (${MODEL_NAMES.join(', ')})`,
   );
   return found;
+}
+
+/** The name that fixture files and the PyTorch peer give to a registered model. @throws UserError when there is none of it */
+export function fixtureNameOf(name: string): string {
+  const registered = findModelName(name);
+  return (REGISTRY.find((entry) => entry.name === registered) as Entry).fixtureName;
 }
 
 /** @param name a registered name or a fixture's; @throws UserError when there is none of it */

@@ -1,0 +1,163 @@
+/** What `npm run peers` does once its flags are read: check, measure in turns, print, write. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import writeFileAtomic from 'write-file-atomic';
+import { describeGit, describeMachine, observe } from '../src/bench/environment.js';
+import { parseLengths } from '../src/bench/lengths.js';
+import type { WorkerMessage } from '../src/bench/messages.js';
+import {
+  type CellTimes,
+  comparePeers,
+  type PeerCell,
+  type PeerMode,
+  peerCellKey,
+  processTime,
+  type Round,
+  type Side,
+} from '../src/bench/peers.js';
+import { shuffledCells } from '../src/bench/plan.js';
+import { runProcess, type WorkerSettings } from '../src/bench/process.js';
+import type { RunSpec } from '../src/bench/run.js';
+import { UserError } from '../src/errors.js';
+import { random, shuffled } from '../src/random.js';
+import { EXIT, type Streams } from './command_line.js';
+import { DEFAULTS } from './compare_flags.js';
+import { specOf } from './compare_plan.js';
+import { outputFile, prepareOutput } from './output.js';
+import { packageFolder, packageVersion } from './package_folder.js';
+import type { PeersFlags } from './peers.js';
+import { peersText } from './peers_report.js';
+import { type PeerSettings, runTorchPeer, torchVersion } from './torch_peer.js';
+
+const WORKER_FILE = fileURLToPath(new URL('./compare_worker.js', import.meta.url));
+const now = (): number => performance.now();
+
+/** What the rounds need of the world. */
+interface Host {
+  readonly worker: WorkerSettings;
+  readonly peer: PeerSettings;
+  say(text: string): void;
+  /** Hears what our processes run on. */
+  onReady(message: WorkerMessage & { readonly type: 'ready' }): void;
+}
+
+/**
+ * @param workerFile that measures ours, but in tests
+ * @returns the exit code: 0; 1 when a cell has no ratio; 130 when interrupted
+ */
+export async function runPeers(
+  flags: PeersFlags,
+  argv: readonly string[],
+  streams: Streams,
+  workerFile = WORKER_FILE,
+): Promise<number> {
+  const { lengths, note } = parseLengths(flags.seq_lengths);
+  const python = process.env['PYTHON'] || 'python3';
+  const torch = torchVersion(python);
+  const spec = ownSpec(flags, lengths);
+  const file = outputFile(flags.output_dir, 'peers.json');
+  prepareOutput(file);
+  if (note !== null) streams.stderr.write(`${note}\n`);
+  const modes = [...new Set(flags.peer_modes)];
+  const before = observe(now, spec.spinMs);
+  const folder = mkdtempSync(join(tmpdir(), 'attnscale-peers-'));
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const { signal } = interruption;
+  let runtime: object = {};
+  const host: Host = {
+    worker: { workerFile, cellTimeoutMs: flags.cell_timeout * 1000, signal },
+    peer: { python, folder, timeoutMs: flags.peer_timeout * 1000, signal },
+    say: (text) => streams.stderr.write(`${text}\n`),
+    onReady: ({ tfjs, backend: { backend, tensorflow } }) => {
+      runtime = { node: process.version, tfjs, backend, tensorflow };
+    },
+  };
+  try {
+    const rounds = await measure(spec, lengths, modes, host);
+    const cells = comparePeers(spec.cells, rounds, modes);
+    const machine = describeMachine(1, before, observe(now, spec.spinMs));
+    const head = headOf(flags, lengths, argv);
+    await writeFileAtomic(file, jsonOf({ ...head, machine, runtime: { ...runtime, torch }, cells }));
+    streams.stdout.write(`${peersText(cells, modes, rounds.length, machine.noisy)}\n\nwritten to ${file}\n`);
+    return cells.every(hasRatio) ? EXIT.ok : EXIT.failed;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    host.say('interrupted: nothing is written');
+    return EXIT.interrupted;
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const hasRatio = ({ ratio }: PeerCell): boolean => ratio !== null;
+const jsonOf = (value: object): string => `${JSON.stringify(value, null, 1)}\n`;
+
+/** Compiled, one thread. @throws UserError where the native backend cannot be had, or naming the flag and the value */
+function ownSpec(flags: PeersFlags, lengths: readonly number[]): RunSpec {
+  const fixed = { mode: 'compiled', backend: 'tensorflow', threads: 1, retrieval_norm: 'none' } as const;
+  const absent = { quick: false, recompute: false, dry_run: false, no_progress: true };
+  return specOf({ ...DEFAULTS, ...flags, ...fixed, ...absent, runs: flags.rounds }, lengths, null);
+}
+
+function headOf({ output_dir, ...config }: PeersFlags, lengths: readonly number[], argv: readonly string[]): object {
+  return {
+    created_at: new Date().toISOString(),
+    tool: { name: 'attnscale', version: packageVersion(), argv },
+    git: describeGit(packageFolder()),
+    config: { ...config, seq_lengths: lengths },
+  };
+}
+
+/** A mode of the peer that fails is said, and left out from then on. */
+async function measure(
+  spec: RunSpec,
+  lengths: readonly number[],
+  modes: readonly PeerMode[],
+  host: Host,
+): Promise<Round[]> {
+  const { runs, workload } = spec;
+  const models = [...new Set(spec.cells.map(({ model }) => model))];
+  const order = { models, lengths, config: workload.config, nTokens: workload.nTokens };
+  const leftOut = new Set<Side>();
+  const rounds: Round[] = [];
+  for (let round = 0; round < runs; round++) {
+    const times = new Map<Side, CellTimes>();
+    for (const side of shuffled(['ours', ...modes] as const, random(workload.seed, `sides of round ${round}`))) {
+      if (leftOut.has(side)) continue;
+      host.say(`round ${round + 1} of ${runs}: ${side === 'ours' ? 'attnscale' : `PyTorch ${side}`}`);
+      try {
+        const measured =
+          side === 'ours' ? runOurs(spec, round, host) : runTorchPeer({ ...order, mode: side }, host.peer);
+        times.set(side, await measured);
+      } catch (error) {
+        if (side === 'ours' || !(error instanceof UserError)) throw error;
+        host.say(`warning: ${error.message}; it is left out`);
+        leftOut.add(side);
+      }
+    }
+    rounds.push(times);
+  }
+  return rounds;
+}
+
+/** One fresh process of ours. A cell that fails is said, and missing. */
+async function runOurs(spec: RunSpec, round: number, { worker, say, onReady }: Host): Promise<CellTimes> {
+  const { workload, rules, backend, threads } = spec;
+  const times = new Map<string, number>();
+  const cells = shuffledCells(spec.cells, workload.seed, round);
+  const order = { task: 'measure', run: round, rules, workload, backend, threads, cells } as const;
+  const lost = (cell: RunSpec['cells'][number], reason: string): void =>
+    say(`warning: attnscale: ${peerCellKey(cell)}: ${reason}`);
+  const casualty = await runProcess(order, worker, (message) => {
+    if (message.type === 'ready') onReady(message);
+    if (message.type === 'measured') times.set(peerCellKey(message.cell), processTime(message.process));
+    if (message.type === 'failed') lost(message.cell, message.reason);
+  });
+  if (casualty !== null) lost(casualty.cell, `${casualty.reason}; the rest of the process is lost`);
+  return times;
+}
