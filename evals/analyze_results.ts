@@ -1,6 +1,6 @@
 /** `analyze-results`: tables and pictures of a results file. */
 import { Option } from 'commander';
-import { EXPORTS, type ExportFormat } from '../src/analysis/export.js';
+import { ANALYSIS_FORMATS, type AnalysisFormat } from '../src/exports/analysis_exports.js';
 import type { Phase } from '../src/results.js';
 import { createCommand, oneOf, runCommand, type Streams } from './command_line.js';
 
@@ -10,7 +10,7 @@ export interface Flags {
   readonly reference?: string;
   readonly phase?: Phase;
   readonly svg?: true;
-  readonly export?: ExportFormat;
+  readonly export?: AnalysisFormat;
 }
 
 const PHASES = ['prefill', 'decode', 'generate', 'recompute'] as const satisfies readonly Phase[];
@@ -23,7 +23,7 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     .option('--reference <model>', 'whose time is 1 in slowdowns (default: the fastest at the largest length)')
     .addOption(word('phase', '<phase>', PHASES, 'what to analyze (default: generate)'))
     .option('--svg', 'write each picture as SVG too')
-    .addOption(word('export', '<format>', EXPORTS, 'write the tables as analysis.<format> too'));
+    .addOption(word('export', '<format>', ANALYSIS_FORMATS, 'write the tables as analysis.<format> too'));
   return runCommand<Flags>(command, argv, streams, async (flags) => {
     const { analyzeResults } = await import('./analyze_results_run.js');
     return analyzeResults(flags, streams);

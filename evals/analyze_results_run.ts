@@ -1,4 +1,5 @@
 /** The work of `analyze-results`, loaded after its flags were found good. */
+
 import { resolve } from 'node:path';
 import pc from 'picocolors';
 import writeFileAtomic from 'write-file-atomic';
@@ -7,12 +8,12 @@ import {
   buildTables,
   complexityAnalysis,
   complexityLogLog,
-  exportTables,
   preamble,
   readMeasurements,
   toTerminal,
 } from '../src/analysis/index.js';
 import { renderPng, renderSvg } from '../src/analysis/png.js';
+import { exportAnalysis } from '../src/exports/analysis_exports.js';
 import { readJson } from '../src/results.js';
 import type { Flags } from './analyze_results.js';
 import { EXIT, type Streams } from './command_line.js';
@@ -36,7 +37,7 @@ export async function analyzeResults(flags: Flags, { stdout, stderr }: Streams):
     await writeFileAtomic(path, content);
     stderr.write(`wrote ${path}\n`);
   };
-  if (flags.export) await write(`analysis.${flags.export}`, exportTables(tables, remarks, flags.export));
+  if (flags.export) await write(`analysis.${flags.export}`, exportAnalysis(tables, remarks, flags.export));
   for (const [name, spec] of Object.entries(pictures)) {
     await write(`${name}.png`, await renderPng(spec));
     if (flags.svg) await write(`${name}.svg`, await renderSvg(spec));

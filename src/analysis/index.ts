@@ -14,7 +14,6 @@ export { complexityLogLog } from './chart_loglog.js';
 export { complexityAnalysis } from './charts.js';
 export { type ClassFit, fitClasses, fitQuadratic, type QuadraticFit } from './classes.js';
 export { type Crossover, crossover } from './crossover.js';
-export { EXPORTS, type ExportFormat, exportTables } from './export.js';
 export {
   type FloorFit,
   fitFloor,
