@@ -1,25 +1,14 @@
 /** What every mixer obeys on its own, where all positions can be seen. */
 import { expect } from 'vitest';
-import { bsbrMixer } from '../src/models/bsbr.js';
-import { deltaMixer } from '../src/models/delta_net.js';
-import { linearMixer } from '../src/models/linear_transformer.js';
-import type { Cursor, LayerState, Mixer, ModelConfig } from '../src/models/model.js';
-import { softmaxMixer } from '../src/models/softmax.js';
+import type { Cursor, ModelConfig } from '../src/models/model.js';
+import { type AnyMixer, createMixer } from '../src/models/registry.js';
 import { randomWeights } from '../src/models/weights.js';
 import * as tf from '../src/tf.js';
-import { type Tree, tidyTree } from '../src/tree.js';
+import { tidyTree } from '../src/tree.js';
 import { unflatten } from './naive/arrays.js';
 import { ORACLES } from './naive/oracles.js';
 import { expectClose, normals, SEED, SMALL } from './session.js';
 
-type AnyMixer = Mixer<Tree, LayerState>;
-
-const MIXERS: Readonly<Record<string, (config: ModelConfig) => AnyMixer>> = {
-  BSBR: bsbrMixer,
-  LinearTransformer: linearMixer,
-  DeltaNet: deltaMixer,
-  Softmax: softmaxMixer,
-};
 const T = 29;
 const CONFIGS: readonly ModelConfig[] = [
   SMALL,
@@ -45,9 +34,9 @@ const cursorAt = (mixer: AnyMixer, n: number): Cursor => ({
   slot: tf.scalar(n - settledAt(mixer, n)),
 });
 
-const futureIsUnseen = (name: string) => () => {
+const futureIsUnseen = (name: string) => async () => {
   for (const config of CONFIGS) {
-    const mix = mixOf((MIXERS[name] as (typeof MIXERS)[string])(config), config);
+    const mix = mixOf(await createMixer(name, config), config);
     const x = normals(T * config.hiddenDim, 1, 'x');
     const y = mix(x, T);
     for (const now of [1, 2, 3, 7, 8, 9, 16, 27, T - 1]) {
@@ -58,10 +47,10 @@ const futureIsUnseen = (name: string) => () => {
   }
 };
 
-const everyPositionEqualsOracle = (name: string) => () => {
+const everyPositionEqualsOracle = (name: string) => async () => {
   for (const config of CONFIGS) {
     const d = config.hiddenDim;
-    const mixer = (MIXERS[name] as (typeof MIXERS)[string])(config);
+    const mixer = await createMixer(name, config);
     const mix = mixOf(mixer, config);
     const x = normals(T * d, 1, 'x');
     const expected = (ORACLES[name] as (typeof ORACLES)[string]).mixer(
@@ -98,7 +87,7 @@ function stepsOf(mixer: AnyMixer, x: Float32Array, d: number): Float32Array[] {
   });
 }
 
-export const MIXER_LAWS: Readonly<Record<string, () => void>> = Object.fromEntries(
+export const MIXER_LAWS: Readonly<Record<string, () => Promise<void>>> = Object.fromEntries(
   Object.keys(ORACLES).flatMap((name) => [
     [`${name}: future tokens do not move what is there`, futureIsUnseen(name)],
     [`${name}: every position equals the float64 oracle`, everyPositionEqualsOracle(name)],

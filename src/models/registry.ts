@@ -5,18 +5,25 @@ import type { Tree } from '../tree.js';
 import type { LayerState, Mixer, ModelConfig, SequenceModel } from './model.js';
 import type { TransformerOptions } from './transformer.js';
 
+/** A mixer whose parameters and state nobody outside its file looks into. */
+export type AnyMixer = Mixer<Tree, LayerState>;
+
 interface Entry {
   readonly name: string;
   /** The name in fixture files and in the PyTorch peer. */
   readonly fixtureName: string;
-  readonly create: (config: ModelConfig, options?: TransformerOptions) => Promise<SequenceModel>;
+  readonly load: () => Promise<(config: ModelConfig) => AnyMixer>;
 }
 
 const REGISTRY: readonly Entry[] = [
-  transformer('BSBR', 'bsbr', async () => (await import('./bsbr.js')).bsbrMixer),
-  transformer('LinearTransformer', 'linear', async () => (await import('./linear_transformer.js')).linearMixer),
-  transformer('DeltaNet', 'deltanet', async () => (await import('./delta_net.js')).deltaMixer),
-  transformer('Softmax', 'softmax', async () => (await import('./softmax.js')).softmaxMixer),
+  { name: 'BSBR', fixtureName: 'bsbr', load: async () => (await import('./bsbr.js')).bsbrMixer },
+  {
+    name: 'LinearTransformer',
+    fixtureName: 'linear',
+    load: async () => (await import('./linear_transformer.js')).linearMixer,
+  },
+  { name: 'DeltaNet', fixtureName: 'deltanet', load: async () => (await import('./delta_net.js')).deltaMixer },
+  { name: 'Softmax', fixtureName: 'softmax', load: async () => (await import('./softmax.js')).softmaxMixer },
 ];
 
 export const MODEL_NAMES: readonly string[] = REGISTRY.map(({ name }) => name);
@@ -34,9 +41,13 @@ export function findModelName(name: string): string {
 }
 
 /** The name that fixture files and the PyTorch peer give to a registered model. @throws UserError when there is none of it */
-export function fixtureNameOf(name: string): string {
-  const registered = findModelName(name);
-  return (REGISTRY.find((entry) => entry.name === registered) as Entry).fixtureName;
+export const fixtureNameOf = (name: string): string => entryOf(name).fixtureName;
+
+/** The mixer of a model alone. @throws UserError when there is none of that name */
+export async function createMixer(name: string, config: ModelConfig): Promise<AnyMixer> {
+  checkModelConfig(config);
+  const mixerOf = await entryOf(name).load();
+  return mixerOf(config);
 }
 
 /** @param name a registered name or a fixture's; @throws UserError when there is none of it */
@@ -45,25 +56,13 @@ export async function createModel(
   config: ModelConfig,
   options?: TransformerOptions,
 ): Promise<SequenceModel> {
-  const byFixture = REGISTRY.find((entry) => entry.fixtureName === name);
-  const entry = byFixture ?? REGISTRY.find((known) => known.name === findModelName(name));
-  return (entry as Entry).create(config, options);
+  const [{ createTransformer }, mixer] = await Promise.all([import('./transformer.js'), createMixer(name, config)]);
+  return createTransformer(entryOf(name).name, config, mixer, options);
 }
 
-function transformer<P extends Tree, S extends LayerState>(
-  name: string,
-  fixtureName: string,
-  loadMixer: () => Promise<(config: ModelConfig) => Mixer<P, S>>,
-): Entry {
-  return {
-    name,
-    fixtureName,
-    async create(config, options) {
-      checkModelConfig(config);
-      const [{ createTransformer }, mixerOf] = await Promise.all([import('./transformer.js'), loadMixer()]);
-      return createTransformer(name, config, mixerOf(config), options);
-    },
-  };
+function entryOf(name: string): Entry {
+  const byFixture = REGISTRY.find((entry) => entry.fixtureName === name);
+  return byFixture ?? (REGISTRY.find((entry) => entry.name === findModelName(name)) as Entry);
 }
 
 /** @throws UserError naming the flag and the value */
