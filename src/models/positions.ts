@@ -9,9 +9,10 @@ export type Positions = (start: number, count: number) => Float32Array;
 /** Positions from 0 on whose encodings are kept at most. */
 const KEPT = 4096;
 
-/** (sin, cos) in turn, the encodings of positions 0, 1, … [known, d]; and (cos, -sin), to rotate them with. */
+/** (sin, cos) in turn, of positions 0, 1, … [known, d], and (cos, -sin), to rotate them with; the first as encodings. */
 interface Waves {
   readonly known: number;
+  readonly encodings: Float32Array;
   readonly along: Float64Array;
   readonly across: Float64Array;
 }
@@ -27,7 +28,7 @@ export function createPositions(d: number): Positions {
     const isKept = start + count <= KEPT;
     const needed = isKept ? start + count : count;
     if (needed > waves.known) waves = wavesOf(Math.max(needed, 2 * waves.known), d);
-    return isKept ? new Float32Array(waves.along.subarray(start * d, needed * d)) : rotated(waves, start, count, d);
+    return isKept ? waves.encodings.slice(start * d, needed * d) : rotated(waves, start, count, d);
   };
 }
 
@@ -55,5 +56,5 @@ function wavesOf(known: number, d: number): Waves {
     along[at] = i % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
     across[at] = i % 2 === 0 ? Math.cos(angle) : -Math.sin(angle);
   }
-  return { known, along, across };
+  return { known, encodings: new Float32Array(along), along, across };
 }

@@ -80,38 +80,25 @@ function createCalls<P extends Tree, S extends LayerState>(
   mixer: Mixer<P, S>,
   run: Runner,
 ): Calls<P, S> {
-  const period = mixer.period ?? 1;
   const shortPrefill = run(prefillPass(mixer));
   const longPrefill = run(prefillPass(mixer), { thorough: mixer.thoroughPrefill });
   const stepOnce = run(stepPass(mixer));
   const closeOnce = run(closingPass(mixer));
   const decodeBlock = run(blockPass(mixer), { thorough: true });
   const positionsOf = createPositions(hiddenDim);
-  const placeOf = (start: number, count: number): Place => ({
-    at: { settled: tf.scalar(start - (start % period)), slot: tf.scalar(start % period) },
-    positions: tf.tensor2d(positionsOf(start, count), [count, hiddenDim]),
-  });
-  const settle = ({ logits, layers, rows }: Pass<S>, start: number, count: number): Output<State<S>> => {
-    const settled = start - (start % period);
+  const placeOf = (start: number, count: number): Place => {
+    const settled = settledTokens(mixer, start);
     return {
-      logits,
-      state: { length: start + count, layers: layers.map((layer, i) => mixer.append(layer, rows[i] ?? [], settled)) },
+      at: { settled: tf.scalar(settled), slot: tf.scalar(start - settled) },
+      positions: tf.tensor2d(positionsOf(start, count), [count, hiddenDim]),
     };
   };
-  const move = ({ length, layers }: State<S>, moving: readonly S['moving'][], count: number): State<S> => ({
-    length: length + count,
-    layers: layers.map(({ seen, bank }, i) => ({ moving: moving[i], ...mapTree({ seen, bank }, tf.clone) }) as S),
-  });
-  const parts = ({ layers }: State<S>): [readonly S['moving'][], readonly S['seen'][]] => [
-    layers.map(({ moving }) => moving),
-    layers.map(({ seen }) => seen),
-  ];
   return {
     extend: (params, { length, layers }, tokens) =>
       tidyTree(() => {
         const count = tokens.shape[1];
         const pass = count * tokens.shape[0] < LONG_TOKENS ? shortPrefill : longPrefill;
-        return settle(pass(params, layers, tokens, placeOf(length, count)), length, count);
+        return settle(mixer, pass(params, layers, tokens, placeOf(length, count)), length, count);
       }),
     step: (params, state, token) =>
       tidyTree(() => {
@@ -119,14 +106,49 @@ function createCalls<P extends Tree, S extends LayerState>(
         return { logits, state: move(state, moving, 1) };
       }),
     closingStep: (params, { length, layers }, token) =>
-      tidyTree(() => settle(closeOnce(params, layers, token, placeOf(length, 1)), length, 1)),
+      tidyTree(() => settle(mixer, closeOnce(params, layers, token, placeOf(length, 1)), length, 1)),
     block: (params, state, token, count) =>
       tidyTree(() => {
         const steps = tf.scalar(count, 'int32');
         const out = decodeBlock(params, ...parts(state), token, steps, placeOf(state.length, BLOCK_STEPS));
-        const tokens = tf.slice(out.tokens, [0, 0], [-1, count]);
-        return { tokens, state: move(state, out.moving, count) };
+        return { tokens: tf.slice(out.tokens, [0, 0], [-1, count]), state: move(state, out.moving, count) };
       }),
+  };
+}
+
+/** Of `length` tokens, those in whole periods. */
+const settledTokens = ({ period }: AnyMixer, length: number): number => length - (length % (period ?? 1));
+
+/** The result of a pass over `count` tokens from `start` on, its rows in the buffers they belong to. */
+function settle<S extends LayerState>(
+  mixer: Mixer<Tree, S>,
+  { logits, layers, rows }: Pass<S>,
+  start: number,
+  count: number,
+): Output<State<S>> {
+  const settled = settledTokens(mixer, start);
+  return {
+    logits,
+    state: { length: start + count, layers: layers.map((layer, i) => mixer.append(layer, rows[i] ?? [], settled)) },
+  };
+}
+
+/** What a step inside a period works on. */
+function parts<S extends LayerState>({
+  layers,
+}: State<S>): [moving: readonly S['moving'][], seen: readonly S['seen'][]] {
+  return [layers.map(({ moving }) => moving), layers.map(({ seen }) => seen)];
+}
+
+/** The state after `count` steps inside a period. */
+function move<S extends LayerState>(
+  { length, layers }: State<S>,
+  moving: readonly S['moving'][],
+  count: number,
+): State<S> {
+  return {
+    length: length + count,
+    layers: layers.map(({ seen, bank }, i) => ({ moving: moving[i], ...mapTree({ seen, bank }, tf.clone) }) as S),
   };
 }
 
