@@ -62,7 +62,9 @@ function modelsOf({ models }: Flags): readonly string[] {
 
 /** The modes that are measured: compiled where the native backend can be had, eager elsewhere. */
 function modesOf({ mode, backend }: Flags): readonly Mode[] {
-  const isNative = backend !== 'wasm' && nativeProblem() === null;
+  const problem = nativeProblem();
+  check(backend !== 'tensorflow' || problem === null, `--backend: tensorflow cannot be loaded: ${problem}`);
+  const isNative = backend !== 'wasm' && problem === null;
   if (mode === 'auto') return [isNative ? 'compiled' : 'eager'];
   check(
     mode === 'eager' || isNative,

@@ -58,8 +58,3 @@ function loadNative(threads: number): string {
   require('@tensorflow/tfjs-node');
   return (core.backend() as unknown as { binding: { TF_Version: string } }).binding.TF_Version;
 }
-
-/** tfjs-node's protobuf classes (SavedModel, GraphDef, NodeDef, AttrValue, Tensor…), to write graphs with. */
-export function loadProtos(): Record<string, never> {
-  return require('@tensorflow/tfjs-node/dist/proto/api_pb.js');
-}
