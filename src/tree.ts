@@ -7,9 +7,13 @@ const isTensor = (tree: Tree): tree is tf.Tensor => tree instanceof tf.Tensor;
 
 /** The tensors of a tree, in the order of its keys. Numbers are not leaves. */
 export function leaves(tree: Tree): tf.Tensor[] {
-  if (isTensor(tree)) return [tree];
-  if (typeof tree === 'number') return [];
-  return Object.values(tree).flatMap(leaves);
+  const found: tf.Tensor[] = [];
+  const walk = (node: Tree): void => {
+    if (isTensor(node)) found.push(node);
+    else if (typeof node !== 'number') for (const child of Object.values(node)) walk(child);
+  };
+  walk(tree);
+  return found;
 }
 
 /** A tree of the same form with every tensor replaced; numbers stay. */

@@ -114,7 +114,7 @@ const config: ModelConfig = {
   numLayers: 3,
   numHeads: 3,
   ffDim: 40,
-  chunkSize: 8,
+  chunkSize: 16,
   compressionFactor: 2,
   retrievalNorm: 'none',
 };
@@ -140,9 +140,9 @@ interface Costs {
 const chunks = (n: number) => Math.ceil(n / Math.min(C, n));
 const padded = (n: number) => Math.min(C, n) * chunks(n);
 
-/** Inverting I + A by blocks: two products of half size at each level, down to 2; an odd size is padded by one. */
+/** Inverting I + A by blocks: two products of half size at each level, down to 8; an odd size is padded by one. */
 function inverse(size: number): number {
-  if (size <= 2) return 0;
+  if (size <= 8) return 0;
   const half = Math.ceil(size / 2);
   return 4 * half ** 3 + 2 * inverse(half);
 }
@@ -176,7 +176,7 @@ const COSTS: Record<string, Costs> = {
       padded(n) * (6 * Math.min(C, n) * d + 4 * d * D) +
       chunks(n) * (2 * d * D * D + H * inverse(Math.min(C, n))) +
       2 * d * D,
-    lastExtra: (n) => 2 * d * d * (n - 1), // q passes the convolution, for all tokens
+    lastExtra: (n) => 2 * d * d * (Math.min(n, 4) - 1), // q passes the convolution, of width 4
   },
   BSBR: {
     // the table's 2·d·(C + 1) is the mean over a chunk of 4·d·(tokens in it); here over the buffer of C

@@ -37,9 +37,3 @@ test('an odd width ends in a sine alone', () => {
   const last = createPositions(5)(3, 1)[4];
   expect(last).toBeCloseTo(Math.sin(3 / 10000 ** (4 / 5)), 7);
 });
-
-test('the result is the caller’s', () => {
-  const positions = createPositions(4);
-  positions(0, 2).fill(9);
-  expect(largestError(4, 0, 2, positions)).toBeLessThan(TOLERANCE);
-});

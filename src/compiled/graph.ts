@@ -54,10 +54,25 @@ export interface GraphFunction {
   readonly args: readonly Argument[];
   readonly nodes: readonly GraphNode[];
   readonly results: readonly Result[];
+  /** Whether XLA compiles it, when it first runs. */
+  readonly xla?: boolean;
 }
 
 /** `main` is what is run; its nodes may name `functions`. */
 export interface Graph {
   readonly main: GraphFunction;
   readonly functions: readonly GraphFunction[];
+}
+
+/** Attributes that make XLA compile the function they are given to, and the call of it. */
+export const COMPILED_BY_XLA = { _XlaMustCompile: { bool: true } } as const;
+
+/** The attributes of a StatefulPartitionedCall of a function that XLA compiles. */
+export function xlaCall({ name, args, results }: GraphFunction): Attrs {
+  return {
+    Tin: { types: args.map(({ dtype }) => dtype) },
+    Tout: { types: results.map(({ dtype }) => dtype) },
+    f: { function: name },
+    ...COMPILED_BY_XLA,
+  };
 }

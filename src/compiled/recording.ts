@@ -2,17 +2,18 @@
 import { check } from '../errors.js';
 import * as tf from '../tf.js';
 import { leaves, mapTree, type Tree } from '../tree.js';
-import type {
-  Argument,
-  AttrKind,
-  Attrs,
-  AttrValue,
-  Constant,
-  Graph,
-  GraphFunction,
-  GraphNode,
-  Result,
-  TensorSpec,
+import {
+  type Argument,
+  type AttrKind,
+  type Attrs,
+  type AttrValue,
+  type Constant,
+  type Graph,
+  type GraphFunction,
+  type GraphNode,
+  type Result,
+  type TensorSpec,
+  xlaCall,
 } from './graph.js';
 import { type OpCall, shapeRules } from './kernels.js';
 import {
@@ -45,8 +46,10 @@ interface Scope {
   readonly imports: tf.TensorInfo[];
   readonly refs: Map<tf.DataId, string>;
   readonly smallConstants: Map<string, string>;
-  /** Loop bodies and conditions, shared by all scopes of a recording. */
+  /** Loop bodies and conditions, and what XLA compiles; shared by all scopes of a recording. */
   readonly functions: GraphFunction[];
+  /** Whether what `fuse` marks becomes a function of its own here. */
+  readonly fusing: boolean;
 }
 
 let scope: Scope | null = null;
@@ -59,13 +62,18 @@ export const isRecording = (): boolean => scope !== null;
  * Runs `fn` once on tensors without data and writes down what it does. Nothing is computed, no tensor is left but
  * `captured`, and the tensorflow backend is active again afterwards, also when `fn` throws.
  * @param examples only their form, shapes, dtypes and numbers are used
+ * @param fusing whether what `fuse` marks is handed to XLA
  * @throws UserError for an unsupported kernel or dtype, for reading a traced tensor, and when `fn` keeps a tensor
  */
-export function record<A extends readonly Tree[], R extends Tree>(fn: (...args: A) => R, examples: A): Recording<R> {
+export function record<A extends readonly Tree[], R extends Tree>(
+  fn: (...args: A) => R,
+  examples: A,
+  fusing: boolean,
+): Recording<R> {
   const native = nativeBackend();
   trace ??= createTraceBackend(native, recordOp);
   const before = trace.numDataIds();
-  const root = openScope(null);
+  const root = openScope(null, fusing);
   const recorded: { result: R; results: Result[] }[] = [];
   withTraceBackend(recordOp, () => {
     recorded.push(
@@ -91,7 +99,7 @@ export function record<A extends readonly Tree[], R extends Tree>(fn: (...args: 
  */
 export function recordLoop<S extends Tree>(count: tf.Scalar, body: (state: S, i: tf.Scalar) => S, initial: S): S {
   const outer = currentScope();
-  const inner = openScope(outer);
+  const inner = openScope(outer, false);
   const results = inScope(inner, () => {
     const i = argumentFor(count) as tf.Scalar;
     const limit = argumentFor(count);
@@ -116,6 +124,22 @@ export function recordLoop<S extends Tree>(count: tf.Scalar, body: (state: S, i:
   return mapTree(initial, (leaf) => states.next().value ?? leaf);
 }
 
+/** Records what `fn` does as a function that XLA compiles and one call of it. */
+export function recordFused<R extends Tree>(fn: () => R): R {
+  const outer = currentScope();
+  if (!outer.fusing) return fn();
+  const inner = openScope(outer, false);
+  const { result, results } = inScope(inner, () => {
+    const result = fn();
+    return { result, results: leaves(result).map(resultOf) };
+  });
+  const fused = { name: `fused_${inner.functions.length}`, args: inner.args, nodes: inner.nodes, results };
+  inner.functions.push({ ...fused, xla: true });
+  const specs = leaves(result).map(({ shape, dtype }) => ({ shape, dtype: supportedDtype(dtype) }));
+  const outputs = append('StatefulPartitionedCall', inner.imports, specs, xlaCall(fused)).values();
+  return mapTree(result, (leaf) => outputs.next().value ?? leaf);
+}
+
 /** Whether the first argument, an iteration's number, is below the second, their count. */
 function lessThan(name: string, args: readonly Argument[]): GraphFunction {
   const inputs = args.slice(0, 2).map((arg) => arg.name);
@@ -123,9 +147,9 @@ function lessThan(name: string, args: readonly Argument[]): GraphFunction {
   return { name, args, nodes: [less], results: [{ ref: 'less', dtype: 'bool' }] };
 }
 
-function openScope(parent: Scope | null): Scope {
+function openScope(parent: Scope | null, fusing: boolean): Scope {
   const functions = parent?.functions ?? [];
-  return { parent, args: [], nodes: [], imports: [], refs: new Map(), smallConstants: new Map(), functions };
+  return { parent, args: [], nodes: [], imports: [], refs: new Map(), smallConstants: new Map(), functions, fusing };
 }
 
 function currentScope(): Scope {

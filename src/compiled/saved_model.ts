@@ -6,14 +6,23 @@
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Attr, Attrs, Constant, DType, Graph, GraphFunction, GraphNode } from './graph.js';
+import {
+  type Attr,
+  type Attrs,
+  COMPILED_BY_XLA,
+  type Constant,
+  type DType,
+  type Graph,
+  type GraphFunction,
+  type GraphNode,
+  xlaCall,
+} from './graph.js';
 import { outputName } from './kernels.js';
 
 /** The tag a written graph is loaded by. */
 export const SERVE_TAG = 'serve';
 /** TensorFlow 2.4: old enough for every libtensorflow tfjs-node runs on, new enough for every op of the table. */
 const GRAPH_PRODUCER = 561;
-const COMPILED_BY_XLA = { _XlaMustCompile: { bool: true } };
 const RAM_DIRECTORY = '/dev/shm';
 
 /**
@@ -109,7 +118,7 @@ function node(field: number, { name, op, inputs, attrs }: GraphNode): Bytes {
 }
 
 /** A function of the graph's library; inside one, references name an op's output too. */
-function libraryFunction({ name, args, nodes, results }: GraphFunction, attrs: Attrs): Bytes {
+function libraryFunction({ name, args, nodes, results, xla = false }: GraphFunction): Bytes {
   const argNames = new Set(args.map((arg) => arg.name));
   const ops = new Map(nodes.map((each) => [each.name, each.op]));
   const inside = (ref: string): string => {
@@ -127,7 +136,14 @@ function libraryFunction({ name, args, nodes, results }: GraphFunction, attrs: A
   const argAttrs = args.map(({ shape }, i) =>
     message(7, integer(1, i), message(2, attributes(1, { _output_shapes: { shapes: [shape] } }))),
   );
-  return message(1, message(1, ...signature), ...body, ...returns, attributes(5, attrs), ...argAttrs);
+  return message(
+    1,
+    message(1, ...signature),
+    ...body,
+    ...returns,
+    attributes(5, xla ? COMPILED_BY_XLA : {}),
+    ...argAttrs,
+  );
 }
 
 /** `main` between its feeds and fetches. */
@@ -147,21 +163,13 @@ function callOf(callee: GraphFunction): GraphFunction {
     name: 'call',
     op: 'StatefulPartitionedCall',
     inputs: callee.args.map(({ name }) => name),
-    attrs: {
-      Tin: { types: callee.args.map(({ dtype }) => dtype) },
-      Tout: { types: callee.results.map(({ dtype }) => dtype) },
-      f: { function: callee.name },
-      ...COMPILED_BY_XLA,
-    },
+    attrs: xlaCall(callee),
   };
   return { ...callee, nodes: [call], results: callee.results.map(({ dtype }, i) => ({ ref: `call:${i}`, dtype })) };
 }
 
 function savedModel({ main, functions }: Graph, xla: boolean): Bytes {
-  const library = [
-    ...functions.map((each) => libraryFunction(each, {})),
-    ...(xla ? [libraryFunction(main, COMPILED_BY_XLA)] : []),
-  ];
+  const library = [...functions.map(libraryFunction), ...(xla ? [libraryFunction({ ...main, xla })] : [])];
   const nodes = session(xla ? callOf(main) : main).map((each) => node(1, each));
   const graph = message(2, ...nodes, message(2, ...library), message(4, integer(1, GRAPH_PRODUCER)));
   return [...integer(1, 1), ...message(2, message(1, text(4, SERVE_TAG)), graph)];

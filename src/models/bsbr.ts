@@ -15,6 +15,7 @@
  * Departures from the original study: its masks let a position see the future and not the past, its chunk retrieved
  * from itself and later chunks, its meta query read the own chunk's last token, its scores were a T×T matrix.
  */
+import { fuse } from '../compiled/fuse.js';
 import * as tf from '../tf.js';
 import { leaves, mapTree, type Tree } from '../tree.js';
 import {
@@ -68,7 +69,7 @@ export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
   return {
     period: C,
     segmentTokens: 4096,
-    thoroughPrefill: true,
+    prefillXla: 'whole',
     parameters: (weights) => initParameters(weights, d, D, compressionFactor === 0 ? 0 : e),
     empty: (B) => ({
       moving: zeroRows(B, H, C, D),
@@ -121,19 +122,24 @@ function prefill(
 ): Mixed<tf.Tensor3D, State> {
   const { numHeads: H, chunkSize: C } = config;
   const [B, T, d] = x.shape;
-  const [k, v] = splitHeads(dense(x, denseColumns(params.qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
-  const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
-  const [q] = splitHeads(dense(asking, denseColumns(params.qkv, 0, d)), H, 1) as [tf.Tensor4D];
+  const [q, k, v] = fuse(() => {
+    const [k, v] = splitHeads(dense(x, denseColumns(params.qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
+    const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
+    const [q] = splitHeads(dense(asking, denseColumns(params.qkv, 0, d)), H, 1) as [tf.Tensor4D];
+    return [q, k, v] as const;
+  });
   const { entering, rows } = enterChunks(params, past, x, { k, v }, at, config, lastOnly);
   const read = lastOnly ? readLast : readAll;
   const whole = T - (T % C);
   const moving = whole === T ? zeroRows(B, H, C, d / H) : padRows(sliceRows({ k, v }, whole, T - whole), C);
   return {
-    y: dense(mergeHeads(read(q, { k, v }, entering, config)), params.o),
+    y: fuseOutput(read(q, { k, v }, entering, config), params.o),
     state: { moving, seen: entry(entering, -1), bank: mapTree(past.bank, tf.clone) },
     rows,
   };
 }
+
+const fuseOutput = (read: tf.Tensor4D, o: Dense): tf.Tensor3D => fuse(() => dense(mergeHeads(read), o));
 
 function step(
   { numHeads: H, chunkSize: C, retrievalNorm }: ModelConfig,
@@ -192,7 +198,7 @@ function closeChunks(
   const [B, H, tokens, D] = k.shape;
   const m = ends.shape[1];
   const [r, h] = splitHeads(dense(ends, rh), H, 2) as [tf.Tensor4D, tf.Tensor4D]; // [B, H, m, D]
-  const byChunk = (t: tf.Tensor4D): tf.Tensor5D => tf.reshape(t, [B, H, m, tokens / m, D]);
+  const byChunk = (t: tf.Tensor4D): tf.Tensor4D => tf.reshape(t, [B, H * m, tokens / m, D]); // as in readAll, to share it
   const F = tf.matMul(byChunk(norm === 'l2' ? l2Norm(k) : k), byChunk(v), true, false);
   const vecF: tf.Tensor4D = tf.reshape(F, [B, H, m, D * D]);
   const rows = { k: h, v: compress ? dense(vecF, compress) : vecF };
@@ -217,12 +223,16 @@ function readAll(
 ): tf.Tensor4D {
   const [B, H, T, D] = q.shape;
   const N = Math.ceil(T / C);
-  const Q = splitChunks(q, C);
-  const eachChunk = (x: tf.Tensor5D): tf.Tensor4D => tf.reshape(x, [B, H * N, C, D]);
-  const near = { k: eachChunk(splitChunks(fresh.k, C)), v: eachChunk(splitChunks(fresh.v, C)) };
-  const local = tf.reshape(attend(eachChunk(Q), near, causalMask(C)), Q.shape);
-  const retrieved = retrieve(Q, tf.slice(entering, [0, 0, 0, 0, 0], [B, H, N, D, D]), retrievalNorm);
-  return joinChunks(tf.add(local, retrieved), T);
+  const byChunk = (x: tf.Tensor4D): tf.Tensor4D => tf.reshape(splitChunks(x, C), [B, H * N, C, D]);
+  const Q = byChunk(q);
+  const local = attend(
+    Q,
+    mapTree(fresh, (x) => byChunk(x as tf.Tensor4D)),
+    causalMask(C),
+  );
+  const S = tf.reshape(tf.slice(entering, [0, 0, 0, 0, 0], [B, H, N, D, D]), [B, H * N, D, D]);
+  const read = tf.add(local, retrieve(Q, S as tf.Tensor4D, retrievalNorm));
+  return joinChunks(tf.reshape(read, [B, H, N, C, D]), T);
 }
 
 /** The last position: q [B, H, 1, D] -> [B, H, 1, D]. */

@@ -16,6 +16,7 @@
  * Everything but S' is one batched computation over all chunks. C is a speed setting, the result does not depend on it.
  * Departure from the original study: the delta rule itself (its code overwrote nothing), causal, with a carried state.
  */
+import { fuse } from '../compiled/fuse.js';
 import * as tf from '../tf.js';
 import {
   denseWeight,
@@ -33,6 +34,8 @@ import type { WeightSource } from './weights.js';
 
 /** Width w of the convolutions: a token and the three before it. */
 const CONV_WIDTH = 4;
+/** Rows up to which a triangular inverse is fastest by substitution; above, XLA's code for it is slow. */
+const SUBSTITUTED = 8;
 
 type Parameters = {
   readonly qkv: tf.Tensor2D; // [d, 3d]
@@ -46,8 +49,8 @@ type Moving = {
   readonly window: tf.Tensor3D; // [B, w - 1, 3d], the last inputs of the convolutions
 };
 type Inputs = {
-  readonly q: tf.Tensor4D; // [B, H, T, D]
-  readonly k: tf.Tensor4D;
+  readonly q: tf.Tensor4D; // [B, H, T, D], or [B, H, 1, D] of the last position
+  readonly k: tf.Tensor4D; // [B, H, T, D]
   readonly v: tf.Tensor4D;
   readonly beta: tf.Tensor4D; // [B, H, T, 1]
   readonly window: tf.Tensor3D;
@@ -61,11 +64,11 @@ export function deltaMixer({
   const D = d / H;
   const floats = d * D + (CONV_WIDTH - 1) * 3 * d;
   const output = ({ gain, o }: Parameters, read: tf.Tensor4D): tf.Tensor3D =>
-    matMulLast(mergeHeads(tf.mul(rmsNorm(tf.mul(read, D ** -0.5)), gain)), o);
+    fuse(() => matMulLast(mergeHeads(tf.mul(rmsNorm(tf.mul(read, D ** -0.5)), gain)), o));
   return {
     ...neverCloses,
     segmentTokens: 1024,
-    thoroughPrefill: false,
+    prefillXla: 'parts',
     parameters: (weights) => ({
       qkv: denseWeight(weights, ['q', 'k', 'v'], d, d),
       taps: convTaps(weights, d),
@@ -79,7 +82,7 @@ export function deltaMixer({
       bank: [],
     }),
     prefill(params, { moving }, x, _at, lastOnly) {
-      const inputs = prepare(params, moving, x, H);
+      const inputs = lastOnly ? prepareForLast(params, moving, x, H) : prepare(params, moving, x, H);
       const { o, S } = deltaRule(inputs, moving.S, Math.min(chunkSize, x.shape[1]), lastOnly);
       return { y: output(params, o), state: { moving: { S, window: inputs.window }, seen: [], bank: [] }, rows: [] };
     },
@@ -106,27 +109,53 @@ function convTaps(weights: WeightSource, d: number): tf.Tensor2D {
 
 /** q, k, v and beta of x [B, T, d], and the window for the tokens after it. */
 function prepare({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, H: number): Inputs {
-  const [B, T, d] = x.shape;
-  const padded = tf.concat([past.window, matMulLast(x, qkv)], 1); // [B, w - 1 + T, 3d]
-  const convolved = convolve(padded, taps);
-  const [q, k, v] = splitHeads(silu(convolved), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-  const rate = tf.sigmoid(matMulLast(x, beta)); // [B, T, H]
-  return {
-    q: l2Norm(q),
-    k: l2Norm(k),
-    v,
-    beta: tf.reshape(tf.transpose(rate, [0, 2, 1]), [B, H, T, 1]),
-    window: tf.slice(padded, [0, T, 0], [B, CONV_WIDTH - 1, 3 * d]),
-  };
+  const { y, window } = convolve(tf.concat([past.window, matMulLast(x, qkv)], 1), taps);
+  const heads = fuse(() => {
+    const [q, k, v] = splitHeads(y, H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+    return { q: l2Norm(q), k: l2Norm(k), v, beta: rates(x, beta) };
+  });
+  return { ...heads, window };
 }
 
-/** Depthwise causal convolution of inputs [B, w - 1 + T, 3d] with taps [w, 3d], [B, T, 3d]. */
-function convolve(padded: tf.Tensor3D, taps: tf.Tensor2D): tf.Tensor3D {
-  const [, length, width] = padded.shape;
-  if (length === CONV_WIDTH) return tf.sum(tf.mul(padded, taps), 1, true);
+/** The same with q of the last position alone, which takes the last w inputs of its convolution. */
+function prepareForLast({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, H: number): Inputs {
+  const [B, T, d] = x.shape;
+  const newest = tf.slice(x, [0, Math.max(0, T - CONV_WIDTH), 0], [B, Math.min(T, CONV_WIDTH), d]);
+  const through = (from: tf.Tensor3D, begin: number, size: number): tf.Tensor3D =>
+    tf.concat([columns(past.window, begin, size), matMulLast(from, columns(qkv, begin, size))], 1);
+  const ofQ = through(newest, 0, d);
+  const forQ = convolve(tf.slice(ofQ, [0, ofQ.shape[1] - CONV_WIDTH, 0], [B, CONV_WIDTH, d]), columns(taps, 0, d));
+  const forKV = convolve(through(x, d, 2 * d), columns(taps, d, 2 * d));
+  const heads = fuse(() => {
+    const [q] = splitHeads(forQ.y, H, 1) as [tf.Tensor4D];
+    const [k, v] = splitHeads(forKV.y, H, 2) as [tf.Tensor4D, tf.Tensor4D];
+    return { q: l2Norm(q), k: l2Norm(k), v, beta: rates(x, beta) };
+  });
+  return { ...heads, window: tf.concat([forQ.window, forKV.window], 2) };
+}
+
+/** The columns [begin, begin + size) of the last axis. */
+function columns<X extends tf.Tensor>(x: X, begin: number, size: number): X {
+  const rest = x.shape.slice(0, -1);
+  return tf.slice(x, [...rest.map(() => 0), begin], [...rest, size]);
+}
+
+/** beta of x [B, T, d], one per head: [B, H, T, 1]. */
+function rates(x: tf.Tensor3D, weight: tf.Tensor2D): tf.Tensor4D {
+  return tf.expandDims(tf.transpose(tf.sigmoid(matMulLast(x, weight)), [0, 2, 1]), 3);
+}
+
+/**
+ * Depthwise causal convolution with taps [w, width], and SiLU, of inputs [B, w - 1 + T, width].
+ * @returns y [B, T, width], and the window for the inputs after these
+ */
+function convolve(padded: tf.Tensor3D, taps: tf.Tensor2D): { y: tf.Tensor3D; window: tf.Tensor3D } {
+  const [B, length, width] = padded.shape;
+  const window = tf.slice(padded, [0, length - CONV_WIDTH + 1, 0], [B, CONV_WIDTH - 1, width]);
+  if (length === CONV_WIDTH) return { y: silu(tf.sum<tf.Tensor3D>(tf.mul(padded, taps), 1, true)), window };
   const filter: tf.Tensor4D = tf.reshape(taps, [CONV_WIDTH, 1, width, 1]);
   const image: tf.Tensor4D = tf.expandDims(padded, 2);
-  return tf.squeeze(tf.depthwiseConv2d(image, filter, 1, 'valid'), [2]);
+  return { y: silu(tf.squeeze(tf.depthwiseConv2d(image, filter, 1, 'valid'), [2])), window };
 }
 
 const silu = <X extends tf.Tensor>(x: X): X => tf.mul(x, tf.sigmoid(x));
@@ -141,7 +170,7 @@ export function deltaRule(
   C: number,
   lastOnly: boolean,
 ): { o: tf.Tensor4D; S: tf.Tensor4D } {
-  const [B, H, T, D] = q.shape;
+  const [B, H, T, D] = k.shape;
   const [K, V, Bd] = [splitChunks(k, C), splitChunks(v, C), splitChunks(beta, C)]; // zero padding is exact
   const betaK: tf.Tensor5D = tf.mul(Bd, K);
   const A: tf.Tensor5D = tf.mul(tf.matMul(betaK, K, false, true), lowerTriangle(C, 1));
@@ -150,7 +179,7 @@ export function deltaRule(
   const W: tf.Tensor5D = tf.matMul(M, betaK);
   const states = chunkStates(start, tf.sub(tf.eye(D), tf.matMul(K, W, true, false)), tf.matMul(K, U, true, false));
   const last = states.pop() as tf.Tensor4D;
-  if (lastOnly) return { o: tf.matMul(tf.slice(q, [0, 0, T - 1, 0], [B, H, 1, D]), last), S: last };
+  if (lastOnly) return { o: tf.matMul(tf.slice(q, [0, 0, q.shape[2] - 1, 0], [B, H, 1, D]), last), S: last };
   const Q = splitChunks(q, C);
   const S = tf.stack(states, 2) as tf.Tensor5D; // [B, H, N, D, D], entering each chunk
   const R = tf.sub(U, tf.matMul(W, S));
@@ -170,13 +199,13 @@ function chunkStates(start: tf.Tensor4D, P: tf.Tensor5D, Q: tf.Tensor5D): tf.Ten
 }
 
 /**
- * (I + A)^-1 for strictly lower triangular A [n, C, C], by block recursion:
- * inv[[P, 0], [X, Q]] = [[P⁻¹, 0], [−Q⁻¹ X P⁻¹, Q⁻¹]].
+ * (I + A)^-1 for strictly lower triangular A [n, C, C]: blocks of up to SUBSTITUTED rows by substitution, larger ones by
+ * recursion, inv[[P, 0], [X, Q]] = [[P⁻¹, 0], [−Q⁻¹ X P⁻¹, Q⁻¹]].
  * The doubling product (I − A)(I + A²)… is equal in exact arithmetic and useless in float32 on correlated keys.
  */
 export function unitLowerInverse(A: tf.Tensor3D): tf.Tensor3D {
   const [n, C] = A.shape;
-  if (C <= 2) return tf.sub(tf.eye(C), A); // A² = 0
+  if (C <= SUBSTITUTED) return fuse(() => inverseBySubstitution(A));
   if (C % 2 === 1) {
     const even = tf.pad(A, [
       [0, 0],
@@ -192,4 +221,19 @@ export function unitLowerInverse(A: tf.Tensor3D): tf.Tensor3D {
   const [P, Q] = tf.split(inverses, 2, 0) as [tf.Tensor3D, tf.Tensor3D];
   const corner: tf.Tensor3D = tf.neg(tf.matMul(Q, tf.matMul(block(1, 0), P)));
   return tf.concat([tf.concat([P, tf.zerosLike(corner)], 2), tf.concat([corner, Q], 2)], 1);
+}
+
+/** Row i of the inverse is e_i − Σ_{j<i} A_ij · row j; the n matrices lie side by side on the last axis. */
+function inverseBySubstitution(A: tf.Tensor3D): tf.Tensor3D {
+  const C = A.shape[1];
+  const entries = tf.unstack(tf.transpose(A, [1, 2, 0])).map((row) => tf.split(row as tf.Tensor2D, C)); // [1, n] each
+  const units = tf.split(tf.eye(C), C, 1); // [C, 1] each
+  const rows: tf.Tensor[] = []; // [C, n] each
+  for (const [i, row] of entries.entries()) {
+    const known = rows.map((other, j) => tf.mul(row[j] as tf.Tensor, other));
+    rows.push(
+      known.reduce((sum, term) => tf.sub(sum, term), tf.add(units[i] as tf.Tensor, tf.zerosLike(row[0] as tf.Tensor))),
+    );
+  }
+  return tf.transpose(tf.stack(rows) as tf.Tensor3D, [2, 0, 1]);
 }

@@ -9,6 +9,7 @@
  * tril(phi(Q) phi(K)ᵀ) V, across chunks an exclusive cumulative sum of phi(K)ᵀ V and of the rows of phi(K).
  * Departure from the original study: it is causal, and decode carries S and z instead of starting anew.
  */
+import { fuse } from '../compiled/fuse.js';
 import * as tf from '../tf.js';
 import {
   type Dense,
@@ -40,7 +41,7 @@ export function linearMixer({
   return {
     ...neverCloses,
     segmentTokens: 1024,
-    thoroughPrefill: true,
+    prefillXla: 'whole',
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),
@@ -67,7 +68,7 @@ export function linearMixer({
 /** Values read [B, H, T, D], and the sums after them. */
 type Attended = { readonly read: tf.Tensor4D; readonly sums: Sums };
 
-const phi = <X extends tf.Tensor>(x: X): X => tf.add(tf.elu(x), 1);
+const phi = <X extends tf.Tensor>(x: X): X => tf.add(tf.relu(x), tf.exp(tf.minimum(x, 0)));
 
 /** S + phi(K)ᵀ V and z + the rows of phi(K), for phi(K) and V [B, H, T, D]. */
 function add({ S, z }: Sums, phiK: tf.Tensor4D, v: tf.Tensor4D): Sums {
@@ -82,20 +83,25 @@ function readSums(phiQ: tf.Tensor4D, { S, z }: Sums): tf.Tensor4D {
 /** Takes x [B, T, d] into the sums and reads them at the last position: [B, H, 1, D]. */
 function absorb(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number): Attended {
   const [B, T, d] = x.shape;
-  const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
-  const last = tf.slice(x, [0, T - 1, 0], [B, 1, d]);
-  const [q] = splitHeads(dense(last, denseColumns(qkv, 0, d)), H, 1) as [tf.Tensor4D];
-  const sums = add(past, phi(k), v);
-  return { read: readSums(phi(q), sums), sums };
+  const [phiQ, phiK, v] = fuse(() => {
+    const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
+    const last = tf.slice(x, [0, T - 1, 0], [B, 1, d]);
+    const [q] = splitHeads(dense(last, denseColumns(qkv, 0, d)), H, 1) as [tf.Tensor4D];
+    return [phi(q), phi(k), v] as const;
+  });
+  const sums = add(past, phiK, v);
+  return { read: readSums(phiQ, sums), sums };
 }
 
 /** Every position of x [B, T, d], by chunks: [B, H, T, D]. */
 function attendChunks(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number, chunkSize: number): Attended {
   const T = x.shape[1];
   const C = Math.min(chunkSize, T);
-  const [q, k, v] = splitHeads(dense(x, qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-  // phi before the padding, since phi(0) = 1
-  const [phiQ, phiK, V] = [splitChunks(phi(q), C), splitChunks(phi(k), C), splitChunks(v, C)]; // [B, H, N, C, D]
+  const [phiQ, phiK, V] = fuse(() => {
+    const [q, k, v] = splitHeads(dense(x, qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+    // phi before the padding, since phi(0) = 1
+    return [splitChunks(phi(q), C), splitChunks(phi(k), C), splitChunks(v, C)] as const; // [B, H, N, C, D]
+  });
   const S = runningSums(past.S, tf.matMul(phiK, V, true, false));
   const z = runningSums(past.z, tf.sum(phiK, 3, true));
   const scores = tf.mul(tf.matMul(phiQ, phiK, false, true), lowerTriangle(C)); // [B, H, N, C, C]

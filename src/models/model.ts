@@ -5,6 +5,7 @@
  * dim, C chunk, N chunks, L layers, f feed-forward dim, V vocabulary, e compressed size, w convolution width.
  * Axis order is [B, H, T, D]; vectors are rows, so a state S [D_k, D_v] is read as o = q S.
  */
+import type { Xla } from '../compiled/fuse.js';
 import type * as tf from '../tf.js';
 import type { Tree } from '../tree.js';
 import type { WeightSource } from './weights.js';
@@ -75,8 +76,8 @@ export interface Mixer<P extends Tree, S extends LayerState> {
   readonly period: number | null;
   /** Tokens of a prefill that are best worked on at a time. */
   readonly segmentTokens: number;
-  /** Whether a long prefill gains from thorough compilation: measured, see docs/compiled.md. */
-  readonly thoroughPrefill: boolean;
+  /** What XLA is best left to compile of a long prefill: measured, see docs/compiled.md. */
+  readonly prefillXla: Xla;
   parameters(weights: WeightSource): P;
   /** The state before the first token. */
   empty(batch: number): S;
@@ -109,5 +110,7 @@ export const neverCloses = {
 /** How a tensor function is run: as it stands, or recorded and compiled. Params are constants of the compiled form. */
 export type Runner = <P extends Tree, A extends readonly Tree[], R extends Tree>(
   fn: (params: P, ...args: A) => R,
-  options?: { /** It runs long or often: worth half a second of compiling. */ readonly thorough?: boolean },
+  options?: {
+    /** What XLA is to compile of it, if the runner takes that time; nothing by default. */ readonly xla?: Xla;
+  },
 ) => (params: P, ...args: A) => R;

@@ -6,6 +6,7 @@
  *     x  += W_out gelu(W_in LN2(x) + b_in) + b_out
  *     logits = W_head LN(x_last) + b_head
  */
+import { fuse } from '../compiled/fuse.js';
 import { loop } from '../compiled/loop.js';
 import * as tf from '../tf.js';
 import { type Tree, tidyTree } from '../tree.js';
@@ -30,6 +31,8 @@ export type Parameters<P extends Tree> = {
 };
 /** Where a call starts, and P of its positions. */
 export type Place = { readonly at: Cursor; readonly positions: tf.Tensor2D /* [T, d] */ };
+/** What a layer works on: x [B, T, d] and its norm. */
+type Entering = { readonly x: tf.Tensor3D; readonly normed: tf.Tensor3D };
 /** What a call returns that ends periods; `layers` and `rows` have an entry a layer. */
 export type Pass<S extends LayerState> = {
   readonly logits: tf.Tensor2D;
@@ -63,17 +66,21 @@ export function initParameters<P extends Tree, S extends LayerState>(
 export const prefillPass =
   <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
   (params: Parameters<P>, past: readonly S[], ids: tf.Tensor2D, { at, positions }: Place): Pass<S> => {
-    const lastLayer = params.layers.length - 1;
-    let x: tf.Tensor3D = tf.add(tf.gather(params.embedding, ids), positions); // [B, T, d]
+    const enter = (layer: Layer<P> | undefined, x: tf.Tensor3D): Entering => ({
+      x,
+      normed: layer ? layerNorm(x, layer.norm1) : x,
+    });
+    const [first] = params.layers;
+    let entering = fuse(() => enter(first, tf.add(tf.gather(params.embedding, ids), positions)));
     const mixed = params.layers.map((layer, i) => {
-      const lastOnly = i === lastLayer;
-      const state = past[i] as S;
-      const mix = tidyTree(() => mixer.prefill(layer.mixer, state, layerNorm(x, layer.norm1), at, lastOnly));
-      if (lastOnly) x = lastPosition(x);
-      x = feedForward(layer, tf.add(x, mix.y));
+      const next = params.layers[i + 1];
+      const lastOnly = next === undefined;
+      const { x, normed } = entering;
+      const mix = tidyTree(() => mixer.prefill(layer.mixer, past[i] as S, normed, at, lastOnly));
+      entering = fuse(() => enter(next, feedForward(layer, tf.add(lastOnly ? lastPosition(x) : x, mix.y))));
       return mix;
     });
-    return endPass(logitsOf(params, tf.reshape(lastPosition(x), [ids.shape[0], -1])), mixed);
+    return endPass(logitsOf(params, tf.reshape(lastPosition(entering.x), [ids.shape[0], -1])), mixed);
   };
 
 /** One token a row, ids [B], inside a period. */

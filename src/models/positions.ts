@@ -3,7 +3,7 @@
  * P(p)[2i] = sin(p / 10000^(2i/d)), P(p)[2i+1] = cos(p / 10000^(2i/d)); with an odd d the last entry is a sine alone.
  */
 
-/** Rows P(start) … P(start + count - 1), row-major [count, d]. */
+/** Rows P(start) … P(start + count - 1), row-major [count, d]; to be read only. */
 export type Positions = (start: number, count: number) => Float32Array;
 
 /** Positions from 0 on whose encodings are kept at most. */
@@ -28,7 +28,7 @@ export function createPositions(d: number): Positions {
     const isKept = start + count <= KEPT;
     const needed = isKept ? start + count : count;
     if (needed > waves.known) waves = wavesOf(Math.max(needed, 2 * waves.known), d);
-    return isKept ? waves.encodings.slice(start * d, needed * d) : rotated(waves, start, count, d);
+    return isKept ? waves.encodings.subarray(start * d, needed * d) : rotated(waves, start, count, d);
   };
 }
 

@@ -7,6 +7,7 @@
  * writes into: a step copies the tail only, and every TAIL tokens the tail moves to the buffer. Prefill goes block by
  * block over queries, so that no T×T matrix exists.
  */
+import { fuse } from '../compiled/fuse.js';
 import * as tf from '../tf.js';
 import { leaves, mapTree } from '../tree.js';
 import {
@@ -47,7 +48,7 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
   return {
     period: TAIL,
     segmentTokens: 4096,
-    thoroughPrefill: false,
+    prefillXla: 'parts',
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),
@@ -55,16 +56,19 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
     empty: (B) => ({ moving: zeroRows(B, H, TAIL, D), seen: zeroRows(B, H, 0, D), bank: [] }),
     prefill({ qkv, o }, { seen: cache }, x, at, lastOnly) {
       const [B, T] = x.shape;
-      const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
-      const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
-      const [q] = splitHeads(dense(asking, denseColumns(qkv, 0, d)), H, 1) as [tf.Tensor4D];
+      const [q, k, v] = fuse(() => {
+        const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
+        const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
+        const [q] = splitHeads(dense(asking, denseColumns(qkv, 0, d)), H, 1) as [tf.Tensor4D];
+        return [q, k, v] as const;
+      });
       const past = { ...cache, used: at.settled };
       const read = lastOnly ? attend(q, { k, v }, undefined, past) : attendByBlocks(q, { k, v }, past);
       const whole = wholeTails(T);
       const rest = sliceRows({ k, v }, whole, T - whole);
       const moving = T === whole ? zeroRows(B, H, TAIL, D) : padRows(rest, TAIL);
       return {
-        y: dense(mergeHeads(read), o),
+        y: fuse(() => dense(mergeHeads(read), o)),
         state: { moving, seen: mapTree(cache, tf.clone), bank: [] },
         rows: whole === 0 ? [] : sliceRows({ k, v }, 0, whole),
       };

@@ -81,10 +81,10 @@ function createCalls<P extends Tree, S extends LayerState>(
   run: Runner,
 ): Calls<P, S> {
   const shortPrefill = run(prefillPass(mixer));
-  const longPrefill = run(prefillPass(mixer), { thorough: mixer.thoroughPrefill });
+  const longPrefill = run(prefillPass(mixer), { xla: mixer.prefillXla });
   const stepOnce = run(stepPass(mixer));
   const closeOnce = run(closingPass(mixer));
-  const decodeBlock = run(blockPass(mixer), { thorough: true });
+  const decodeBlock = run(blockPass(mixer), { xla: 'whole' });
   const positionsOf = createPositions(hiddenDim);
   const placeOf = (start: number, count: number): Place => {
     const settled = settledTokens(mixer, start);
@@ -166,7 +166,8 @@ function prefillBySegments<P extends Tree, S extends Tree>(
 ): Output<S> {
   const [B, T] = tokens.shape;
   const after = (state: S, start: number): Output<S> => {
-    const segment = tf.slice(tokens, [0, start], [B, Math.min(segmentTokens, T - start)]);
+    const size = Math.min(segmentTokens, T - start);
+    const segment = size === T ? tf.clone(tokens) : tf.slice(tokens, [0, start], [B, size]);
     const out = extend(params, state, segment);
     disposeTree([state, segment]);
     return out;
