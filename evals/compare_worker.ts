@@ -6,7 +6,7 @@ import { UserError } from '../src/errors.js';
 import { createModel } from '../src/models/registry.js';
 
 /** Variables that change what the backend does. */
-const STEERING = /^(TF_|OMP_|MKL_|ONEDNN_|DNNL_)/;
+const STEERING = /^(TF_|OMP_|MKL_|ONEDNN_|DNNL_|MALLOC_)/;
 
 const send = (message: WorkerMessage): void => {
   process.send?.(message);
