@@ -85,6 +85,15 @@ export function positiveNumber(flag: string): (text: string) => number {
   };
 }
 
+/** A parser of numbers of at least 0 for commander. */
+export function numberFromZero(flag: string): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    check(value >= 0 && Number.isFinite(value), `${flag}: must be a number of at least 0, got ${quoted(text)}`);
+    return value;
+  };
+}
+
 /** A parser of one of some words for commander. */
 export function oneOf<Word extends string>(flag: string, words: readonly Word[]): (text: string) => Word {
   return (text) => {

@@ -29,6 +29,8 @@ export interface Flags {
   readonly output: string;
   readonly resume?: string;
   readonly export?: string;
+  readonly precision: number;
+  readonly max_time: number;
   readonly cell_timeout: number;
   readonly dry_run: boolean;
   readonly no_progress: boolean;
@@ -53,5 +55,7 @@ export const DEFAULTS = {
   threads: 1,
   output_dir: 'results',
   output: 'comparison_results.json',
+  precision: 2.5,
+  max_time: 175,
   cell_timeout: 120,
 };

@@ -1,6 +1,14 @@
 /** `compare-models`: times the models across sequence lengths and writes a results file. */
 import { Option } from 'commander';
-import { createCommand, oneOf, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
+import {
+  createCommand,
+  numberFromZero,
+  oneOf,
+  positiveNumber,
+  runCommand,
+  type Streams,
+  wholeNumber,
+} from './command_line.js';
 import { BACKENDS, DEFAULTS, type Flags, MODES, NORMS } from './compare_flags.js';
 
 /** @param argv without node and script */
@@ -34,6 +42,16 @@ function measuringOptions(): Option[] {
     whole('n_tokens', 1, 'tokens to generate after the prompt'),
     whole('batch_size', 1, 'B, rows'),
     new Option('--runs <n>', 'fresh processes (default: 5, or 1 with --quick)').argParser(wholeNumber('--runs', 1)),
+    withDefault(
+      'precision',
+      '<pct>',
+      'more processes for cells whose 95 % interval is wider than ± this percentage, up to 3 x --runs',
+    ).argParser(positiveNumber('--precision')),
+    withDefault(
+      'max_time',
+      '<s>',
+      'add such processes only while the run is expected to end within these seconds; 0 for never',
+    ).argParser(numberFromZero('--max_time')),
     new Option('--quick', 'one process and short samples: a look, no intervals').default(false),
     whole('seed', 0, 'of weights, tokens, order and resampling'),
     new Option('--prompt <file>', 'bytes of a file as tokens, instead of random ones'),
@@ -51,7 +69,10 @@ function fileOptions(): Option[] {
   return [
     withDefault('output_dir', '<dir>', 'where results go'),
     withDefault('output', '<file>', 'results file, in --output_dir unless it is a path'),
-    new Option('--resume <file>', 'go on with a results file; same flags, but --runs may be more'),
+    new Option(
+      '--resume <file>',
+      'go on with a results file; same flags, but --runs may be more, --precision and --max_time others',
+    ),
     new Option('--export <formats>', 'also csv, md, junit, gab, bmf, github; several with commas'),
     new Option('--dry_run', 'print the plan and an estimate of its time').default(false),
     new Option('--no_progress', 'no progress on stderr').default(false),

@@ -45,7 +45,7 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
     await writeExports(dirname(file), EXPORT_NAME, formats, (format) => exportResults(results, format), streams);
     return report(results, where, streams);
   };
-  if (previous && isFinished(previous, spec)) return finish(previous, `nothing left to measure in ${file}`);
+  if (previous && isFinished(previous, label.config)) return finish(previous, `nothing left to measure in ${file}`);
   const writer = createResultsWriter(file, flags.resume !== undefined && resolve(flags.resume) === file);
   const results = await measure(spec, label, previous, writer, flags, streams);
   if (results !== null) return finish(results, `written to ${writer.written()}`);

@@ -32,6 +32,8 @@ export function specOf(flags: Flags, lengths: readonly number[], prompt: Buffer 
     },
     rules: flags.quick ? QUICK_RULES : DEFAULT_RULES,
     runs: flags.runs ?? (flags.quick ? 1 : DEFAULT_RUNS),
+    precisionPct: flags.precision,
+    maxTimeS: flags.max_time,
     spinMs: flags.quick ? 200 : 1000,
     backend: flags.backend,
     threads: flags.threads,
@@ -115,12 +117,14 @@ export function runConfigOf(flags: Flags, runs: number, lengths: readonly number
     mode: flags.mode,
     prompt: prompt && sha256(prompt),
     cell_timeout_s: flags.cell_timeout,
+    precision_pct: flags.precision,
+    max_time_s: flags.max_time,
   };
 }
 
 /** Of what makes two cells of the same name comparable: not of how many were measured, or how often. */
 export function configHash(config: RunConfig): string {
-  const { seq_lengths, runs, quick, recompute, cell_timeout_s, mode, ...shape } = config;
+  const { seq_lengths, runs, quick, recompute, cell_timeout_s, mode, precision_pct, max_time_s, ...shape } = config;
   return sha256(JSON.stringify(shape)).slice(0, 16);
 }
 

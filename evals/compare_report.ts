@@ -2,6 +2,7 @@
 import { bytesText, integerText, timeText } from '../src/analysis/format.js';
 import { type Table, toTerminal } from '../src/analysis/tables.js';
 import type { CellId } from '../src/bench/plan.js';
+import { halfWidthPct, mostProcesses } from '../src/bench/precision.js';
 import type { RunSpec } from '../src/bench/run.js';
 import type { Cell, Phase, Results } from '../src/results.js';
 
@@ -69,17 +70,31 @@ function stateText(row: readonly Cell[]): string {
 }
 
 function notesOf({ config, cells }: Results): string[] {
-  const processes = Math.max(0, ...cells.map((cell) => cell.processes.length));
-  const estimator = processes === 1 ? 'of one process' : `of each process, median over ${processes} processes`;
-  const interval = processes < 5 ? 'no intervals with fewer than 5 processes' : '± is the 95 % interval over processes';
+  const counts = cells.filter(({ summary }) => summary !== null).map(({ processes }) => processes.length);
+  const [fewest, most] = [Math.min(...counts), Math.max(0, ...counts)];
+  const count = fewest < most ? `${fewest} to ${most}` : most;
+  const estimator = most === 1 ? 'of one process' : `of each process, median over ${count} processes`;
+  const interval = most < 5 ? 'no intervals with fewer than 5 processes' : '± is the 95 % interval over processes';
   const troubles = cells.filter(({ status }) => status === 'failed' || status === 'timeout');
   const recompute = config.recompute ? ' Recompute: the whole sequence again for each of these tokens.' : '';
   return [
     `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a chunk. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
     `Times: the fastest sample ${estimator}; ${interval}.`,
+    ...precisionNotes(config, cells),
     ...troubles.map(
       ({ model, phase, n, mode, status, reason }) => `${model} ${phase} n = ${n} (${mode}): ${status}: ${reason}`,
     ),
+  ];
+}
+
+/** Whether the intervals are as narrow as was asked, where there are any. */
+function precisionNotes({ precision_pct: asked }: Results['config'], cells: readonly Cell[]): string[] {
+  const widths = cells.flatMap(({ summary }) => (summary === null ? [] : (halfWidthPct(summary) ?? [])));
+  if (asked === undefined || widths.length === 0) return [];
+  const wide = widths.filter((width) => width > asked).length;
+  if (wide === 0) return [`Precision: all ${widths.length} cells are within the ± ${asked} % asked for.`];
+  return [
+    `Precision: ${wide} of ${widths.length} cells are not within the ± ${asked} % asked for (stop_reason in the file says why): go on with --resume and a longer --max_time or more --runs, quieten the machine, or ask for less with --precision.`,
   ];
 }
 
@@ -124,10 +139,21 @@ export function planText(spec: RunSpec, file: string): string {
     `tokens       ${workload.nTokens} generated after the prompt, batch ${workload.batchSize}`,
     `backend      ${backend}, ${threadsText(threads)}`,
     `processes    1 that checks and counts; ${runs} that measure${runs === 1 ? 's' : ''} ${cells.length} cells${runs === 1 ? '' : ' each'}`,
+    `precision    ${addedText(spec)}`,
     `time         about ${estimateText(spec)}`,
     `results      ${file}`,
     '',
   ].join('\n');
+}
+
+/** What is planned for cells that are not precise enough. */
+function addedText(spec: RunSpec): string {
+  const { runs, precisionPct, maxTimeS } = spec;
+  const added = mostProcesses(spec) - runs;
+  if (added > 0) {
+    return `up to ${added} more processes for cells not within ± ${precisionPct} %, while the run is expected to end within ${maxTimeS} s`;
+  }
+  return `no processes are added (${maxTimeS === 0 ? '--max_time 0' : 'fewer than 5 give no interval'})`;
 }
 
 /** Typical speeds in eager mode: FLOPs a millisecond of prefill, and the least a decode step takes. */

@@ -4,8 +4,10 @@ import type { RunLabel, RunSpec } from '../src/bench/run.js';
 import { check } from '../src/errors.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
 
-/** Config keys that may change: more processes, more patience. */
-const MAY_CHANGE: readonly string[] = ['runs', 'cell_timeout_s'];
+/** Config keys that say how many processes there are to be. */
+const SAMPLING = ['runs', 'precision_pct', 'max_time_s'] as const;
+/** Config keys that may change: those, and patience. */
+const MAY_CHANGE: readonly string[] = [...SAMPLING, 'cell_timeout_s'];
 
 /** @throws UserError when the file is not a results file, or of another plan, version or machine */
 export function readPrevious(file: string, label: RunLabel, spec: RunSpec): Results {
@@ -28,8 +30,9 @@ export function readPrevious(file: string, label: RunLabel, spec: RunSpec): Resu
 }
 
 /** Whether going on would measure nothing. */
-export function isFinished({ complete, cells, config }: Results, { runs }: RunSpec): boolean {
-  return complete && config.runs === runs && cells.every(({ status }) => status === 'ok');
+export function isFinished({ complete, cells, config }: Results, wanted: Results['config']): boolean {
+  const same = SAMPLING.every((key) => config[key] === wanted[key]);
+  return complete && same && cells.every(({ status }) => status === 'ok');
 }
 
 const modelsOf = (cells: readonly { readonly model: string }[]): string[] => [

@@ -71,7 +71,7 @@ async function runCompareModels(
   runs: number,
 ): Promise<Results> {
   const goOn = existsSync(file) ? ['--resume', file] : [];
-  const own = ['--runs', String(runs), '--output', file, '--no_progress', ...goOn];
+  const own = ['--runs', String(runs), '--max_time', '0', '--output', file, '--no_progress', ...goOn];
   const child = spawn(process.execPath, [scriptOf(checkout), ...flags, ...own], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });

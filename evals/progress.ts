@@ -37,13 +37,16 @@ function createBar(stderr: Streams['stderr']): ProgressView {
 function createLines(stderr: Streams['stderr']): ProgressView {
   const timeLeft = createTimeLeft();
   let nextLine = 0;
+  let known = Number.POSITIVE_INFINITY;
   return {
     update(progress) {
       const { done, total, message } = progress;
       const left = timeLeft(progress);
       if (message.type === 'ready' && nextLine === 0) stderr.write('checking the models, counting what they do\n');
+      if (total > known) stderr.write(`${total - done} measured once more, for precision\n`);
+      known = total;
       nextLine ||= done + total / LINES;
-      if (message.type !== 'measured' || done < nextLine) return;
+      if (message.type !== 'measured' || done < Math.min(nextLine, total)) return;
       nextLine = done + total / LINES;
       stderr.write(`${done} of ${total} measured${left === null ? '' : `, ${left} left`}\n`);
     },

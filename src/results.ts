@@ -94,6 +94,10 @@ const config = z.strictObject({
   mode: z.enum(['auto', 'eager', 'compiled', 'both']),
   prompt: z.string().nullable().describe('sha256 of the prompt file, or null for random tokens'),
   cell_timeout_s: amount,
+  precision_pct: amount
+    .optional()
+    .describe('half-width of the 95 % interval from which on a cell gets no more processes; absent in older files'),
+  max_time_s: amount.optional().describe('time within which processes may be added; 0 for none; absent in older files'),
 });
 
 const machine = z.strictObject({

@@ -209,6 +209,7 @@ describe('two checkouts in turns', () => {
     const runs = head.calls().map((argv) => argv[argv.indexOf('--runs') + 1]);
     expect(runs).toEqual([...['1', '2', '3', '4', '5'], ...['1', '2', '3', '4', '5', '6', '7', '8', '9', '10']]);
     expect(base.calls()).toHaveLength(15);
+    for (const argv of [...base.calls(), ...head.calls()]) expect(argv.join(' ')).toContain('--max_time 0');
   });
   test('a checkout that cannot measure is 2, with its last words', async () => {
     const [base, head] = [checkout('base', 1), checkout('head', 1)];
@@ -237,6 +238,7 @@ describe('confirming a stored run', () => {
     const { verdicts, calls } = await measuredBy(1.2);
     expect(verdicts).toEqual(['regressed', 'regressed']);
     expect(calls).toHaveLength(1);
+    expect(calls[0]?.join(' ')).toContain('--runs 10 --max_time 0');
   });
   test('does not fail what does not', async () => {
     expect((await measuredBy(1)).verdicts).not.toContain('regressed');

@@ -31,6 +31,25 @@ test('fewer than 5 processes have no interval, and it is said', () => {
   expect(text).toContain('median over 2 processes; no intervals with fewer than 5 processes');
 });
 
+test('cells that are not as precise as asked are counted in one line, with what to do', () => {
+  const asked = (precision_pct: number, values: readonly number[] = [10, 11, 12, 13, 14]) => {
+    const file = makeResults({ BSBR: { 128: values, 4096: [300, 300, 300, 300, 300] } });
+    const text = reportText({ ...file, config: { ...file.config, precision_pct, max_time_s: 175 } });
+    return text.split('\n').filter((line) => line.startsWith('Precision'));
+  };
+  expect(asked(2.5)).toEqual([
+    expect.stringMatching(/^Precision: 1 of 2 cells are not within the ± 2.5 %.*--max_time/),
+  ]);
+  expect(asked(50)).toEqual(['Precision: all 2 cells are within the ± 50 % asked for.']);
+  expect(reportText(results())).not.toContain('Precision');
+  expect(reportText(makeResults({ BSBR: { 128: [10, 11] } }))).not.toContain('Precision');
+});
+
+test('cells with more processes than others show in the note below the table', () => {
+  const uneven = makeResults({ BSBR: { 128: [10, 11, 12, 13, 14, 15], 4096: [300, 310, 320, 330, 340] } });
+  expect(reportText(uneven)).toContain('median over 5 to 6 processes; ±');
+});
+
 test('a cell without a value shows its status, and its reason below', () => {
   const text = reportText(withCell(results(), { status: 'timeout', reason: 'took too long', summary: null }));
   expect(row(text, '128')?.[3]).toBe('timeout');
@@ -73,4 +92,13 @@ test('the plan tells what would be measured, and a time that grows with the proc
   );
   expect(planText(SPEC, 'somewhere.json')).toMatch(/^results +somewhere\.json$/m);
   expect(seconds(8)).toBeGreaterThan(seconds(2));
+});
+
+test('the plan tells which processes may be added, or why none', () => {
+  const added = (change: object) => /^precision +(.+)$/m.exec(planText({ ...SPEC, ...change }, 'f'))?.[1];
+  expect(added({ runs: 5, maxTimeS: 175 })).toBe(
+    'up to 10 more processes for cells not within ± 2.5 %, while the run is expected to end within 175 s',
+  );
+  expect(added({ runs: 5, maxTimeS: 0 })).toBe('no processes are added (--max_time 0)');
+  expect(added({ runs: 1, maxTimeS: 175 })).toBe('no processes are added (fewer than 5 give no interval)');
 });

@@ -8,7 +8,7 @@ import type { RunSpec } from '../src/bench/run.js';
 
 /**
  * A worker file. `onCell` is the body of `async (cell, order)`, run between start and the answer for each cell; it may
- * end the process, hang, or `throw` to fail the cell. `first` runs before everything.
+ * end the process, hang, `throw` to fail the cell, or return a factor of its time. `first` runs before everything.
  */
 export function fakeWorker(onCell = '', first = ''): string {
   const folder = mkdtempSync(join(tmpdir(), 'attnscale-worker-'));
@@ -28,8 +28,9 @@ export function fakeWorker(onCell = '', first = ''): string {
         const series = cell.model + cell.phase;
         if (failed.includes(series)) continue;
         await send({ type: 'start', cell });
+        let factor;
         try {
-          await onCell(cell, order);
+          factor = (await onCell(cell, order)) ?? 1;
         } catch (error) {
           failed.push(series);
           await send({ type: 'failed', cell, reason: error.message });
@@ -39,7 +40,7 @@ export function fakeWorker(onCell = '', first = ''): string {
           await send({ type: 'model', model: { name: cell.model, params: 10, params_without_head: 8, param_bytes: 40 } });
           await send({ type: 'counted', cell, counted });
         } else {
-          const times = { warmup_ms: [3], compile_ms: 0, samples_ms: [cell.n / 8, cell.n / 4], steps_ms: null, batch: 1 };
+          const times = { warmup_ms: [3], compile_ms: 0, samples_ms: [(factor * cell.n) / 8, (factor * cell.n) / 4], steps_ms: null, batch: 1 };
           const process = { run: order.run, order: position, ...times, peak_rss_bytes: 1, leaked_tensors: 0 };
           await send({ type: 'measured', cell, process });
         }
@@ -94,6 +95,8 @@ export const SPEC: RunSpec = {
     compileThoroughly: false,
   },
   runs: 2,
+  precisionPct: 2.5,
+  maxTimeS: 0,
   spinMs: 0,
   backend: 'wasm',
   threads: 1,

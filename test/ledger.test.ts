@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createLedger, type ResultsHead } from '../src/bench/ledger.js';
 import type { CellId } from '../src/bench/plan.js';
+import type { StoppingRule } from '../src/bench/precision.js';
 import { type Counted, type ProcessRun, parseResults, type Results } from '../src/results.js';
 import { cellsOf } from './fake_worker.js';
 import { makeResults } from './make_results.js';
@@ -38,8 +39,9 @@ const processOf = (run: number, ms = 10): ProcessRun => ({
   peak_rss_bytes: 1,
   leaked_tensors: 0,
 });
-const create = (own = cells, previous?: Results, batchSize = 1) =>
-  createLedger({ cells: own, nTokens: 4, batchSize, seed: 1 }, previous);
+const RULE = { runs: 3, precisionPct: 2.5, maxTimeS: 0 };
+const create = (own = cells, previous?: Results, batchSize = 1, rule: StoppingRule = RULE) =>
+  createLedger({ cells: own, nTokens: 4, batchSize, seed: 1, rule }, previous);
 const find = (file: Results, { model, phase, n, mode }: CellId) =>
   file.cells.find((cell) => cell.model === model && cell.phase === phase && cell.n === n && cell.mode === mode);
 const at = (index: number): CellId => cells[index] as CellId;
@@ -149,8 +151,38 @@ test('what failed in a resumed file is tried again', () => {
 
 test('progress counts what is measured, and what can still be', () => {
   const ledger = create();
-  expect(ledger.progress(3)).toEqual({ done: 0, total: 3 * cells.length });
+  expect(ledger.progress(0)).toEqual({ done: 0, total: 3 * cells.length });
   ledger.addProcess(at(0), processOf(0));
   ledger.addCasualty({ cell: at(1), status: 'failed', reason: 'x' });
-  expect(ledger.progress(3)).toEqual({ done: 1, total: 3 * (cells.length - 1) });
+  expect(ledger.progress(0)).toEqual({ done: 1, total: 3 * (cells.length - 1) });
+});
+
+/** A cell that always needs more, one that is precise, one that cannot be measured. */
+function unequal() {
+  const ledger = create(cells.slice(0, 3), undefined, 1, { runs: 5, precisionPct: 2.5, maxTimeS: 60 });
+  for (let run = 0; run < 5; run++) {
+    ledger.addProcess(at(0), processOf(run, 10 + run));
+    ledger.addProcess(at(1), processOf(run, 10));
+  }
+  ledger.addCasualty({ cell: at(2), status: 'failed', reason: 'x' });
+  return ledger;
+}
+
+test('processes beyond the first are open to cells that are not precise alone', () => {
+  const ledger = unequal();
+  expect([at(0), at(1), at(2)].map((cell) => ledger.isOpen(cell, 5))).toEqual([true, false, false]);
+  expect(ledger.progress(4)).toEqual({ done: 10, total: 10 });
+  expect(ledger.progress(5)).toEqual({ done: 10, total: 11 });
+  ledger.addProcess(at(0), processOf(5, 10));
+  expect(ledger.progress(5)).toEqual({ done: 11, total: 11 });
+  expect([5, 6].map((run) => ledger.isOpen(at(0), run))).toEqual([false, true]);
+});
+
+test('every measured cell says why it has no more processes, once the run is over', () => {
+  const reasons = (complete: boolean) =>
+    unequal()
+      .results({ ...HEAD, complete })
+      .cells.map(({ summary }) => summary?.stop_reason);
+  expect(reasons(false)).toEqual(['5 processes so far', 'precise to 0 %', undefined]);
+  expect(reasons(true)).toEqual(['time was up (--max_time 60 s), precise to 17 %', 'precise to 0 %', undefined]);
 });

@@ -1,57 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { cellKey } from '../src/bench/plan.js';
-import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../src/bench/run.js';
 import { UserError } from '../src/errors.js';
-import { parseResults, type Results } from '../src/results.js';
 import { fakeWorker, SPEC } from './fake_worker.js';
-import { makeResults } from './make_results.js';
-import { temporaryFolder } from './temporary.js';
-
-const { created_at, tool, git, config, config_hash } = makeResults({ A: { 8: [1] } });
-const LABEL: RunLabel = { schema_version: 1, created_at, tool, git, config, config_hash, node: 'v20' };
-
-interface Run {
-  readonly workerFile: string;
-  readonly spec?: RunSpec;
-  readonly previous?: Results | undefined;
-  readonly onProgress?: (progress: Progress, abort: () => void) => void;
-  readonly cellTimeoutMs?: number;
-}
-
-/** Runs the benchmark; every saved file is checked as it is saved. */
-async function run({ workerFile, spec = SPEC, previous, onProgress, cellTimeoutMs = 60_000 }: Run) {
-  const saved: Results[] = [];
-  const steps: Progress[] = [];
-  const abortion = new AbortController();
-  let now = 0;
-  const host = {
-    workerFile,
-    cellTimeoutMs,
-    signal: abortion.signal,
-    now: () => (now += 10),
-    save: (results: Results) => saved.push(parseResults(JSON.parse(JSON.stringify(results)), 'saved')),
-    onProgress(progress: Progress) {
-      steps.push(progress);
-      onProgress?.(progress, () => abortion.abort());
-    },
-  };
-  const error = await runBenchmark(spec, LABEL, host, previous).then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  return { error, saved, steps, last: saved.at(-1) as Results };
-}
-/** A worker that writes what it works on into a file, and does `onCell`. */
-function recordedWorker(onCell = '') {
-  const log = join(temporaryFolder(), 'log');
-  const write = `appendFileSync(${JSON.stringify(log)}, order.task + ' ' + cell.model + ' ' + cell.phase + ' ' + cell.n + '\\n');`;
-  const lines = () => readFileSync(log, 'utf8').trimEnd().split('\n');
-  return { workerFile: fakeWorker(`${write} ${onCell}`), lines };
-}
-const runsOf = (file: Results) => file.cells.map(({ processes }) => processes.map(({ run }) => run));
-const statuses = (file: Results) => Object.fromEntries(file.cells.map((cell) => [cellKey(cell), cell.status]));
+import { recordedWorker, run, runsOf, statuses } from './run_support.js';
 
 test('every cell is counted once and measured once a process, and each is saved at once', async () => {
   const { workerFile, lines } = recordedWorker();

@@ -2,14 +2,8 @@
  * Intervals by resampling processes, the unit of replication: one resample serves all lengths and models, so what a
  * process does to all its cells alike cancels in exponents and ratios (docs/method.md, "Fits").
  */
-import {
-  BOOTSTRAP_RESAMPLES,
-  type Interval,
-  MIN_PROCESSES_FOR_CI,
-  median,
-  percentileInterval,
-  resampleIndices,
-} from '../statistics.js';
+import { type Random, random } from '../random.js';
+import { BOOTSTRAP_RESAMPLES, type Interval, MIN_PROCESSES_FOR_CI, median, percentileInterval } from '../statistics.js';
 import {
   EXPONENT_STEP,
   type FloorFit,
@@ -65,7 +59,8 @@ export function presentValues({ processes }: ReplicatedPoint): number[] {
 }
 
 /**
- * Resamples processes, once for all curves; a draw that leaves a point of a curve without any process is not used.
+ * Resamples processes, once for all curves. A point that lacks some of them takes as many draws as it has processes, the
+ * first that hit one: so its interval is that of its own processes, however many the others have.
  * @param curves the points of each curve; position i of `processes` is the same process in all of them
  * @param seed of the resampling
  */
@@ -74,11 +69,8 @@ export function replicate(
   seed: number,
   resamples = BOOTSTRAP_RESAMPLES,
 ): Replicates[] {
-  const processes = Math.max(...curves.flat().map((point) => point.processes.length));
-  const all = curves.flat();
-  const draws = resampleIndices(processes, seed, resamples).filter((draw) =>
-    all.every((point) => draw.some((i) => (point.processes[i] ?? null) !== null)),
-  );
+  const rng = random(seed, 'bootstrap');
+  const draws = Array.from({ length: resamples }, () => drawFor(curves.flat(), rng));
   return curves.map((points) => {
     const fewest = Math.min(...points.map((point) => presentValues(point).length));
     return {
@@ -90,8 +82,24 @@ export function replicate(
   });
 }
 
-function drawn({ processes }: ReplicatedPoint, draw: readonly number[]): number[] {
-  return draw.map((i) => processes[i] ?? null).filter((value) => value !== null);
+/** Draws processes until every point has been hit as often as it has processes. */
+function drawFor(points: readonly ReplicatedPoint[], rng: Random): number[] {
+  const processes = Math.max(...points.map((point) => point.processes.length));
+  const wanted = points.map((point) => presentValues(point).length);
+  const draw: number[] = [];
+  while (wanted.some((count) => count > 0)) {
+    const i = rng.integer(processes);
+    draw.push(i);
+    for (const [at, point] of points.entries()) {
+      if ((point.processes[i] ?? null) !== null) wanted[at] = (wanted[at] as number) - 1;
+    }
+  }
+  return draw;
+}
+
+function drawn(point: ReplicatedPoint, draw: readonly number[]): number[] {
+  const hits = draw.map((i) => point.processes[i] ?? null).filter((value) => value !== null);
+  return hits.slice(0, presentValues(point).length);
 }
 
 /** The lengths of these points with other times. */

@@ -41,7 +41,7 @@ export function calibrate(results: Results, where: string, options: CalibrateOpt
     threads: results.machine.threads,
     backend: results.runtime.backend,
     config_hash: results.config_hash,
-    processes: values[0]?.length ?? 0,
+    processes: Math.min(...values.map((own) => own.length)),
     suites: options.suites,
     cells: results.cells.map(({ model, phase, n, mode }, i) => {
       const own = values[i] as number[];

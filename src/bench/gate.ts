@@ -79,7 +79,13 @@ export async function timedGate(
     pairs.map((pair) => verdictOn(pair, sets, { margin: marginOf(pair.id), tail, firingsToFail }));
   const tail = tailFor(pairs.length);
   const firingsToFail = measure === null ? 1 : FIRINGS_TO_FAIL;
-  const runs = Math.max(...pairs.map((pair) => pair.new.processes.length));
+  // some cells may have more: those that compare-models found not to be precise
+  const runs = Math.min(
+    ...pairs
+      .map((pair) => pair.new)
+      .filter(isMeasured)
+      .map((cell) => cell.processes.length),
+  );
   for (let further = 0; measure !== null && further < MAX_FURTHER_SETS; further++) {
     const open = verdicts().filter(({ verdict, comparison }) => verdict === 'cannot tell' && comparison !== null);
     if (open.length === 0) break;

@@ -2,14 +2,16 @@
 import type { Cell, Counted, ProcessRun, Results } from '../results.js';
 import type { ModelInfo } from './messages.js';
 import { type CellId, cellKey, seriesKey } from './plan.js';
+import { type Evidence, halfWidthPct, needsMore, type StoppingRule, stopReason } from './precision.js';
 import type { Casualty } from './process.js';
-import { summarize, tokensOf } from './summary.js';
+import { type Figures, summarize, tokensOf } from './summary.js';
 
 export interface LedgerSettings {
   readonly cells: readonly CellId[];
   readonly nTokens: number;
   readonly batchSize: number;
   readonly seed: number;
+  readonly rule: StoppingRule;
 }
 
 /** Everything of a results file that is not about models and cells. */
@@ -22,18 +24,23 @@ export interface Ledger {
   addProcess(cell: CellId, process: ProcessRun): void;
   /** Notes why a cell has no value; longer cells of its series are skipped. One that was being counted stands for all modes. */
   addCasualty(casualty: Casualty): void;
-  /** Whether process `run` has still to measure a cell. */
+  /** Whether process `run` has still to measure a cell: the first ones measure all, further ones what is not precise. */
   isOpen(cell: CellId, run: number): boolean;
   /** Whether what a cell does has still to be counted. */
   isUncounted(cell: CellId): boolean;
-  /** Measurements made and wanted, a cell once a process; cells in trouble are not waited for. */
-  progress(runs: number): { readonly done: number; readonly total: number };
+  /**
+   * Measurements made, and those with what is still wanted of the first processes or, later, of process `run`. A cell
+   * counts once a process; cells in trouble are not waited for.
+   */
+  progress(run: number): { readonly done: number; readonly total: number };
   results(head: ResultsHead): Results;
 }
 
 type Entry = {
   readonly id: CellId;
   readonly processes: ProcessRun[];
+  /** Of these processes; null without any. Kept, since the intervals take their time. */
+  figures: Figures | null;
   counted: Counted | null;
   trouble: { readonly status: Exclude<Cell['status'], 'ok'>; readonly reason: string } | null;
 };
@@ -41,16 +48,9 @@ type Entry = {
 /** @param previous a file of the same plan to go on from; what had failed in it is tried again */
 export function createLedger(settings: LedgerSettings, previous?: Results): Ledger {
   const models = new Map<string, ModelInfo>(previous?.models.map((model) => [model.name, model]));
-  const entries = new Map<string, Entry>(
-    settings.cells.map((id) => {
-      const old = previous?.cells.find((cell) => cellKey(cell) === cellKey(id));
-      return [
-        cellKey(id),
-        { id, processes: [...(old?.processes ?? [])], counted: old?.counted ?? null, trouble: null },
-      ];
-    }),
-  );
+  const entries = new Map<string, Entry>(settings.cells.map((id) => [cellKey(id), startEntry(id, settings, previous)]));
   const entryOf = (cell: CellId): Entry => entries.get(cellKey(cell)) as Entry;
+  const { rule } = settings;
   return {
     addModel: (model) => models.set(model.name, model),
     addCounts(cell, counted) {
@@ -59,7 +59,11 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
         if (entry) entry.counted = counted;
       }
     },
-    addProcess: (cell, process) => entryOf(cell).processes.push(process),
+    addProcess(cell, process) {
+      const entry = entryOf(cell);
+      entry.processes.push(process);
+      entry.figures = figuresOf(entry.id, entry.processes, settings);
+    },
     addCasualty({ cell, status, reason }) {
       for (const entry of entries.values()) {
         const { id, counted } = entry;
@@ -69,34 +73,62 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
         entry.trouble ??= id.n === cell.n ? { status, reason } : skipped;
       }
     },
-    isOpen(cell, run) {
-      const { processes, trouble } = entryOf(cell);
-      return trouble === null && !processes.some((process) => process.run === run);
-    },
+    isOpen: (cell, run) => isOpen(entryOf(cell), run, rule),
     isUncounted: (cell) => entryOf(cell).counted === null,
-    progress(runs) {
+    progress(run) {
       const all = [...entries.values()];
+      const wanted = run < rule.runs ? Array.from({ length: rule.runs }, (_, first) => first) : [run];
       const done = all.reduce((sum, { processes }) => sum + processes.length, 0);
-      const open = all.reduce((sum, { processes, trouble }) => sum + (trouble ? 0 : runs - processes.length), 0);
+      const open = all.reduce((sum, entry) => sum + wanted.filter((one) => isOpen(entry, one, rule)).length, 0);
       return { done, total: done + open };
     },
     results(head) {
-      const cells = [...entries.values()].map((entry) => toCell(entry, settings));
+      const cells = [...entries.values()].map((entry) => toCell(entry, settings, head.complete));
       return { ...head, models: [...models.values()], cells, ...originalKeys(cells, models, settings) };
     },
   };
 }
 
-function toCell({ id, processes, counted, trouble }: Entry, { nTokens, batchSize, seed }: LedgerSettings): Cell {
-  const tokens = tokensOf(id, nTokens);
-  const measured = trouble === null && processes.length > 0;
+function startEntry(id: CellId, settings: LedgerSettings, previous: Results | undefined): Entry {
+  const old = previous?.cells.find((cell) => cellKey(cell) === cellKey(id));
+  const processes = [...(old?.processes ?? [])];
+  return {
+    id,
+    processes,
+    figures: figuresOf(id, processes, settings),
+    counted: old?.counted ?? null,
+    trouble: null,
+  };
+}
+
+function isOpen(entry: Entry, run: number, rule: StoppingRule): boolean {
+  const { processes, trouble } = entry;
+  if (trouble !== null || processes.some((process) => process.run === run)) return false;
+  return run < rule.runs || needsMore(evidenceOf(entry), rule);
+}
+
+function figuresOf(
+  id: CellId,
+  processes: readonly ProcessRun[],
+  { nTokens, batchSize, seed }: LedgerSettings,
+): Figures | null {
+  return processes.length === 0 ? null : summarize(processes, tokensOf(id, nTokens) * batchSize, seed);
+}
+
+function evidenceOf({ processes, figures }: Entry): Evidence {
+  return { processes: processes.length, halfWidthPct: figures && halfWidthPct(figures) };
+}
+
+function toCell(entry: Entry, { nTokens, rule }: LedgerSettings, over: boolean): Cell {
+  const { id, processes, counted, trouble } = entry;
+  const figures = trouble === null ? entry.figures : null;
   return {
     ...id,
     n_tokens: id.phase === 'prefill' || id.phase === 'decode' ? 1 : nTokens,
-    status: trouble?.status ?? (measured ? 'ok' : 'skipped'),
-    reason: trouble?.reason ?? (measured ? null : 'not measured yet'),
+    status: trouble?.status ?? (figures ? 'ok' : 'skipped'),
+    reason: trouble?.reason ?? (figures ? null : 'not measured yet'),
     processes,
-    summary: measured ? summarize(processes, tokens * batchSize, seed, `all ${processes.length} processes ran`) : null,
+    summary: figures && { ...figures, stop_reason: stopReason(evidenceOf(entry), rule, over) },
     counted,
   };
 }

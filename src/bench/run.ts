@@ -1,9 +1,13 @@
-/** A whole run: one process that checks and counts, then G fresh processes that time every cell (docs/method.md, A). */
+/**
+ * A whole run: one process that checks and counts, then G fresh processes that time every cell, then more for the cells
+ * that are not precise enough, while there is time (docs/method.md, A).
+ */
 import { check } from '../errors.js';
 import type { Results } from '../results.js';
 import { describeMachine, type Observation, observe } from './environment.js';
 import { createLedger, type Ledger, type ResultsHead } from './ledger.js';
 import type { WorkerMessage, WorkerOrder } from './messages.js';
+import { createPace } from './pace.js';
 import {
   type BackendChoice,
   type CellId,
@@ -13,14 +17,14 @@ import {
   shuffledCells,
   type Workload,
 } from './plan.js';
+import { mostProcesses, type StoppingRule } from './precision.js';
 import { cellsAfter, runProcess, type WorkerSettings } from './process.js';
 import type { Clock } from './sampling.js';
 
-export interface RunSpec extends BackendChoice {
+export interface RunSpec extends BackendChoice, StoppingRule {
   readonly cells: readonly CellId[];
   readonly workload: Workload;
   readonly rules: SamplingRules;
-  readonly runs: number;
   /** How long the spin loop that watches the machine runs, at each end. */
   readonly spinMs: number;
 }
@@ -35,7 +39,7 @@ export interface RunHost extends WorkerSettings {
 export interface Progress {
   /** Cells measured, each counted once a process. */
   readonly done: number;
-  /** Of those that can still be measured. */
+  /** With those that can still be measured; it grows when processes are added. */
   readonly total: number;
   readonly message: WorkerMessage;
 }
@@ -54,11 +58,14 @@ export async function runBenchmark(
   host: RunHost,
   previous?: Results,
 ): Promise<Results> {
-  const { cells, workload, runs, rules, backend, threads } = spec;
+  const { cells, workload, rules, backend, threads } = spec;
   const { node, ...head } = label;
-  const ledger = createLedger({ cells, ...workload }, previous);
+  const startedAt = host.now();
+  const ledger = createLedger({ cells, ...workload, rule: spec }, previous);
   const before = observe(host.now, spec.spinMs);
+  const pace = createPace(host.now);
   let runtime = previous?.runtime;
+  let run = 0;
   const save = (after: Observation | null): Results => {
     if (runtime === undefined) throw new Error('run: no worker has said what it runs on');
     const machine = describeMachine(threads, before, after, previous?.machine);
@@ -67,6 +74,7 @@ export async function runBenchmark(
     return results;
   };
   const onMessage = (message: WorkerMessage): void => {
+    pace.hear(message);
     if (message.type === 'ready') {
       const { backend: name, tensorflow } = message.backend;
       const seen = { node, tfjs: message.tfjs, backend: name, tensorflow, env: message.env };
@@ -74,7 +82,7 @@ export async function runBenchmark(
       runtime = seen;
     }
     record(ledger, message);
-    host.onProgress({ ...ledger.progress(runs), message });
+    host.onProgress({ ...ledger.progress(run), message });
     if (message.type === 'measured' || message.type === 'failed') save(null);
   };
   const common = { workload, backend, threads };
@@ -85,8 +93,10 @@ export async function runBenchmark(
     host,
     onMessage,
   );
-  for (let run = 0; run < runs; run++) {
+  for (; run < mostProcesses(spec); run++) {
     const open = shuffledCells(cells, workload.seed, run).filter((cell) => ledger.isOpen(cell, run));
+    const endMs = host.now() - startedAt + pace.expectedMs(open) + spec.spinMs;
+    if (run >= spec.runs && endMs > 1000 * spec.maxTimeS) break;
     await workThrough({ ...common, task: 'measure', run, rules, cells: open }, ledger, host, onMessage);
   }
   return save(observe(host.now, spec.spinMs));

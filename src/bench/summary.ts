@@ -4,11 +4,11 @@ import type { ProcessRun, Summary } from '../results.js';
 import { median, medianInterval, outliers, quantile, variation } from '../statistics.js';
 import type { CellId } from './plan.js';
 
-/**
- * @param tokens that one timed call emits, batch rows included, for tokens per second
- * @param stopReason why no more processes were added
- */
-export function summarize(processes: readonly ProcessRun[], tokens: number, seed: number, stopReason: string): Summary {
+/** A summary but for why there are no more processes. */
+export type Figures = Omit<Summary, 'stop_reason'>;
+
+/** @param tokens that one timed call emits, batch rows included, for tokens per second */
+export function summarize(processes: readonly ProcessRun[], tokens: number, seed: number): Figures {
   const values = processes.map(({ samples_ms }) => Math.min(...samples_ms));
   const all = processes.flatMap(({ samples_ms }) => samples_ms);
   const value = median(values);
@@ -29,7 +29,6 @@ export function summarize(processes: readonly ProcessRun[], tokens: number, seed
     cv_between: variation(values),
     outliers: outliers(all),
     tokens_per_s: (1000 * tokens) / value,
-    stop_reason: stopReason,
   };
 }
 

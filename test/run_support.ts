@@ -1,0 +1,67 @@
+/** Runs of the whole benchmark with fake workers. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cellKey } from '../src/bench/plan.js';
+import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../src/bench/run.js';
+import { parseResults, type Results } from '../src/results.js';
+import { fakeWorker, SPEC } from './fake_worker.js';
+import { makeResults } from './make_results.js';
+import { temporaryFolder } from './temporary.js';
+
+const { created_at, tool, git, config, config_hash } = makeResults({ A: { 8: [1] } });
+const LABEL: RunLabel = { schema_version: 1, created_at, tool, git, config, config_hash, node: 'v20' };
+
+export interface Run {
+  readonly workerFile: string;
+  readonly spec?: RunSpec;
+  readonly previous?: Results | undefined;
+  readonly onProgress?: (progress: Progress, abort: () => void) => void;
+  readonly cellTimeoutMs?: number;
+  readonly now?: () => number;
+}
+
+/** A clock that moves whenever it is read. */
+function ticks(): () => number {
+  let ms = 0;
+  return () => (ms += 10);
+}
+
+/** Runs the benchmark; every saved file is checked as it is saved. */
+export async function run({
+  workerFile,
+  spec = SPEC,
+  previous,
+  onProgress,
+  cellTimeoutMs = 60_000,
+  now = ticks(),
+}: Run) {
+  const saved: Results[] = [];
+  const steps: Progress[] = [];
+  const abortion = new AbortController();
+  const host = {
+    workerFile,
+    cellTimeoutMs,
+    signal: abortion.signal,
+    now,
+    save: (results: Results) => saved.push(parseResults(JSON.parse(JSON.stringify(results)), 'saved')),
+    onProgress(progress: Progress) {
+      steps.push(progress);
+      onProgress?.(progress, () => abortion.abort());
+    },
+  };
+  const error = await runBenchmark(spec, LABEL, host, previous).then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  return { error, saved, steps, last: saved.at(-1) as Results };
+}
+
+/** A worker that writes what it works on into a file, and does `onCell`. */
+export function recordedWorker(onCell = '') {
+  const log = join(temporaryFolder(), 'log');
+  const write = `appendFileSync(${JSON.stringify(log)}, order.task + ' ' + cell.model + ' ' + cell.phase + ' ' + cell.n + '\\n');`;
+  const lines = () => readFileSync(log, 'utf8').trimEnd().split('\n');
+  return { workerFile: fakeWorker(`${write} ${onCell}`), lines };
+}
+export const runsOf = (file: Results) => file.cells.map(({ processes }) => processes.map(({ run }) => run));
+export const statuses = (file: Results) => Object.fromEntries(file.cells.map((cell) => [cellKey(cell), cell.status]));
