@@ -43,10 +43,10 @@ function createLines(stderr: Streams['stderr']): ProgressView {
       const { done, total, message } = progress;
       const left = timeLeft(progress);
       if (message.type === 'ready' && nextLine === 0) stderr.write('checking the models, counting what they do\n');
-      if (total > known) stderr.write(`${total - done} measured once more, for precision\n`);
+      if (total > known) stderr.write(`not precise enough yet: ${total - done} measured once more\n`);
       known = total;
       nextLine ||= done + total / LINES;
-      if (message.type !== 'measured' || done < Math.min(nextLine, total)) return;
+      if (message.type !== 'measured' || done < nextLine) return;
       nextLine = done + total / LINES;
       stderr.write(`${done} of ${total} measured${left === null ? '' : `, ${left} left`}\n`);
     },
