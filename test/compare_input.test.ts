@@ -2,6 +2,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { main } from '../evals/compare_models.js';
+import { configHash } from '../evals/compare_plan.js';
+import { isFinished } from '../evals/compare_resume.js';
 import { outputFile } from '../evals/output.js';
 import { makeResults } from './make_results.js';
 import { temporaryFolder } from './temporary.js';
@@ -161,6 +163,19 @@ describe('--resume', () => {
     await expectRefused([...flags, '--resume', file], '--resume: ', message);
     expect(readFileSync(file, 'utf8')).toBe(before);
     expect(readdirSync(folder)).toEqual(['partial.json']);
+  });
+
+  test('a finished file has nothing left, unless other processes are asked for', () => {
+    const file = makeResults({ BSBR: { 128: [1, 2, 3, 4, 5] } });
+    const config = { ...file.config, precision_pct: 2.5, max_time_s: 175 };
+    const finished = { ...file, config };
+    expect(isFinished(finished, config)).toBe(true);
+    for (const change of [{ runs: 6 }, { precision_pct: 1 }, { max_time_s: 600 }]) {
+      expect(isFinished(finished, { ...config, ...change })).toBe(false);
+      const cellsAsBefore = configHash({ ...config, ...change }) === configHash(file.config);
+      expect(cellsAsBefore).toBe(true); // and both may be compared
+    }
+    expect(isFinished({ ...finished, complete: false }, config)).toBe(false);
   });
 
   test('a file that is missing is refused', async () => {
