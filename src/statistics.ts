@@ -1,5 +1,5 @@
 /** Robust summaries of small samples, shared by bench and analysis (docs/method.md, "Sampling"). */
-import { mean, median, medianAbsoluteDeviation, quantile, sampleStandardDeviation } from 'simple-statistics';
+import { mean, median, medianAbsoluteDeviation, sampleStandardDeviation } from 'simple-statistics';
 import { random } from './random.js';
 
 export { mean, median, quantile } from 'simple-statistics';
@@ -30,10 +30,14 @@ export function resampleIndices(size: number, seed: number, resamples = BOOTSTRA
   return Array.from({ length: resamples }, () => Array.from({ length: size }, () => rng.integer(size)));
 }
 
-/** The central 95 % of a bootstrap distribution (percentile method). */
+/**
+ * The central 95 % of a bootstrap distribution (percentile method). Each end is one of the estimates, never the mean of
+ * two, so that 0 and Infinity may stand for "below" and "above all that was measured".
+ */
 export function percentileInterval(estimates: readonly number[]): Interval {
-  const sorted = [...estimates].sort((a, b) => a - b);
-  return [quantile(sorted, 0.025), quantile(sorted, 0.975)];
+  const sorted = Float64Array.from(estimates).sort();
+  const outside = Math.floor(0.025 * sorted.length);
+  return [sorted[outside] as number, sorted[sorted.length - 1 - outside] as number];
 }
 
 /** 95 % interval of the median over processes; null with too few of them. */

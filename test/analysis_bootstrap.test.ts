@@ -176,16 +176,16 @@ describe('resampling where some lengths have more processes than others', () => 
   });
 });
 
-describe('cross-over', () => {
-  const between = (f: (n: number) => number, g: (n: number) => number, seed = '') => {
-    const noise = { own: 0.02, shared: 0.05 };
-    const [a, b] = replicated(
-      measure(f, { ...noise, seed: `a${seed}` }),
-      measure(g, { ...noise, seed: `b${seed}` }),
-    ) as [Replicates, Replicates];
-    return crossover(a, b);
-  };
+const between = (f: (n: number) => number, g: (n: number) => number, seed = '') => {
+  const noise = { own: 0.02, shared: 0.05 };
+  const [a, b] = replicated(measure(f, { ...noise, seed: `a${seed}` }), measure(g, { ...noise, seed: `b${seed}` })) as [
+    Replicates,
+    Replicates,
+  ];
+  return crossover(a, b);
+};
 
+describe('cross-over', () => {
   test('of a line with a floor and a steeper line lies where they are equal: 1000, in the interval of most runs', () => {
     const runs = Array.from({ length: 100 }, (_, seed) =>
       between(
@@ -219,11 +219,19 @@ describe('cross-over', () => {
     expect(runs.filter(({ kind }) => kind === 'unclear').length).toBeGreaterThan(17);
   });
 
-  test('near the end of the range may have an interval that leaves it', () => {
-    const [early, late] = [(n: number) => 39 + 0.01 * n, (n: number) => 0.02 * n];
-    const runs = Array.from({ length: 20 }, (_, seed) => between(early, late, String(seed)));
-    const ends = runs.flatMap((run) => (run.kind === 'one' && run.ci !== null ? [run.ci[1]] : []));
-    expect(ends).toContain(Infinity);
-    expect(ends.every((end) => end === Infinity || end <= 4096)).toBe(true);
+  test.each([
+    ['upper', 39, 1, Infinity],
+    ['lower', 1.31, 0, 0],
+  ])('near the %s end of the range may have an interval that leaves it', (_, floor, side, beyond) => {
+    const runs = Array.from({ length: 20 }, (_, seed) =>
+      between(
+        (n) => floor + 0.01 * n,
+        (n) => 0.02 * n,
+        String(seed),
+      ),
+    );
+    const ends = runs.flatMap((run) => (run.kind === 'one' && run.ci !== null ? [run.ci[side] as number] : []));
+    expect(ends).toContain(beyond);
+    expect(ends.every((end) => end === beyond || (end >= 128 && end <= 4096))).toBe(true);
   });
 });

@@ -49,14 +49,11 @@ function decide(
     return { kind: 'none', faster: endsBelow ? 'a' : 'b' };
   }
   if (dissent((count) => count > 1)) return { kind: 'unclear', reason: 'too close to tell' };
-  const [least, most] = [Math.min(...lengths), Math.max(...lengths)];
   const places = resampled.map((one) => {
     const sameAsEnd = (one.at(-1) ?? 0) < 0 === endsBelow;
-    return crossings(lengths, one)[0] ?? (sameAsEnd ? least / 2 : most * 2);
+    return crossings(lengths, one)[0] ?? (sameAsEnd ? 0 : Infinity);
   });
-  const outside = (place: number): number => (place < least ? 0 : place > most ? Infinity : place);
-  const [low, high] = places.length === 0 ? [n, n] : percentileInterval(places);
-  const ci: Interval | null = places.length === 0 ? null : [outside(low), outside(high)];
+  const ci = places.length === 0 ? null : percentileInterval(places);
   return { kind: 'one', fasterAfter: endsBelow ? 'a' : 'b', n, ci };
 }
 
