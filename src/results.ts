@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
-import { messageOf, UserError } from './errors.js';
+import { checkSchema, messageOf, UserError } from './errors.js';
 
 export const SCHEMA_VERSION = 1;
 
@@ -173,10 +173,22 @@ export function readJson(path: string, where: string): unknown {
   }
   if (text.trim() === '') throw new UserError(`${where}: ${path} is empty; run compare-models again`);
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new UserError(`${where}: ${path} is not JSON or was cut short (${messageOf(error)})`);
   }
+}
+
+/** Strings, and the words outside them that Python writes for numbers JSON does not have. */
+const STRING_OR_WORD = /"(?:[^"\\]|\\.)*"|\bNaN\b|\bInfinity\b/g;
+const NAN_MARK = '\u0000NaN';
+/** No literal reads as NaN, so a string stands for it; 1e999 reads as Infinity. */
+const LEGAL: Readonly<Record<string, string>> = { NaN: JSON.stringify(NAN_MARK), Infinity: '1e999' };
+
+/** JSON with NaN and ±Infinity, for the schema to refuse by the name of the field. @throws SyntaxError */
+export function parseJson(text: string): unknown {
+  const legal = text.replace(STRING_OR_WORD, (found) => LEGAL[found] ?? found);
+  return JSON.parse(legal, (_, value) => (value === NAN_MARK ? Number.NaN : value));
 }
 
 /** Checks that a value is a results file of this schema. @throws UserError naming the first bad field */
@@ -185,10 +197,7 @@ export function parseResults(value: unknown, where: string): Results {
   if (typeof version === 'number' && version > SCHEMA_VERSION) {
     throw new UserError(`${where}: schema_version must be at most ${SCHEMA_VERSION}, got ${version}; update attnscale`);
   }
-  const parsed = resultsSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new UserError(`${where}: ${issue?.path.join('.') || 'file'}: ${issue?.message ?? 'is not a results file'}`);
+  return checkSchema(resultsSchema, value, where);
 }
 
 /** Writes the file whole or not at all. */

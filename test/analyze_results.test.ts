@@ -115,6 +115,8 @@ const original = (time: unknown) => ({
   time_results: { BSBR: { ...ORIGINAL.time_results.BSBR, '512': time } },
 });
 const cell = good.cells[0];
+const BARE = 'a bare word';
+const withBare = (word: string, content: unknown): string => JSON.stringify(content).replace(`"${BARE}"`, word);
 const BAD_FILES: [string, unknown, string[], string][] = [
   ['an empty file', '', [], 'is empty'],
   ['a truncated file', JSON.stringify(good).slice(0, 500), [], 'cut short'],
@@ -130,7 +132,21 @@ const BAD_FILES: [string, unknown, string[], string][] = [
   ],
   ['a negative time of the original', original(-0.5), [], 'time_results.BSBR.512: must be positive, got -0.5'],
   ['a zero time of the original', original(0), [], 'time_results.BSBR.512: must be positive, got 0'],
-  ['a word for a time of the original', original('NaN'), [], 'time_results.BSBR.512: must be positive, got NaN'],
+  ['a word for a time of the original', original('fast'), [], 'time_results.BSBR.512: must be a number, got fast'],
+  ...['NaN', 'Infinity', '-Infinity'].flatMap((word): [string, unknown, string[], string][] => [
+    [
+      `Python's ${word} for a value`,
+      withBare(word, { ...good, cells: [{ ...cell, summary: { ...cell?.summary, value_ms: BARE } }] }),
+      [],
+      `cells.0.summary.value_ms: must be a number, got ${word}`,
+    ],
+    [
+      `Python's ${word} for a time of the original`,
+      withBare(word, original(BARE)),
+      [],
+      `time_results.BSBR.512: must be a number, got ${word}`,
+    ],
+  ]),
   ['a length that is no number', { ...ORIGINAL, time_results: { BSBR: { long: 1 } } }, [], 'time_results.BSBR.long'],
   ['no time at all', { ...ORIGINAL, time_results: {} }, [], 'holds no time'],
   ['one length only', { ...good, cells: good.cells.slice(0, 1) }, [], 'needs at least 2 lengths, got 1 (n = 128)'],

@@ -149,7 +149,7 @@ describe('bad input is 2, with one line that names file and field', () => {
     ['empty', '', 'is empty'],
     ['cut short', JSON.stringify(good).slice(0, 500), 'is not JSON or was cut short'],
     ['not JSON', 'times', 'is not JSON'],
-    ['NaN', JSON.stringify(withSample(-7)).replace('-7', 'NaN'), 'is not JSON'],
+    ['NaN', JSON.stringify(withSample(-7)).replace('-7', 'NaN'), 'samples_ms.0: must be a number, got NaN'],
     ['of a newer schema', { ...good, schema_version: 2 }, 'schema_version must be at most 1, got 2'],
     ['with a negative time', withSample(-1), 'cells.0.processes.0.samples_ms.0'],
     ['with no time', withSample(null), 'cells.0.processes.0.samples_ms.0'],

@@ -3,7 +3,7 @@
  * param_counts, seq_lengths; lengths are keys, so they are strings. One sample per cell.
  */
 import { z } from 'zod';
-import { check, UserError } from '../errors.js';
+import { check, checkSchema } from '../errors.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
 
 const BYTES_PER_PARAM = 4;
@@ -20,12 +20,7 @@ type Original = z.infer<typeof originalSchema>;
 
 /** Turns a file of the original project into measurements. @throws UserError naming the bad field */
 export function fromOriginal(value: unknown, where: string): Measurements {
-  const parsed = originalSchema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new UserError(`${where}: ${issue?.path.join('.') || 'file'}: ${issue?.message}`);
-  }
-  const file = parsed.data;
+  const file = checkSchema(originalSchema, value, where);
   const series = Object.keys(file.time_results)
     .map((name) => ({ name, points: pointsOf(file, name, where) }))
     .filter(({ points }) => points.length > 0);
@@ -92,7 +87,7 @@ function positive(value: unknown, where: string): number | null {
 /** As positive, but 0 is allowed. */
 function notNegative(value: unknown, where: string): number | null {
   if (value === undefined || value === null) return null;
-  const ok = typeof value === 'number' && value >= 0 && Number.isFinite(value);
-  check(ok, `${where}: must be positive, got ${String(value)}`);
+  check(typeof value === 'number' && Number.isFinite(value), `${where}: must be a number, got ${String(value)}`);
+  check(value >= 0, `${where}: must be positive, got ${value}`);
   return value;
 }

@@ -1,6 +1,6 @@
 /** The file that `calibrate` writes and `check-regressions --calibration` reads. */
 import { z } from 'zod';
-import { check, UserError } from '../errors.js';
+import { check, checkSchema } from '../errors.js';
 import { PHASES, type Results } from '../results.js';
 import type { CellId } from './plan.js';
 import { cellKey } from './plan.js';
@@ -46,10 +46,7 @@ export type Rule = z.infer<typeof rule>;
 
 /** Checks that a value is a calibration. @throws UserError naming the first bad field */
 export function parseCalibration(value: unknown, where: string): Calibration {
-  const parsed = calibrationSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new UserError(`${where}: ${issue?.path.join('.') || 'file'}: ${issue?.message ?? 'is not a calibration'}`);
+  return checkSchema(calibrationSchema, value, where);
 }
 
 /** Throws unless the calibration was made on this machine for this work. */

@@ -1,6 +1,6 @@
 /** Our times against those of PyTorch, from the processes of several rounds. */
 import { z } from 'zod';
-import { UserError } from '../errors.js';
+import { checkSchema } from '../errors.js';
 import type { Phase, ProcessRun } from '../results.js';
 import { median } from '../statistics.js';
 
@@ -52,13 +52,9 @@ const peerFile = z.object({
  * @throws UserError naming the field that is none of its format
  */
 export function parsePeerTimes(value: unknown, nameOf: (peerName: string) => string, where: string): CellTimes {
-  const parsed = peerFile.safeParse(value);
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0] as z.core.$ZodIssue;
-    throw new UserError(`${where}: ${path.join('.') || 'file'}: ${message}`);
-  }
+  const { cells } = checkSchema(peerFile, value, where);
   return new Map(
-    parsed.data.cells.flatMap((cell) =>
+    cells.flatMap((cell) =>
       PEER_PHASES.map((phase): [string, number] => [
         peerCellKey({ model: nameOf(cell.model), phase, n: cell.n }),
         cell[`${phase}_ms`],
