@@ -1,4 +1,4 @@
-/** attnscale as a library: the models, the bench, and the analysis. Compiled mode is `attnscale/compiled`. */
+/** attnscale as a library: models and results files. Fits of any data are `attnscale/analysis`, compiled mode is `attnscale/compiled`. */
 export { analyze, readMeasurements } from './analysis/index.js';
 export type { Mixer, ModelConfig, Output, Runner, SequenceModel } from './models/model.js';
 export { createModel, MODEL_NAMES } from './models/registry.js';

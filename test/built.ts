@@ -10,6 +10,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export interface Build extends Disposable {
   /** Starts `main` of evals/COMMAND.js in `cwd`. */
   start(command: string, argv: readonly string[], cwd: string): Running;
+  /** Runs a module that may import the package by its name. @returns its stdout */
+  run(source: string): string;
 }
 
 export interface Running {
@@ -62,6 +64,11 @@ export function build(): Build {
       );
       const child = spawn(process.execPath, ['--import', join(folder, 'hook.mjs'), launcher, ...argv], { cwd });
       return { child, ended: endOf(child) };
+    },
+    run(source) {
+      const module = join(folder, 'module.mjs');
+      writeFileSync(module, source);
+      return execFileSync(process.execPath, [module], { encoding: 'utf8' });
     },
   };
 }

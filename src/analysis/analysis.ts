@@ -1,23 +1,12 @@
 /** Everything that tables and charts say, computed once from the measurements. */
 import { check } from '../errors.js';
 import { type Interval, MIN_PROCESSES_FOR_CI, mean, median, medianInterval } from '../statistics.js';
-import {
-  estimate,
-  estimatePair,
-  type FloorExponent,
-  floorExponent,
-  isLogLogBiased,
-  powerLawExponent,
-  presentValues,
-  type Replicates,
-  replicate,
-  withTimes,
-} from './bootstrap.js';
-import { type ClassFit, fitClasses, fitQuadratic, type QuadraticFit } from './classes.js';
+import { estimatePair, presentValues, type Replicates, replicate } from './bootstrap.js';
 import { type Crossover, crossover } from './crossover.js';
-import { fitPowerLaw, localSlopes, MIN_LENGTHS, type PowerLaw, upperHalf } from './fit.js';
+import { fitPowerLaw, MIN_LENGTHS } from './fit.js';
 import type { Estimate } from './format.js';
 import { findSeries, type MeasuredPoint, type Measurements, type Series } from './measurements.js';
+import { type Scaling, scalingOf } from './scaling.js';
 
 export interface AnalyzedPoint extends MeasuredPoint {
   readonly ms: Estimate;
@@ -28,18 +17,10 @@ export interface AnalyzedPoint extends MeasuredPoint {
   readonly slowdown: Estimate | null;
 }
 
-/** All fits of one model; null where it has too few lengths for it. */
-export interface ModelAnalysis {
+/** One model: its fits, and how it stands to the reference. */
+export interface ModelAnalysis extends Scaling {
   readonly name: string;
   readonly points: readonly AnalyzedPoint[];
-  readonly powerLaw: (Estimate & { readonly fit: PowerLaw }) | null;
-  readonly floor: FloorExponent | null;
-  /** The power law's exponent misleads: the floor fit's is elsewhere. */
-  readonly biased: boolean;
-  readonly upperHalf: Estimate | null;
-  readonly slopes: readonly (Estimate & { readonly from: number; readonly to: number })[];
-  readonly classes: readonly ClassFit[];
-  readonly quadratic: QuadraticFit | null;
   readonly flopsExponent: number | null;
   /** Null without a length shared with the reference. */
   readonly slowdown: Slowdown | null;
@@ -96,25 +77,11 @@ export function hasIntervals({ processCounts }: Analysis): boolean {
 }
 
 function analyzeModel(series: Series, own: Replicates, base: Replicates, seed: number): ModelAnalysis {
-  const { points } = own;
-  const enough = points.length >= MIN_LENGTHS;
-  const powerLaw = enough ? { ...powerLawExponent(own), fit: fitPowerLaw(points) } : null;
-  const floor = points.length > MIN_LENGTHS ? floorExponent(own) : null;
   const ratios = slowdowns(own, base);
   return {
+    ...scalingOf(own),
     name: series.name,
     points: series.points.map((point) => analyzePoint(point, ratios.at.get(point.n) ?? null, seed)),
-    powerLaw,
-    floor,
-    biased: powerLaw !== null && floor !== null && isLogLogBiased(powerLaw.value, floor),
-    upperHalf: points.length > MIN_LENGTHS ? upperHalfExponent(own) : null,
-    slopes: points.slice(1).map(({ n }, i) => ({
-      from: points[i]?.n ?? n,
-      to: n,
-      ...estimate(own, (times) => localSlopes(withTimes(points, times))[i]?.exponent ?? Number.NaN),
-    })),
-    classes: points.length > MIN_LENGTHS + 1 ? fitClasses(points) : [],
-    quadratic: points.length > MIN_LENGTHS ? fitQuadratic(points) : null,
     flopsExponent: flopsExponent(series),
     slowdown: ratios.overall,
   };
@@ -129,10 +96,6 @@ function analyzePoint(point: MeasuredPoint, slowdown: Estimate | null, seed: num
     processCount: values.length,
     slowdown,
   };
-}
-
-function upperHalfExponent(own: Replicates): Estimate {
-  return estimate(own, (times) => fitPowerLaw(upperHalf(withTimes(own.points, times))).exponent);
 }
 
 function flopsExponent({ points }: Series): number | null {
