@@ -1,10 +1,11 @@
 /** `calibrate`: what the gate is worth on this machine, for these cells. */
 import type { Command } from 'commander';
-import { createCommand, runCommand, type Streams, wholeNumber } from './command_line.js';
+import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
 
 export interface CalibrateFlags {
   readonly runs: number;
   readonly suites: number;
+  readonly detect: number;
   readonly seed: number;
   readonly results_file?: string;
   readonly output: string;
@@ -28,6 +29,7 @@ function describe(streams: Streams): Command {
     .argument('[flags...]', 'flags of compare-models, after --')
     .option('--runs <n>', 'processes to measure', wholeNumber('--runs', 20), 40)
     .option('--suites <n>', 'suites to draw from them, for each rule', wholeNumber('--suites', 100), 400)
+    .option('--detect <pct>', 'slow-down to find in the typical cell', positiveNumber('--detect'), 10)
     .option('--seed <n>', 'of the drawing', wholeNumber('--seed', 0), 1)
     .option('--results_file <file>', 'judge this run instead of measuring')
     .option('--output <file>', 'for check-regressions --calibration', 'results/calibration.json')

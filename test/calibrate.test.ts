@@ -1,13 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import { calibrate, recommend } from '../src/bench/calibrate.js';
-import { calibratedMargin, checkCalibration, parseCalibration } from '../src/bench/calibration.js';
+import { advice } from '../evals/calibrate_report.js';
+import { calibrate, recommend, sharpest } from '../src/bench/calibrate.js';
+import { calibratedMargin, checkCalibration, parseCalibration, type Rule } from '../src/bench/calibration.js';
 import { marginRule } from '../src/bench/margins.js';
 import { judge, leastCalled, type ProcessSet } from '../src/bench/timed_gate.js';
 import { type NoiseProfile, noisyMachine, SHARED_MACHINE, WIDE_PROFILES } from './noise.js';
 import { bareRun, suiteCells } from './suites.js';
 
 const CELLS = suiteCells(3);
-const OPTIONS = { runs: [5, 10], marginsPct: [3, 5, 10], suites: 200, seed: 1, createdAt: '2026-01-02T03:04:05Z' };
+const OPTIONS = {
+  runs: [5, 10],
+  marginsPct: [3, 5, 10],
+  suites: 200,
+  goalPct: 10,
+  seed: 1,
+  createdAt: '2026-01-02T03:04:05Z',
+};
 
 function noisyRun(profile: NoiseProfile, processes: number, seed = 1) {
   const next = noisyMachine(profile, CELLS.length, seed);
@@ -20,6 +28,10 @@ function noisyRun(profile: NoiseProfile, processes: number, seed = 1) {
 
 const rule = (runs: number, margin_pct: number, false_alarm: number, detectable_pct: number) => ({
   ...{ runs, margin_pct, false_alarm, detectable_pct },
+});
+const suiteRule = (runs: number, margin_pct: number, false_alarm: number, typical_pct: number) => ({
+  ...rule(runs, margin_pct, false_alarm, 3 * typical_pct),
+  typical_pct,
 });
 
 describe('the least slow-down that is called', () => {
@@ -80,14 +92,60 @@ describe('calibrate', () => {
 });
 
 describe('the recommendation', () => {
-  test('is the fewest runs that see nearly as much as the best quiet rule', () => {
-    expect(recommend([rule(5, 3, 0.2, 6), rule(5, 5, 0, 9), rule(10, 5, 0, 7), rule(20, 5, 0, 6.5)])).toEqual({
-      runs: 10,
-      margin_pct: 5,
-    });
+  const suite = [suiteRule(5, 3, 0.2, 6), suiteRule(5, 5, 0, 9), suiteRule(10, 3, 0, 7), suiteRule(10, 5, 0, 7.5)];
+  test('is the fewest runs, then the smallest margin, that find the goal without crying wolf', () => {
+    expect(recommend(suite, 10)).toEqual({ runs: 5, margin_pct: 5 });
+    expect(recommend(suite, 8)).toEqual({ runs: 10, margin_pct: 3 });
+  });
+  test('is none when no quiet rule finds the goal in the typical cell, however small its margin', () => {
+    expect(recommend(suite, 6.5)).toBeNull();
+    expect(sharpest(suite)).toMatchObject({ runs: 10, margin_pct: 3 });
   });
   test('is none when every rule cries wolf', () => {
-    expect(recommend([rule(5, 3, 0.2, 6), rule(5, 5, 0.01, 9)])).toBeNull();
+    const loud = [suiteRule(5, 3, 0.2, 6), suiteRule(5, 5, 0.01, 9)];
+    expect(recommend(loud, 10)).toBeNull();
+    expect(sharpest(loud)).toBeNull();
+  });
+});
+
+describe('on simulated machines', () => {
+  const calibrated = (profile: NoiseProfile, goalPct: number) =>
+    calibrate(noisyRun(profile, 40), 'run', { ...OPTIONS, goalPct });
+  test('a rule that finds 10 % is recommended where most processes agree within 2 %', () => {
+    const { recommended, suite } = calibrated(SHARED_MACHINE, 10);
+    const isChosen = ({ runs, margin_pct }: Rule) =>
+      runs === recommended?.runs && margin_pct === recommended.margin_pct;
+    const chosen = suite.find(isChosen)!;
+    expect(chosen.typical_pct).toBeLessThanOrEqual(10);
+    expect(chosen.false_alarm).toBeLessThan(0.01);
+    const cheaper = suite.filter((one) => one.runs < chosen.runs);
+    expect(cheaper.every((one) => one.typical_pct > 10 || one.false_alarm >= 0.01)).toBe(true);
+  });
+  test('nothing is recommended for 10 % where processes differ by 14 %, and a rule is for what can be seen', () => {
+    const wide = calibrated(WIDE_PROFILES[2]!, 10);
+    expect(wide.recommended).toBeNull();
+    const best = sharpest(wide.suite)!;
+    expect(best.typical_pct).toBeGreaterThan(10);
+    expect(advice(wide)[0]).toBe(
+      `Nothing to recommend: no rule with few false alarms finds 10 %. The best is --runs ${best.runs} --margin ${best.margin_pct}, which finds ≥ ${Number(best.typical_pct.toFixed(1))} % in the typical cell. What helps: a quieter machine, longer lengths, compare-models with more --runs, or a larger --detect.`,
+    );
+    expect(calibrated(WIDE_PROFILES[2]!, best.typical_pct).recommended).not.toBeNull();
+  });
+});
+
+describe('the advice', () => {
+  const base = calibrate(noisyRun(SHARED_MACHINE, 40), 'run', OPTIONS);
+  const blurred = CELLS.map((cell, i) => ({ ...cell, spread: 0.01, rules: [rule(5, 3, 0, [9, 60, 11][i]!)] }));
+  const advised = { ...base, suite: [suiteRule(5, 3, 0, 9)], cells: blurred, recommended: { runs: 5, margin_pct: 3 } };
+  test('names the rule, what it finds, and the cells in which it would not, the worst first', () => {
+    expect(advice(advised)).toEqual([
+      'Recommended: --runs 5 --margin 3, which finds ≥ 9 % in the typical cell; gate with --confirm or --ab.',
+      'Linear decode 32 eager (≥ 60 %), Linear decode 64 eager (≥ 11 %) would hide 10 %: leave them out, or give each a --cell_margin.',
+    ]);
+  });
+  test('says that every rule cries wolf', () => {
+    const loud = { ...advised, suite: [suiteRule(5, 3, 0.5, 9)], recommended: null };
+    expect(advice(loud)).toEqual([expect.stringMatching(/^Nothing to recommend: every rule raised 1 % false alarms/)]);
   });
 });
 

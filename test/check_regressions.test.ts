@@ -266,12 +266,20 @@ describe('calibrate', () => {
     const [stored, output] = [file('many.json', run(1, many)), join(folder, 'calibration.json')];
     const made = await call('calibrate', '--results_file', stored, '--output', output, '--suites', '100');
     expect(made.code).toBe(0);
-    expect(made.out).toContain('Recommended: --runs 5, --margin 3');
+    expect(made.out).toContain('Recommended: --runs 5 --margin 3, which finds ≥ ');
     expect(existsSync(output)).toBe(true);
     const next = file('new.json', run(1.04));
     const { code, out } = await call(file('base.json', run(1)), next, '--calibration', output);
     expect(code).toBe(1);
     expect(out).toContain('3 %');
+  });
+  test('a goal that no rule finds is 1, with the best that can be had', async () => {
+    const many = Array.from({ length: 20 }, (_, i) => 10 + (i % 5) / 50);
+    const [stored, output] = [file('many.json', run(1, many)), join(folder, 'calibration.json')];
+    const flags = ['--output', output, '--suites', '100', '--detect', '1'];
+    const { code, out } = await call('calibrate', '--results_file', stored, ...flags);
+    expect(code).toBe(1);
+    expect(out).toContain('Nothing to recommend: no rule with few false alarms finds 1 %. The best is --runs ');
   });
   test('too few processes are 2', async () => {
     const { code, err } = await call('calibrate', '--results_file', file('few.json', run(1)));

@@ -6,7 +6,7 @@ import { check } from '../errors.js';
 import { type Random, random } from '../random.js';
 import type { Results } from '../results.js';
 import { median, quantile } from '../statistics.js';
-import { type Calibration, MAX_FALSE_ALARMS, type Rule } from './calibration.js';
+import { type Calibration, MAX_FALSE_ALARMS, type Rule, type SuiteRule } from './calibration.js';
 import { isMeasured, processValues } from './paired_cells.js';
 import { leastCalled, type ProcessSet, tailFor } from './timed_gate.js';
 
@@ -14,6 +14,8 @@ export interface CalibrateOptions {
   readonly runs: readonly number[];
   readonly marginsPct: readonly number[];
   readonly suites: number;
+  /** Slow-down that a rule must find in the typical cell. */
+  readonly goalPct: number;
   readonly seed: number;
   /** ISO date and time. */
   readonly createdAt: string;
@@ -23,8 +25,6 @@ export interface CalibrateOptions {
 export const MIN_PROCESSES = 20;
 /** A second set has twice the processes of the first (docs/gate.md). */
 const SECOND_SET = 2;
-/** Rules are as good as each other when what they find is within this factor of the best. */
-const NEARLY_BEST = 1.25;
 
 /**
  * Draws suites from the processes of one run and judges them as the gate would.
@@ -49,19 +49,26 @@ export function calibrate(results: Results, where: string, options: CalibrateOpt
       return { model, phase, n, mode, spread, rules: rules.map(({ cells }) => cells[i] as Rule) };
     }),
     suite,
-    recommended: recommend(suite),
+    goal_pct: options.goalPct,
+    recommended: recommend(suite, options.goalPct),
   };
 }
 
-/** The fewest runs, then the smallest margin, whose worst cell is nearly as sharp as the best rule's without crying wolf. */
-export function recommend(suite: readonly Rule[]): Calibration['recommended'] {
-  const quiet = suite.filter(({ false_alarm }) => false_alarm < MAX_FALSE_ALARMS);
-  const best = Math.min(...quiet.map(({ detectable_pct }) => detectable_pct));
-  const [first] = quiet
-    .filter(({ detectable_pct }) => detectable_pct <= NEARLY_BEST * best)
+/** The fewest runs, then the smallest margin, that find the goal in the typical cell without crying wolf. */
+export function recommend(suite: readonly SuiteRule[], goalPct: number): Calibration['recommended'] {
+  const [first] = quietRules(suite)
+    .filter(({ typical_pct }) => typical_pct <= goalPct)
     .sort((a, b) => a.runs - b.runs || a.margin_pct - b.margin_pct);
   return first === undefined ? null : { runs: first.runs, margin_pct: first.margin_pct };
 }
+
+/** The rule that finds most in the typical cell without crying wolf; null when all cry wolf. */
+export function sharpest(suite: readonly SuiteRule[]): SuiteRule | null {
+  return quietRules(suite).sort((a, b) => a.typical_pct - b.typical_pct || a.runs - b.runs)[0] ?? null;
+}
+
+const quietRules = (suite: readonly SuiteRule[]): SuiteRule[] =>
+  suite.filter(({ false_alarm }) => false_alarm < MAX_FALSE_ALARMS);
 
 function measuredValues(results: Results, where: string): number[][] {
   check(results.complete, `${where}: complete: must be true, got false; finish it with compare-models --resume`);
@@ -79,7 +86,7 @@ function rulesFor(
   values: readonly (readonly number[])[],
   runs: number,
   { marginsPct, suites, seed }: CalibrateOptions,
-): { suite: Rule; cells: Rule[] }[] {
+): { suite: SuiteRule; cells: Rule[] }[] {
   const rng = random(seed, `suites of ${runs}`);
   const processes = Math.min(...values.map((own) => own.length));
   const tail = tailFor(values.length);
@@ -96,8 +103,10 @@ function rulesFor(
       ),
     );
     const alarms = least.filter((suite) => suite.some((slowdown) => slowdown <= 0)).length;
-    const detectable_pct = Math.max(...cells.map((cell) => cell.detectable_pct));
-    return { cells, suite: { runs, margin_pct: marginPct, false_alarm: alarms / suites, detectable_pct } };
+    const found = cells.map((cell) => cell.detectable_pct);
+    const [detectable_pct, typical_pct] = [Math.max(...found), median(found)];
+    const suite = { runs, margin_pct: marginPct, false_alarm: alarms / suites, detectable_pct, typical_pct };
+    return { cells, suite };
   });
 }
 

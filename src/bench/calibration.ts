@@ -15,6 +15,12 @@ const rule = z.strictObject({
   detectable_pct: z.number().nonnegative().describe('least slow-down that is found in 95 %'),
 });
 
+const suiteRule = rule.extend({
+  false_alarm: share.describe('of suites of identical code: an alarm in any cell'),
+  detectable_pct: z.number().nonnegative().describe('least slow-down that is found in 95 % in every cell'),
+  typical_pct: z.number().nonnegative().describe('the same in half of the cells'),
+});
+
 const calibrationSchema = z.strictObject({
   calibration_version: z.literal(1),
   created_at: z.iso.datetime(),
@@ -34,15 +40,17 @@ const calibrationSchema = z.strictObject({
       rules: z.array(rule).min(1),
     }),
   ),
-  suite: z.array(rule).min(1).describe('an alarm in any cell; the slow-down found in every cell'),
+  suite: z.array(suiteRule).min(1),
+  goal_pct: z.number().positive().describe('slow-down that a rule must find in half of the cells to be recommended'),
   recommended: z
     .strictObject({ runs: count, margin_pct: z.number().positive() })
     .nullable()
-    .describe('null when no rule tried raised fewer than 1 % false alarms'),
+    .describe('null when no rule tried reaches the goal with fewer than 1 % false alarms'),
 });
 
 export type Calibration = z.infer<typeof calibrationSchema>;
 export type Rule = z.infer<typeof rule>;
+export type SuiteRule = z.infer<typeof suiteRule>;
 
 /** Checks that a value is a calibration. @throws UserError naming the first bad field */
 export function parseCalibration(value: unknown, where: string): Calibration {
