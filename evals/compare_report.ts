@@ -81,6 +81,7 @@ function notesOf({ config, cells }: Results): string[] {
     `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a chunk. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
     `Times: the fastest sample ${estimator}; ${interval}.`,
     ...precisionNotes(config, cells),
+    ...compilingText(cells),
     ...troubles.map(
       ({ model, phase, n, mode, status, reason }) => `${model} ${phase} n = ${n} (${mode}): ${status}: ${reason}`,
     ),
@@ -96,6 +97,13 @@ function precisionNotes({ precision_pct: asked }: Results['config'], cells: read
   return [
     `Precision: ${wide} of ${widths.length} cells are not within the ± ${asked} % asked for (stop_reason in the file says why): go on with --resume and a longer --max_time or more --runs, quieten the machine, or ask for less with --precision.`,
   ];
+}
+
+/** What building graphs took in the first process, which measures all cells; nothing where none were built. */
+function compilingText(cells: readonly Cell[]): string[] {
+  const first = cells.flatMap(({ processes }) => processes.filter(({ run }) => run === 0));
+  const ms = first.reduce((sum, { compile_ms }) => sum + compile_ms, 0);
+  return ms === 0 ? [] : [`Graphs: ${(ms / 1000).toFixed(1)} s a process to build, outside all times.`];
 }
 
 /** What a reader must know before believing the table: what was seen, why it matters, what to do. */

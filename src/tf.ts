@@ -2,8 +2,6 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import util from 'node:util';
-import '@tensorflow/tfjs-backend-wasm';
-import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as core from '@tensorflow/tfjs-core';
 import { messageOf, UserError } from './errors.js';
 import { nativeProblem } from './native_check.js';
@@ -39,6 +37,7 @@ export async function initBackend(name: BackendName | 'auto', threads = 1): Prom
       if (name === 'tensorflow') throw new UserError(`--backend: tensorflow cannot be loaded: ${fallbackReason}`);
     }
   }
+  const { setThreadsCount, setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
   setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'))}/dist/`);
   setThreadsCount(threads);
   await core.setBackend('wasm');

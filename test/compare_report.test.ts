@@ -50,6 +50,13 @@ test('cells with more processes than others show in the note below the table', (
   expect(reportText(uneven)).toContain('median over 5 to 6 processes; ±');
 });
 
+test('what building graphs took is told a process, and not told where none were built', () => {
+  const [cell] = results().cells as [Cell];
+  const compiled = withCell(results(), { processes: cell.processes.map((each) => ({ ...each, compile_ms: 1800 })) });
+  expect(reportText(compiled)).toContain('Graphs: 1.8 s a process to build');
+  expect(reportText(results())).not.toContain('Graphs:');
+});
+
 test('a cell without a value shows its status, and its reason below', () => {
   const text = reportText(withCell(results(), { status: 'timeout', reason: 'took too long', summary: null }));
   expect(row(text, '128')?.[3]).toBe('timeout');

@@ -53,14 +53,14 @@ compiledTest('scalars, bools, integers and tensors without elements pass in and 
   compiled.dispose();
 });
 
-compiledTest(
-  'an argument, a constant and one tensor twice can be returned, and share nothing with what was given',
-  () => {
+compiledTest.each([{}, { optimize: 'whole' }, { optimize: 'none' }] as const)(
+  'an argument, a constant and one tensor twice can be returned, and share nothing with what was given, %o',
+  (options) => {
     const weight = tf.tensor1d([1, 2, 3]);
     const compiled = compile((x: tf.Tensor) => {
       const y = tf.square(x);
       return [x, weight, y, y, tf.zeros([2, 2], 'int32'), tf.clone(weight)];
-    });
+    }, options);
     const x = tf.tensor1d([3]);
     const result = compiled(x);
     tf.dispose([x, weight]);
@@ -270,7 +270,9 @@ compiledTest('random programs give eager results, and only their results are lef
       for (const [step, x, y] of lines) values.push((steps[step] as Step)(pick(x), pick(y)));
       return values.slice(2);
     };
-    const compiled = compile((a: tf.Tensor, b: tf.Tensor) => tf.tidy(() => fn(a, b)));
+    const compiled = compile((a: tf.Tensor, b: tf.Tensor) => tf.tidy(() => fn(a, b)), {
+      optimize: seed % 2 === 0 ? 'graph' : 'none',
+    });
     tf.tidy(() => {
       const inputs = [0, 1].map((i) => tf.randomNormal([4, 4], 0, 1, 'float32', seed + i)) as [tf.Tensor, tf.Tensor];
       const tensors = tf.memory().numTensors;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { compile, fuse, loop, type Xla } from '../src/compiled/compile.js';
+import { compile, fuse, loop, type Optimization } from '../src/compiled/compile.js';
 import * as tf from '../src/tf.js';
 import { tidyTree } from '../src/tree.js';
 import { errorOf, maxDifference } from './compiled_support.js';
@@ -32,13 +32,14 @@ test('eager code runs what is fused as it stands', () => {
   expect([got.a.dataSync()[0], got.n]).toEqual([3, 5]);
 });
 
-compiledTest.each<[Xla, number]>([
-  ['nothing', 0],
+compiledTest.each<[Optimization, number]>([
+  ['none', 0],
+  ['graph', 0],
   ['parts', 1],
   ['whole', 0],
-])('with xla %s a fused part gives eager results and is %i call of its own', (xla, expected) => {
+])('optimized %s, a fused part gives eager results and is %i call of its own', (optimize, expected) => {
   const fn = makeExample();
-  const compiled = compile(fn, { xla });
+  const compiled = compile(fn, { optimize });
   for (const seed of [1, 2]) {
     const x = tf.randomNormal([3, 128], 0, 1, 'float32', seed);
     const [got, want] = [compiled(x), tidyTree(() => fn(x))];

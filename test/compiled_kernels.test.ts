@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compile, type Xla } from '../src/compiled/compile.js';
+import { type CompileOptions, compile } from '../src/compiled/compile.js';
 import { ownKernels, shapeRules } from '../src/compiled/kernels.js';
 import * as tf from '../src/tf.js';
 import { leaves, type Tree } from '../src/tree.js';
@@ -306,9 +306,9 @@ test('every op of the table has a sample', () => {
 
 const compiledTest = test.skipIf(backend !== 'tensorflow');
 
-function expectCompiledLikeEager(op: string, [make, run]: Sample, xla: Xla): void {
+function expectCompiledLikeEager(op: string, [make, run]: Sample, options: CompileOptions): void {
   const inputs = tf.tidy(make);
-  const compiled = compile((...args: tf.Tensor[]) => tf.tidy(() => leaves(run(...args))), { xla });
+  const compiled = compile((...args: tf.Tensor[]) => tf.tidy(() => leaves(run(...args))), options);
   const eager = tf.tidy(() => leaves(run(...inputs)));
   expect(compiled.prepare(...inputs).ops).toContain(op);
   expectSame(compiled(...inputs), eager);
@@ -316,11 +316,15 @@ function expectCompiledLikeEager(op: string, [make, run]: Sample, xla: Xla): voi
 }
 
 compiledTest.each(Object.entries(samples))('%s gives eager results when compiled', (op, calls) => {
-  for (const sample of calls) expectCompiledLikeEager(op, sample, 'nothing');
+  for (const sample of calls) expectCompiledLikeEager(op, sample, {});
 });
 
 compiledTest.each(Object.entries(samples))('%s gives eager results when compiled by XLA', (op, [sample]) => {
-  expectCompiledLikeEager(op, sample as Sample, 'whole');
+  expectCompiledLikeEager(op, sample as Sample, { optimize: 'whole' });
+});
+
+compiledTest.each(Object.entries(samples))('%s gives eager results when compiled as it stands', (op, [sample]) => {
+  expectCompiledLikeEager(op, sample as Sample, { optimize: 'none' });
 });
 
 // TensorFlow 2.15 fuses this form into one oneDNN op that uses another epsilon.

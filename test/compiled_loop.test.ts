@@ -11,8 +11,8 @@ const compiledTest = test.skipIf(backend !== 'tensorflow');
 beforeEach(() => tf.engine().startScope());
 afterEach(() => tf.engine().endScope());
 
-for (const xla of ['nothing', 'whole'] as const) {
-  compiledTest(`a compiled loop gives what the eager one gives, xla ${xla}`, () => {
+for (const options of [{}, { optimize: 'whole' }, { optimize: 'none' }] as const) {
+  compiledTest(`a compiled loop gives what the eager one gives, ${JSON.stringify(options)}`, () => {
     const weight = tf.randomNormal([128, 128], 0, 0.1, 'float32', 1);
     const scale = tf.scalar(0.5);
     const fn = (x: tf.Tensor, count: number, factor: tf.Tensor) => {
@@ -24,7 +24,7 @@ for (const xla of ['nothing', 'whole'] as const) {
       });
       return loop(count, body, { y: x, seen: tf.zeros([5]), flag: tf.scalar(true) });
     };
-    const compiled = compile(fn, { xla });
+    const compiled = compile(fn, options);
     const [x, factor] = [tf.randomNormal([1, 128], 0, 1, 'float32', 2), tf.scalar(0.3)];
     for (const count of [0, 1, 5]) {
       const tensors = tf.memory().numTensors;
@@ -40,7 +40,7 @@ for (const xla of ['nothing', 'whole'] as const) {
     compiled.dispose();
   });
 
-  compiledTest(`loops nest, and bodies may use what surrounds them, xla ${xla}`, () => {
+  compiledTest(`loops nest, and bodies may use what surrounds them, ${JSON.stringify(options)}`, () => {
     const fn = (x: tf.Tensor) =>
       loop(
         3,
@@ -56,7 +56,7 @@ for (const xla of ['nothing', 'whole'] as const) {
         },
         [x],
       )[0];
-    const compiled = compile(fn, { xla });
+    const compiled = compile(fn, options);
     const x = tf.tensor1d([1, -0.5]);
     expect([...compiled(x).dataSync()]).toEqual([...fn(x).dataSync()]);
     compiled.dispose();
@@ -65,8 +65,8 @@ for (const xla of ['nothing', 'whole'] as const) {
 
 compiledTest('one graph serves every count that is given as a tensor', () => {
   const fn = (x: tf.Tensor, count: tf.Scalar) => loop(count, (y: tf.Tensor) => tf.add(y, 1), x);
-  for (const xla of ['nothing', 'whole'] as const) {
-    const compiled = compile(fn, { xla });
+  for (const options of [{}, { optimize: 'whole' }, { optimize: 'none' }] as const) {
+    const compiled = compile(fn, options);
     const counts = [0, 1, 7];
     const got = counts.map((count) => compiled(tf.scalar(0.5), tf.scalar(count, 'int32')).dataSync()[0]);
     expect(got).toEqual(counts.map((count) => count + 0.5));

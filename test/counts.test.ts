@@ -189,8 +189,8 @@ const COSTS: Record<string, Costs> = {
 /** r and h, F, its compression: of a chunk. The rest of a chunk's end: what retrieves. */
 const offered = 4 * d * d + 2 * d * D * C + 2 * d * D * e;
 const retrieved = (rows: number) => rows * 2 * (d + H * e) + 2 * d * D * e;
-/** A step at the end of a chunk: over the bank as allocated, 8 rows at the least, and the chunk itself. */
-const boundary = (n: number) => offered + retrieved((n > C ? 8 : 0) + 1);
+/** A step at the end of a chunk: over the bank as allocated, 64 rows at the least, and the chunk itself. */
+const boundary = (n: number) => offered + retrieved((n > C ? 64 : 0) + 1);
 /** The ends of a prefill's chunks, `asking` of which retrieve, over all of them (masked, not causal). */
 const closing = (n: number, asking: number) => Math.floor(n / C) * offered + asking * retrieved(Math.floor(n / C));
 

@@ -1,5 +1,5 @@
 /** How the models' tensor functions are run in each mode. */
-import { type Compiled, compile, type Xla } from '../compiled/compile.js';
+import { type Compiled, compile, type Optimization } from '../compiled/compile.js';
 import type { Runner } from '../models/model.js';
 import type { Mode } from '../results.js';
 import type { Tree } from '../tree.js';
@@ -22,14 +22,14 @@ export function createModes(clock?: Clock, thoroughly = true): Modes {
   /** Compiles a function once for each tree of parameters, which its graphs then hold. */
   const run: Runner = <P extends Tree, A extends readonly Tree[], R extends Tree>(
     fn: (params: P, ...args: A) => R,
-    { xla = 'nothing' }: { readonly xla?: Xla } = {},
+    { optimize = 'graph' }: { readonly optimize?: Optimization } = {},
   ) => {
     const byParams = new Map<P, Compiled<A, R>>();
     return (params: P, ...args: A): R => {
       let compiled = byParams.get(params);
       if (compiled === undefined) {
         compiled = compile((...rest: A) => fn(params, ...rest), {
-          xla: thoroughly ? xla : 'nothing',
+          optimize: thoroughly ? optimize : 'none',
           ...(clock && { clock }),
         });
         byParams.set(params, compiled);

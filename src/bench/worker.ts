@@ -2,7 +2,7 @@
 import { messageOf } from '../errors.js';
 import type { ModelConfig, SequenceModel } from '../models/model.js';
 import type { TransformerOptions } from '../models/transformer.js';
-import { randomWeights } from '../models/weights.js';
+import { randomWeights, remembered } from '../models/weights.js';
 import type { Counted, ProcessRun } from '../results.js';
 import * as tf from '../tf.js';
 import { sizeOfTree, type Tree } from '../tree.js';
@@ -58,13 +58,14 @@ export async function work(order: WorkerOrder, host: Host): Promise<void> {
 /** Models by name and mode, their weights made once a process. The counting process checks each before it is used. */
 function createSubjects(order: WorkerOrder, modes: Modes, host: Host): (cell: CellId) => Promise<Subject> {
   const { workload } = order;
+  const weights = remembered(randomWeights(workload.seed));
   const parameters = new Map<string, Tree>();
   const subjects = new Map<string, Subject>();
   return async ({ model: name, mode }) => {
     const known = subjects.get(`${name} ${mode}`);
     if (known) return known;
     const model = await host.createModel(name, workload.config, modes.runners[mode]);
-    const params = parameters.get(name) ?? model.init(randomWeights(workload.seed));
+    const params = parameters.get(name) ?? model.init(weights);
     parameters.set(name, params);
     const subject = { model, params };
     if (order.task === 'count') {

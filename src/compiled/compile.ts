@@ -8,18 +8,18 @@ import { check } from '../errors.js';
 import * as tf from '../tf.js';
 import { disposeTree, leaves, mapTree, type Tree } from '../tree.js';
 import { formOf } from './form.js';
-import type { Xla } from './fuse.js';
+import type { Optimization } from './fuse.js';
 import type { Graph } from './graph.js';
 import { isRecording, type Recording, record } from './recording.js';
-import { SERVE_TAG, withSavedModel } from './saved_model.js';
+import { portsOf, SERVE_TAG, withSavedModel } from './saved_model.js';
 import { type FeedInfo, type NativeBackend, nativeBackend } from './trace_backend.js';
 
-export { fuse, type Xla } from './fuse.js';
+export { fuse, type Optimization } from './fuse.js';
 export { loop } from './loop.js';
 
 export interface CompileOptions {
-  /** What XLA compiles: the parts marked by `fuse` (the default), the whole graph, or nothing. */
-  readonly xla?: Xla;
+  /** What is done to the graph before it first runs; `parts` by default. */
+  readonly optimize?: Optimization;
   /** Milliseconds from a fixed point; with it `compileMs` tells how long compiling took. */
   readonly clock?: () => number;
 }
@@ -61,7 +61,7 @@ interface Session<R extends Tree> extends Omit<Recording<R>, 'graph'> {
  */
 export function compile<A extends readonly Tree[], R extends Tree>(
   fn: (...args: A) => R,
-  { xla = 'parts', clock = () => 0 }: CompileOptions = {},
+  { optimize = 'parts', clock = () => 0 }: CompileOptions = {},
 ): Compiled<A, R> {
   const sessions = new Map<string, Session<R>>();
   let disposed = false;
@@ -73,7 +73,7 @@ export function compile<A extends readonly Tree[], R extends Tree>(
     const known = sessions.get(form);
     if (known) return known;
     const start = clock();
-    const session = openSession(record(fn, args, xla === 'parts'), xla === 'whole');
+    const session = openSession(record(fn, args, optimize === 'parts'), optimize);
     sessions.set(form, session);
     disposeTree(run(session, args)); // TensorFlow optimises, and XLA compiles, at the first run
     compileMs += clock() - start;
@@ -93,13 +93,13 @@ export function compile<A extends readonly Tree[], R extends Tree>(
   });
 }
 
-function openSession<R extends Tree>(recording: Recording<R>, xla: boolean): Session<R> {
+function openSession<R extends Tree>(recording: Recording<R>, optimize: Optimization): Session<R> {
   const { graph, captured, result } = recording;
   const backend = nativeBackend();
   try {
-    const id = withSavedModel(graph, xla, (directory) => backend.loadSavedModelMetaGraph(directory, SERVE_TAG));
-    const feeds = graph.main.args.map(({ name, dtype }) => ({ name: `${name}:0`, dtype }));
-    const fetches = graph.main.results.map((_, i) => `out${i}:0`);
+    const id = withSavedModel(graph, optimize, (directory) => backend.loadSavedModelMetaGraph(directory, SERVE_TAG));
+    const { feeds: names, fetches } = portsOf(graph.main, optimize);
+    const feeds = graph.main.args.map(({ dtype }, i) => ({ name: names[i] as string, dtype }));
     return { backend, id, feeds, fetches, captured, result, info: infoOf(graph) };
   } catch (error) {
     tf.dispose([...captured]);

@@ -67,12 +67,12 @@ export interface Graph {
 /** Attributes that make XLA compile the function they are given to, and the call of it. */
 export const COMPILED_BY_XLA = { _XlaMustCompile: { bool: true } } as const;
 
-/** The attributes of a StatefulPartitionedCall of a function that XLA compiles. */
-export function xlaCall({ name, args, results }: GraphFunction): Attrs {
+/** The attributes of a StatefulPartitionedCall. */
+export function callAttrs({ name, args, results, xla = false }: GraphFunction): Attrs {
   return {
     Tin: { types: args.map(({ dtype }) => dtype) },
     Tout: { types: results.map(({ dtype }) => dtype) },
     f: { function: name },
-    ...COMPILED_BY_XLA,
+    ...(xla ? COMPILED_BY_XLA : {}),
   };
 }

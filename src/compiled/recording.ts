@@ -8,12 +8,12 @@ import {
   type Attrs,
   type AttrValue,
   type Constant,
+  callAttrs,
   type Graph,
   type GraphFunction,
   type GraphNode,
   type Result,
   type TensorSpec,
-  xlaCall,
 } from './graph.js';
 import { type OpCall, shapeRules } from './kernels.js';
 import {
@@ -133,10 +133,11 @@ export function recordFused<R extends Tree>(fn: () => R): R {
     const result = fn();
     return { result, results: leaves(result).map(resultOf) };
   });
-  const fused = { name: `fused_${inner.functions.length}`, args: inner.args, nodes: inner.nodes, results };
-  inner.functions.push({ ...fused, xla: true });
+  const { args, nodes, imports, functions } = inner;
+  const fused = { name: `fused_${functions.length}`, args, nodes, results, xla: true };
+  functions.push(fused);
   const specs = leaves(result).map(({ shape, dtype }) => ({ shape, dtype: supportedDtype(dtype) }));
-  const outputs = append('StatefulPartitionedCall', inner.imports, specs, xlaCall(fused)).values();
+  const outputs = append('StatefulPartitionedCall', imports, specs, callAttrs(fused)).values();
   return mapTree(result, (leaf) => outputs.next().value ?? leaf);
 }
 

@@ -69,9 +69,12 @@ export function writeSlot(buffer: KeysValues, slot: tf.Scalar, k: tf.Tensor4D, v
   return { k: tf.add(buffer.k, tf.mul(here, k)), v: tf.add(buffer.v, tf.mul(here, v)) };
 }
 
+/** Fewer rows are not worth a size of their own: a compiled call is made anew for each. */
+const LEAST_ROOM = 64;
+
 /** Rows to allocate for `rows` in use: four sizes an octave, so that at most a quarter is spare and growing is rare. */
 export function roomFor(rows: number): number {
-  if (rows <= 8) return rows === 0 ? 0 : 8;
+  if (rows <= LEAST_ROOM) return rows === 0 ? 0 : LEAST_ROOM;
   const step = 2 ** (Math.ceil(Math.log2(rows)) - 3);
   return Math.ceil(rows / step) * step;
 }

@@ -69,7 +69,7 @@ export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
   return {
     period: C,
     segmentTokens: 4096,
-    prefillXla: 'whole',
+    optimizePrefill: 'whole',
     parameters: (weights) => initParameters(weights, d, D, compressionFactor === 0 ? 0 : e),
     empty: (B) => ({
       moving: zeroRows(B, H, C, D),

@@ -68,7 +68,7 @@ export function deltaMixer({
   return {
     ...neverCloses,
     segmentTokens: 1024,
-    prefillXla: 'parts',
+    optimizePrefill: 'parts',
     parameters: (weights) => ({
       qkv: denseWeight(weights, ['q', 'k', 'v'], d, d),
       taps: convTaps(weights, d),

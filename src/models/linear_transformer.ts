@@ -41,7 +41,7 @@ export function linearMixer({
   return {
     ...neverCloses,
     segmentTokens: 1024,
-    prefillXla: 'whole',
+    optimizePrefill: 'whole',
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),

@@ -5,7 +5,7 @@
  * dim, C chunk, N chunks, L layers, f feed-forward dim, V vocabulary, e compressed size, w convolution width.
  * Axis order is [B, H, T, D]; vectors are rows, so a state S [D_k, D_v] is read as o = q S.
  */
-import type { Xla } from '../compiled/fuse.js';
+import type { Optimization } from '../compiled/fuse.js';
 import type * as tf from '../tf.js';
 import type { Tree } from '../tree.js';
 import type { WeightSource } from './weights.js';
@@ -76,8 +76,8 @@ export interface Mixer<P extends Tree, S extends LayerState> {
   readonly period: number | null;
   /** Tokens of a prefill that are best worked on at a time. */
   readonly segmentTokens: number;
-  /** What XLA is best left to compile of a long prefill: measured, see docs/compiled.md. */
-  readonly prefillXla: Xla;
+  /** What is worth doing to the graph of a long prefill: measured, see docs/compiled.md. */
+  readonly optimizePrefill: Optimization;
   parameters(weights: WeightSource): P;
   /** The state before the first token. */
   empty(batch: number): S;
@@ -111,6 +111,7 @@ export const neverCloses = {
 export type Runner = <P extends Tree, A extends readonly Tree[], R extends Tree>(
   fn: (params: P, ...args: A) => R,
   options?: {
-    /** What XLA is to compile of it, if the runner takes that time; nothing by default. */ readonly xla?: Xla;
+    /** What is worth doing to its graph, if the runner takes that time; 'graph' by default. */
+    readonly optimize?: Optimization;
   },
 ) => (params: P, ...args: A) => R;

@@ -17,12 +17,21 @@ interface Waves {
   readonly across: Float64Array;
 }
 
+const byWidth = new Map<number, Positions>();
+
+/** Encodings of width d; all models of a width share what is kept. */
+export function createPositions(d: number): Positions {
+  const positions = byWidth.get(d) ?? keepingPositions(d);
+  byWidth.set(d, positions);
+  return positions;
+}
+
 /**
- * Encodings of width d. Computed on the host in float64, since sin(p · f) in float32 is wrong for p near 10^6. Those
+ * Computed on the host in float64, since sin(p · f) in float32 is wrong for p near 10^6. Those
  * of the first positions are kept; those from a later start are the kept ones rotated to it, two products an entry instead of
  * a sine: sin(s + p) = sin s cos p + cos s sin p, cos(s + p) = cos s cos p − sin s sin p.
  */
-export function createPositions(d: number): Positions {
+function keepingPositions(d: number): Positions {
   let waves = wavesOf(0, d);
   return (start, count) => {
     const isKept = start + count <= KEPT;
@@ -50,11 +59,19 @@ const angleOf = (position: number, i: number, d: number): number => position * 1
 
 function wavesOf(known: number, d: number): Waves {
   const [along, across] = [new Float64Array(known * d), new Float64Array(known * d)];
-  for (let at = 0; at < known * d; at++) {
-    const i = at % d;
-    const angle = angleOf(Math.floor(at / d), i, d);
-    along[at] = i % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
-    across[at] = i % 2 === 0 ? Math.cos(angle) : -Math.sin(angle);
+  const frequencies = Float64Array.from({ length: d }, (_, i) => angleOf(1, i, d));
+  for (let position = 0; position < known; position++) {
+    // an entry and the one after it are of the same angle; the last of an odd d stands alone
+    for (let i = 0; i < d; i += 2) {
+      const at = position * d + i;
+      const angle = position * (frequencies[i] as number);
+      const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
+      along[at] = sine;
+      across[at] = cosine;
+      if (i + 1 === d) continue;
+      along[at + 1] = cosine;
+      across[at + 1] = -sine;
+    }
   }
   return { known, encodings: new Float32Array(along), along, across };
 }

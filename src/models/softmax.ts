@@ -48,7 +48,7 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
   return {
     period: TAIL,
     segmentTokens: 4096,
-    prefillXla: 'parts',
+    optimizePrefill: 'parts',
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),

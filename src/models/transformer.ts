@@ -81,10 +81,10 @@ function createCalls<P extends Tree, S extends LayerState>(
   run: Runner,
 ): Calls<P, S> {
   const shortPrefill = run(prefillPass(mixer));
-  const longPrefill = run(prefillPass(mixer), { xla: mixer.prefillXla });
+  const longPrefill = run(prefillPass(mixer), { optimize: mixer.optimizePrefill });
   const stepOnce = run(stepPass(mixer));
   const closeOnce = run(closingPass(mixer));
-  const decodeBlock = run(blockPass(mixer), { xla: 'whole' });
+  const decodeBlock = run(blockPass(mixer), { optimize: 'whole' });
   const positionsOf = createPositions(hiddenDim);
   const placeOf = (start: number, count: number): Place => {
     const settled = settledTokens(mixer, start);

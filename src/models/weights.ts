@@ -26,6 +26,19 @@ export function randomWeights(seed: number): WeightSource {
   };
 }
 
+/** The same source, which makes an array once: models have embeddings, heads and feed-forwards in common. */
+export function remembered(weights: WeightSource): WeightSource {
+  const known = new Map<string, Float32Array>();
+  return {
+    get(name, shape) {
+      const key = `${name} [${shape}]`;
+      const values = known.get(key) ?? weights.get(name, shape);
+      known.set(key, values);
+      return values;
+    },
+  };
+}
+
 function distribution(name: string, shape: readonly number[]): [mean: number, scale: number] {
   if (/norm\d?\.weight$/.test(name)) return [1, 0.1];
   if (name.endsWith('.bias')) return [0, 0.1];
