@@ -33,6 +33,7 @@ export interface Flags {
   readonly max_time: number;
   readonly cell_timeout: number;
   readonly dry_run: boolean;
+  readonly no_pin: boolean;
   readonly no_progress: boolean;
 }
 

@@ -59,6 +59,7 @@ function measuringOptions(): Option[] {
     word('backend', BACKENDS, 'auto, tensorflow or wasm; auto: tensorflow where it loads'),
     word('mode', MODES, 'auto, eager, compiled or both; auto: compiled on tensorflow'),
     whole('threads', 1, 'threads of the backend'),
+    new Option('--no_pin', 'let the system move the measuring processes between CPUs').default(false),
     withDefault('cell_timeout', '<s>', 'seconds that one model, phase and length may take in a process').argParser(
       positiveNumber('--cell_timeout'),
     ),

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeGit } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
+import { pinnableCpu } from '../src/bench/pinning.js';
 import { type Progress, type RunHost, type RunLabel, type RunSpec, runBenchmark } from '../src/bench/run.js';
 import { parseFormats } from '../src/exports/formats.js';
 import { exportResults } from '../src/exports/results_exports.js';
@@ -29,7 +30,8 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt);
   const spec = specOf(flags, lengths, prompt);
   const label = labelOf(flags, runConfigOf(flags, spec.runs, lengths, prompt), argv);
-  const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec);
+  const pinnedCpu = flags.no_pin ? null : pinnableCpu(flags.threads);
+  const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec, pinnedCpu);
   const file = fileOf(flags);
   const formats = flags.export === undefined ? [] : parseFormats(flags.export);
   if (!flags.dry_run) {
@@ -38,7 +40,7 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   }
   if (note !== null) streams.stderr.write(`${note}\n`);
   if (flags.dry_run) {
-    streams.stdout.write(planText(spec, file));
+    streams.stdout.write(planText(spec, pinnedCpu, file));
     return EXIT.ok;
   }
   const finish = async (results: Results, where: string): Promise<number> => {
@@ -47,7 +49,7 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   };
   if (previous && isFinished(previous, label.config)) return finish(previous, `nothing left to measure in ${file}`);
   const writer = createResultsWriter(file, flags.resume !== undefined && resolve(flags.resume) === file);
-  const results = await measure(spec, label, previous, writer, flags, streams);
+  const results = await measure(spec, label, previous, writer, flags, pinnedCpu, streams);
   if (results !== null) return finish(results, `written to ${writer.written()}`);
   streams.stderr.write(`interrupted: ${writer.written() === null ? 'nothing was measured yet' : goOnText(file)}\n`);
   return EXIT.interrupted;
@@ -84,6 +86,7 @@ async function measure(
   previous: Results | undefined,
   writer: ResultsWriter,
   flags: Flags,
+  pinnedCpu: number | null,
   { stderr }: Streams,
 ): Promise<Results | null> {
   const progress = createProgress(stderr, !flags.no_progress);
@@ -93,6 +96,7 @@ async function measure(
   const host: RunHost = {
     workerFile: WORKER_FILE,
     cellTimeoutMs: flags.cell_timeout * 1000,
+    pinnedCpu,
     signal: interruption.signal,
     now: () => performance.now(),
     save: writer.write,

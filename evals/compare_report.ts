@@ -136,7 +136,7 @@ export function fallbackText(reason: string): string {
 }
 
 /** The plan, without measuring anything. */
-export function planText(spec: RunSpec, file: string): string {
+export function planText(spec: RunSpec, pinnedCpu: number | null, file: string): string {
   const { cells, runs, workload, backend, threads } = spec;
   const list = (pick: (cell: CellId) => string | number): string => [...new Set(cells.map(pick))].join(' ');
   return [
@@ -145,7 +145,7 @@ export function planText(spec: RunSpec, file: string): string {
     `modes        ${list(({ mode }) => mode)}`,
     `lengths      ${list(({ n }) => n)}`,
     `tokens       ${workload.nTokens} generated after the prompt, batch ${workload.batchSize}`,
-    `backend      ${backend}, ${threadsText(threads)}`,
+    `backend      ${backend}, ${threadsText(threads)}${pinnedCpu === null ? '' : ` on CPU ${pinnedCpu}`}`,
     `processes    1 that checks and counts; ${runs} that measure${runs === 1 ? 's' : ''} ${cells.length} cells${runs === 1 ? '' : ' each'}`,
     `precision    ${addedText(spec)}`,
     `time         about ${estimateText(spec)}`,

@@ -10,7 +10,7 @@ const SAMPLING = ['runs', 'precision_pct', 'max_time_s'] as const;
 const MAY_CHANGE: readonly string[] = [...SAMPLING, 'cell_timeout_s'];
 
 /** @throws UserError when the file is not a results file, or of another plan, version or machine */
-export function readPrevious(file: string, label: RunLabel, spec: RunSpec): Results {
+export function readPrevious(file: string, label: RunLabel, spec: RunSpec, pinnedCpu: number | null): Results {
   const previous = parseResults(readJson(file, '--resume'), `--resume: ${file}`);
   const expectSame = (what: string, then: unknown, now: unknown): void =>
     check(text(then) === text(now), `--resume: ${file} was made with ${what} ${text(then)}, got ${text(now)}`);
@@ -20,6 +20,7 @@ export function readPrevious(file: string, label: RunLabel, spec: RunSpec): Resu
   expectSame('--models', modelsOf(previous.cells), modelsOf(spec.cells));
   expectSame('--seed', previous.tool.seed, label.tool.seed);
   expectSame('--threads', previous.machine.threads, spec.threads);
+  expectSame('processes', pinText(previous.machine.pinned_cpu), pinText(pinnedCpu));
   if (spec.backend !== 'auto') expectSame('--backend', previous.runtime.backend, spec.backend);
   expectSame('attnscale', previous.tool.version, label.tool.version);
   expectSame('commit', previous.git?.commit ?? 'none', label.git?.commit ?? 'none');
@@ -34,6 +35,9 @@ export function isFinished({ complete, cells, config }: Results, wanted: Results
   const same = SAMPLING.every((key) => config[key] === wanted[key]);
   return complete && same && cells.every(({ status }) => status === 'ok');
 }
+
+const pinText = (cpu: number | null | undefined): string =>
+  typeof cpu === 'number' ? 'pinned to a CPU' : 'not pinned (--no_pin)';
 
 const modelsOf = (cells: readonly { readonly model: string }[]): string[] => [
   ...new Set(cells.map(({ model }) => model)),

@@ -17,6 +17,7 @@ import {
   type Round,
   type Side,
 } from '../src/bench/peers.js';
+import { pinnableCpu } from '../src/bench/pinning.js';
 import { shuffledCells } from '../src/bench/plan.js';
 import { runProcess, type WorkerSettings } from '../src/bench/process.js';
 import type { RunSpec } from '../src/bench/run.js';
@@ -67,10 +68,11 @@ export async function runPeers(
   const interrupt = (): void => interruption.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const { signal } = interruption;
+  const pinnedCpu = pinnableCpu(1);
   let runtime: object = {};
   const host: Host = {
-    worker: { workerFile, cellTimeoutMs: flags.cell_timeout * 1000, signal },
-    peer: { python, folder, timeoutMs: flags.peer_timeout * 1000, signal },
+    worker: { workerFile, cellTimeoutMs: flags.cell_timeout * 1000, pinnedCpu, signal },
+    peer: { python, folder, timeoutMs: flags.peer_timeout * 1000, pinnedCpu, signal },
     say: (text) => streams.stderr.write(`${text}\n`),
     onReady: ({ tfjs, backend: { backend, tensorflow } }) => {
       runtime = { node: process.version, tfjs, backend, tensorflow };
@@ -79,7 +81,7 @@ export async function runPeers(
   try {
     const rounds = await measure(spec, lengths, modes, host);
     const cells = comparePeers(spec.cells, rounds, modes);
-    const machine = describeMachine(1, before, observe(now, spec.spinMs));
+    const machine = describeMachine(1, pinnedCpu, before, observe(now, spec.spinMs));
     const head = headOf(flags, lengths, argv);
     await writeFileAtomic(file, jsonOf({ ...head, machine, runtime: { ...runtime, torch }, cells }));
     streams.stdout.write(`${peersText(cells, modes, rounds.length, machine.noisy)}\n\nwritten to ${file}\n`);
@@ -100,7 +102,7 @@ const jsonOf = (value: object): string => `${JSON.stringify(value, null, 1)}\n`;
 /** Compiled, one thread. @throws UserError where the native backend cannot be had, or naming the flag and the value */
 function ownSpec(flags: PeersFlags, lengths: readonly number[]): RunSpec {
   const fixed = { mode: 'compiled', backend: 'tensorflow', threads: 1, retrieval_norm: 'none' } as const;
-  const absent = { quick: false, recompute: false, dry_run: false, no_progress: true };
+  const absent = { quick: false, recompute: false, dry_run: false, no_progress: true, no_pin: false };
   return specOf({ ...DEFAULTS, ...flags, ...fixed, ...absent, runs: flags.rounds }, lengths, null);
 }
 

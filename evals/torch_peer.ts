@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CellTimes, type PeerMode, parsePeerTimes } from '../src/bench/peers.js';
+import { pinned } from '../src/bench/pinning.js';
 import { check, UserError } from '../src/errors.js';
 import type { ModelConfig } from '../src/models/model.js';
 import { fixtureNameOf, MODEL_NAMES } from '../src/models/registry.js';
@@ -23,6 +24,8 @@ export interface PeerSettings {
   /** For the files of the process. */
   readonly folder: string;
   readonly timeoutMs: number;
+  /** The CPU it runs on, as ours do; null to leave that to the system. */
+  readonly pinnedCpu: number | null;
   readonly signal: AbortSignal;
 }
 
@@ -45,13 +48,13 @@ export function torchVersion(python: string): string {
  * @throws Error when `signal` aborts
  */
 export async function runTorchPeer(order: PeerOrder, settings: PeerSettings): Promise<CellTimes> {
-  const { python, folder, timeoutMs, signal } = settings;
+  const { python, folder, timeoutMs, pinnedCpu, signal } = settings;
   const file = join(folder, 'peer.json');
   rmSync(file, { force: true }); // of the process before
   const words = join(folder, 'stderr.txt');
   const log = openSync(words, 'w'); // not a pipe: the compiler's own processes may outlive a peer that was ended
   const script = join(packageFolder(), 'peers', 'torch_peer.py');
-  const child = spawn(python, [script, ...flagsOf(order), '--json', file], {
+  const child = spawn(...pinned(pinnedCpu, python, [script, ...flagsOf(order), '--json', file]), {
     stdio: ['ignore', 'ignore', log],
     timeout: timeoutMs,
     signal,

@@ -106,6 +106,7 @@ const machine = z.strictObject({
   cpu_model: z.string(),
   cores: count,
   threads: count,
+  pinned_cpu: count.nullable().optional().describe('CPU that the measuring processes ran on; null: left to the system'),
   memory_bytes: count,
   cgroup_memory_bytes: count.nullable(),
   governor: z.string().nullable(),

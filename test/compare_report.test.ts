@@ -93,16 +93,16 @@ test('leaked tensors and far samples are warned of', () => {
 });
 
 test('the plan tells what would be measured, and a time that grows with the processes', () => {
-  const seconds = (runs: number) => Number(/^time +about (\d+) s$/m.exec(planText({ ...SPEC, runs }, 'f'))?.[1]);
-  expect(planText(SPEC, 'somewhere.json')).toContain(
+  const seconds = (runs: number) => Number(/^time +about (\d+) s$/m.exec(planText({ ...SPEC, runs }, null, 'f'))?.[1]);
+  expect(planText(SPEC, null, 'somewhere.json')).toContain(
     'processes    1 that checks and counts; 2 that measure 12 cells each',
   );
-  expect(planText(SPEC, 'somewhere.json')).toMatch(/^results +somewhere\.json$/m);
+  expect(planText(SPEC, null, 'somewhere.json')).toMatch(/^results +somewhere\.json$/m);
   expect(seconds(8)).toBeGreaterThan(seconds(2));
 });
 
 test('the plan tells which processes may be added, or why none', () => {
-  const added = (change: object) => /^precision +(.+)$/m.exec(planText({ ...SPEC, ...change }, 'f'))?.[1];
+  const added = (change: object) => /^precision +(.+)$/m.exec(planText({ ...SPEC, ...change }, null, 'f'))?.[1];
   expect(added({ runs: 5, maxTimeS: 175 })).toBe(
     'up to 10 more processes for cells not within ± 2.5 %, while the run is expected to end within 175 s',
   );

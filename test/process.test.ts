@@ -16,7 +16,7 @@ function run(
 ) {
   const messages: WorkerMessage[] = [];
   const signal = new AbortController();
-  const ended = runProcess(ORDER, { workerFile, cellTimeoutMs, signal: signal.signal }, (message) => {
+  const ended = runProcess(ORDER, { workerFile, cellTimeoutMs, pinnedCpu: null, signal: signal.signal }, (message) => {
     messages.push(message);
     onMessage(message);
   });

@@ -12,7 +12,14 @@ import * as tf from '../src/tf.js';
 const { backend } = await tf.initBackend('auto');
 const compiledTest = test.skipIf(backend !== 'tensorflow');
 
-const FLAGS = { dry_run: false, no_progress: true, quick: true, recompute: false, mode: 'compiled' } as const;
+const FLAGS = {
+  dry_run: false,
+  no_progress: true,
+  no_pin: false,
+  quick: true,
+  recompute: false,
+  mode: 'compiled',
+} as const;
 const SMALL = { hidden_dim: 16, ff_dim: 16, vocab_size: 32, backend: 'tensorflow', retrieval_norm: 'none' } as const;
 
 compiledTest('a quick run at the default lengths compiles 19 graphs', async () => {

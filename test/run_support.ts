@@ -41,6 +41,7 @@ export async function run({
   const host = {
     workerFile,
     cellTimeoutMs,
+    pinnedCpu: null,
     signal: abortion.signal,
     now,
     save: (results: Results) => saved.push(parseResults(JSON.parse(JSON.stringify(results)), 'saved')),

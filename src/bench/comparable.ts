@@ -23,6 +23,7 @@ function fieldsOf({ machine, runtime, config, config_hash }: Results, scope: Sco
     'machine.cpu_model': machine.cpu_model,
     'machine.arch': machine.arch,
     'machine.os': machine.os,
+    'machine.pinned_cpu': typeof machine.pinned_cpu === 'number' ? 'pinned' : 'not pinned',
     'runtime.node': runtime.node,
     'runtime.tfjs': runtime.tfjs,
     'runtime.tensorflow': runtime.tensorflow,

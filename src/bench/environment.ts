@@ -43,6 +43,7 @@ function spin(): number {
  */
 export function describeMachine(
   threads: number,
+  pinnedCpu: number | null,
   before: Observation,
   after: Observation | null,
   earlier?: Machine,
@@ -56,6 +57,7 @@ export function describeMachine(
     cpu_model: cpuModel(),
     cores: os.availableParallelism(),
     threads,
+    pinned_cpu: pinnedCpu,
     memory_bytes: os.totalmem(),
     cgroup_memory_bytes: readNumber('/sys/fs/cgroup/memory.max'),
     governor: readText('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'),

@@ -2,12 +2,15 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { UserError } from '../errors.js';
 import type { WorkerMessage, WorkerOrder } from './messages.js';
+import { pinned } from './pinning.js';
 import { type CellId, cellKey } from './plan.js';
 
 export interface WorkerSettings {
   /** File that runs `work` on the first message it gets, and says `done` or `refused`. */
   readonly workerFile: string;
   readonly cellTimeoutMs: number;
+  /** The CPU it runs on; null to leave that to the system. */
+  readonly pinnedCpu: number | null;
   readonly signal: AbortSignal;
 }
 
@@ -36,11 +39,16 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export function runProcess(
   order: WorkerOrder,
-  { workerFile, cellTimeoutMs, signal }: WorkerSettings,
+  { workerFile, cellTimeoutMs, pinnedCpu, signal }: WorkerSettings,
   onMessage: (message: WorkerMessage) => void,
 ): Promise<Casualty | null> {
   const env = { ...KEEP_MEMORY, ...process.env };
-  const child = fork(workerFile, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], env, signal, killSignal: 'SIGKILL' });
+  const [execPath, execArgv] = pinned(pinnedCpu, process.execPath, process.execArgv);
+  const child = fork(workerFile, {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    ...{ execPath, execArgv, env, signal },
+    killSignal: 'SIGKILL',
+  });
   const lastWords = lastWordsOf(child);
   let current: CellId | null = null;
   let timer: NodeJS.Timeout | undefined;

@@ -37,6 +37,7 @@ export function flagsOf({ config, runtime, machine, models, tool }: Results): st
     ...['--models', ...models.map(({ name }) => name)],
     ...['--seq_lengths', ...config.seq_lengths.map(String)],
     ...['--backend', runtime.backend, '--threads', String(machine.threads), '--seed', String(tool.seed)],
+    ...(typeof machine.pinned_cpu === 'number' ? [] : ['--no_pin']),
     ...(config.quick ? ['--quick'] : []),
     ...(config.recompute ? ['--recompute'] : []),
     ...(config.prompt === null ? [] : ['--prompt', promptOf(tool.argv)]),

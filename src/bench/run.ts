@@ -68,7 +68,7 @@ export async function runBenchmark(
   let run = 0;
   const save = (after: Observation | null): Results => {
     if (runtime === undefined) throw new Error('run: no worker has said what it runs on');
-    const machine = describeMachine(threads, before, after, previous?.machine);
+    const machine = describeMachine(threads, host.pinnedCpu, before, after, previous?.machine);
     const results = ledger.results({ ...head, complete: after !== null, machine, runtime });
     host.save(results);
     return results;

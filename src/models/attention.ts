@@ -47,14 +47,7 @@ export function sliceRows(x: KeysValues, begin: number, count: number): KeysValu
 
 /** Keys and values followed by zeros up to `rows`. */
 export function padRows(x: KeysValues, rows: number): KeysValues {
-  return mapTree(x, (tensor) =>
-    tf.pad(tensor, [
-      [0, 0],
-      [0, 0],
-      [0, rows - (tensor.shape[2] as number)],
-      [0, 0],
-    ]),
-  );
+  return mapTree(x, (tensor) => padTokens(tensor as tf.Tensor4D, 0, rows - (tensor.shape[2] as number)));
 }
 
 /** Keys and values of no token: `rows` zeros. */
@@ -79,16 +72,26 @@ export function roomFor(rows: number): number {
   return Math.ceil(rows / step) * step;
 }
 
-/** The first `used` rows of the buffer, then `rows`, then room for more. */
+/** The first `used` rows of the buffer, after which it is zero, then `rows`, then room for more. */
 export function appendRows(buffer: KeysValues, used: number, rows: KeysValues): KeysValues {
   return { k: append(buffer.k, used, rows.k), v: append(buffer.v, used, rows.v) };
 }
 
 function append(buffer: tf.Tensor4D, used: number, rows: tf.Tensor4D): tf.Tensor4D {
   const [B, H, added, width] = rows.shape;
-  const spare = roomFor(used + added) - used - added;
-  const parts = [rows];
-  if (used > 0) parts.unshift(tf.slice(buffer, [0, 0, 0, 0], [B, H, used, width]));
-  if (spare > 0) parts.push(tf.zeros([B, H, spare, width]));
-  return parts.length === 1 ? tf.clone(rows) : tf.concat(parts, 2);
+  const room = roomFor(used + added);
+  if (buffer.shape[2] === room) return tf.add(buffer, padTokens(rows, used, room - used - added));
+  const all = used === 0 ? rows : tf.concat([tf.slice(buffer, [0, 0, 0, 0], [B, H, used, width]), rows], 2);
+  return padTokens(all, 0, room - used - added);
+}
+
+/** x [B, H, T, width] between zeros. */
+function padTokens(x: tf.Tensor4D, before: number, after: number): tf.Tensor4D {
+  if (before + after === 0) return tf.clone(x);
+  return tf.pad(x, [
+    [0, 0],
+    [0, 0],
+    [before, after],
+    [0, 0],
+  ]);
 }

@@ -70,6 +70,7 @@ export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
     period: C,
     segmentTokens: 4096,
     optimizePrefill: 'whole',
+    optimizeClosing: 'whole',
     parameters: (weights) => initParameters(weights, d, D, compressionFactor === 0 ? 0 : e),
     empty: (B) => ({
       moving: zeroRows(B, H, C, D),
@@ -180,7 +181,9 @@ function enterChunks(
   const asking = lastOnly ? Math.min(2, closing) : closing;
   const whole = sliceRows(fresh, 0, closing * C);
   const { rows, retrieved } = closeChunks(params, ends, whole, bufferedBank(past.bank, at, C), retrievalNorm, asking);
-  return { entering: tf.concat([first, retrieved], 2), rows };
+  // The first rows take their room along: to make it in this pass costs less than to append to nothing.
+  const isFirst = past.bank.k.shape[2] === 0;
+  return { entering: tf.concat([first, retrieved], 2), rows: isFirst ? padRows(rows, roomFor(closing)) : rows };
 }
 
 /**

@@ -78,6 +78,8 @@ export interface Mixer<P extends Tree, S extends LayerState> {
   readonly segmentTokens: number;
   /** What is worth doing to the graph of a long prefill: measured, see docs/compiled.md. */
   readonly optimizePrefill: Optimization;
+  /** The same of a step that ends a period: one graph for each size of the bank. */
+  readonly optimizeClosing: Optimization;
   parameters(weights: WeightSource): P;
   /** The state before the first token. */
   empty(batch: number): S;
@@ -101,6 +103,7 @@ export type Stepped<M extends Tree> = { readonly y: tf.Tensor2D; readonly moving
 /** A mixer that never ends a period has nothing to close or append. */
 export const neverCloses = {
   period: null,
+  optimizeClosing: 'graph',
   closingStep(): never {
     throw new Error('closingStep: a mixer without a period must not be closed');
   },

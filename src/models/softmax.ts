@@ -49,6 +49,7 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
     period: TAIL,
     segmentTokens: 4096,
     optimizePrefill: 'parts',
+    optimizeClosing: 'graph',
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),

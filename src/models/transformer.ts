@@ -83,7 +83,7 @@ function createCalls<P extends Tree, S extends LayerState>(
   const shortPrefill = run(prefillPass(mixer));
   const longPrefill = run(prefillPass(mixer), { optimize: mixer.optimizePrefill });
   const stepOnce = run(stepPass(mixer));
-  const closeOnce = run(closingPass(mixer));
+  const closeOnce = run(closingPass(mixer), { optimize: mixer.optimizeClosing });
   const decodeBlock = run(blockPass(mixer), { optimize: 'whole' });
   const positionsOf = createPositions(hiddenDim);
   const placeOf = (start: number, count: number): Place => {
