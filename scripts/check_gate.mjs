@@ -1,7 +1,7 @@
 /**
  * Proves the gate on this machine with real measurements: identical code must not fail, slowed code must.
  *
- *   node scripts/check_gate.mjs [--identical 1] [--slowed 1] [--by 20] [--margin 10] [--runs 5] [--tries 3] [--json FILE]
+ *   node scripts/check_gate.mjs [--identical 1] [--slowed 1] [--by 20] [--margin 10] [--runs 5] [--tries 3] [--seed 0] [--json FILE]
  *                               [-- FLAGS]
  *
  * Each suite is `check-regressions --ab` of this checkout with itself. The slowed side's worker processes see a clock that
@@ -31,6 +31,7 @@ const { values, positionals } = parseArgs({
       margin: text('10'),
       runs: text('5'),
       tries: text('3'),
+      seed: text('0'),
     },
     json: { type: 'string' },
   },
@@ -54,8 +55,8 @@ try {
     ['identical', same, 0],
     ['slowed', slow, 1],
   ]) {
-    for (let seed = 0; seed < Number(values[kind]); seed++) {
-      result[kind].push(runSuite(kind, head, seed, expected));
+    for (let i = 0; i < Number(values[kind]); i++) {
+      result[kind].push(runSuite(kind, head, Number(values.seed) + i, expected));
       if (values.json) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);
     }
   }
