@@ -15,7 +15,7 @@ export interface Modes {
 
 /**
  * @param clock times what is compiled
- * @param thoroughly whether functions that are worth it are compiled by XLA
+ * @param thoroughly whether graphs are made to run fast, as their functions ask, rather than to be ready soon
  */
 export function createModes(clock?: Clock, thoroughly = true): Modes {
   const graphs: Pick<Compiled<[], Tree>, 'compileMs' | 'dispose'>[] = [];
