@@ -1,6 +1,5 @@
 /** What compare-models does once its flags are read: plan, check, measure, report. */
 import { dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describeGit } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
 import { pinnableCpu } from '../src/bench/pinning.js';
@@ -15,11 +14,9 @@ import { fallbackText, planText, reportText, warningsOf } from './compare_report
 import { isFinished, readPrevious } from './compare_resume.js';
 import { prepareExports, writeExports } from './export_files.js';
 import { outputFile, prepareOutput } from './output.js';
-import { packageFolder, packageVersion } from './package_folder.js';
+import { packageFolder, packageVersion, WORKER_FILE } from './package_folder.js';
 import { createProgress, type ProgressView } from './progress.js';
 import { createResultsWriter, type ResultsWriter } from './results_writer.js';
-
-const WORKER_FILE = fileURLToPath(new URL('./compare_worker.js', import.meta.url));
 
 /** Exports are called comparison.csv and so on. */
 const EXPORT_NAME = 'comparison';

@@ -1,5 +1,6 @@
 /** --resume: going on with a results file, only where it was made by the same plan on the same machine. */
 import { cpuModel } from '../src/bench/environment.js';
+import { isPinned } from '../src/bench/pinning.js';
 import type { RunLabel, RunSpec } from '../src/bench/run.js';
 import { check } from '../src/errors.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
@@ -20,7 +21,7 @@ export function readPrevious(file: string, label: RunLabel, spec: RunSpec, pinne
   expectSame('--models', modelsOf(previous.cells), modelsOf(spec.cells));
   expectSame('--seed', previous.tool.seed, label.tool.seed);
   expectSame('--threads', previous.machine.threads, spec.threads);
-  expectSame('processes', pinText(previous.machine.pinned_cpu), pinText(pinnedCpu));
+  expectSame('processes', pinText(isPinned(previous.machine)), pinText(pinnedCpu !== null));
   if (spec.backend !== 'auto') expectSame('--backend', previous.runtime.backend, spec.backend);
   expectSame('attnscale', previous.tool.version, label.tool.version);
   expectSame('commit', previous.git?.commit ?? 'none', label.git?.commit ?? 'none');
@@ -36,8 +37,7 @@ export function isFinished({ complete, cells, config }: Results, wanted: Results
   return complete && same && cells.every(({ status }) => status === 'ok');
 }
 
-const pinText = (cpu: number | null | undefined): string =>
-  typeof cpu === 'number' ? 'pinned to a CPU' : 'not pinned (--no_pin)';
+const pinText = (pinned: boolean): string => (pinned ? 'pinned to a CPU' : 'not pinned (--no_pin)');
 
 const modelsOf = (cells: readonly { readonly model: string }[]): string[] => [
   ...new Set(cells.map(({ model }) => model)),

@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Measure } from '../src/bench/gate.js';
 import type { NamedResults } from '../src/bench/paired_cells.js';
 import { flagsOf, measureInTurns, narrowed, type RunCompareModels } from '../src/bench/remeasure.js';
@@ -11,8 +10,7 @@ import { check, UserError } from '../src/errors.js';
 import { random } from '../src/random.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
 import type { Streams } from './command_line.js';
-
-const OWN_CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+import { packageFolder } from './package_folder.js';
 
 export interface RunPair {
   readonly base: NamedResults;
@@ -31,7 +29,7 @@ export interface Laboratory extends Disposable {
 }
 
 /** Opens a folder for the files of measurements; disposing of it removes them. `ownCheckout` is this one but in tests. */
-export function openLaboratory({ stderr }: Streams, ownCheckout = OWN_CHECKOUT): Laboratory {
+export function openLaboratory({ stderr }: Streams, ownCheckout = packageFolder()): Laboratory {
   const folder = mkdtempSync(join(tmpdir(), 'attnscale-'));
   let files = 0;
   const newFile = (): string => join(folder, `${++files}.json`);

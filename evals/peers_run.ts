@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import writeFileAtomic from 'write-file-atomic';
 import { describeGit, describeMachine, observe } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
@@ -27,12 +26,11 @@ import { EXIT, type Streams } from './command_line.js';
 import { DEFAULTS } from './compare_flags.js';
 import { specOf } from './compare_plan.js';
 import { outputFile, prepareOutput } from './output.js';
-import { packageFolder, packageVersion } from './package_folder.js';
+import { packageFolder, packageVersion, WORKER_FILE } from './package_folder.js';
 import type { PeersFlags } from './peers.js';
 import { peersText } from './peers_report.js';
 import { type PeerSettings, runTorchPeer, torchVersion } from './torch_peer.js';
 
-const WORKER_FILE = fileURLToPath(new URL('./compare_worker.js', import.meta.url));
 const now = (): number => performance.now();
 
 /** What the rounds need of the world. */

@@ -1,5 +1,6 @@
 /** Whether two runs may be compared: same machine, same engine, same work. */
 import type { Results } from '../results.js';
+import { isPinned } from './pinning.js';
 import type { Difference } from './verdicts.js';
 
 type Scope = 'all' | 'work';
@@ -23,7 +24,7 @@ function fieldsOf({ machine, runtime, config, config_hash }: Results, scope: Sco
     'machine.cpu_model': machine.cpu_model,
     'machine.arch': machine.arch,
     'machine.os': machine.os,
-    'machine.pinned_cpu': typeof machine.pinned_cpu === 'number' ? 'pinned' : 'not pinned',
+    'machine.pinned_cpu': isPinned(machine) ? 'pinned' : 'not pinned',
     'runtime.node': runtime.node,
     'runtime.tfjs': runtime.tfjs,
     'runtime.tensorflow': runtime.tensorflow,

@@ -87,7 +87,8 @@ function readJiffies(): Observation['jiffies'] {
   return { steal: fields[7] ?? 0, all: fields.reduce((a, b) => a + b, 0) };
 }
 
-function readText(path: string): string | null {
+/** A file of the system; null where there is none. */
+export function readText(path: string): string | null {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch {

@@ -3,6 +3,7 @@ import { UserError } from '../errors.js';
 import { type Random, shuffled } from '../random.js';
 import type { Results } from '../results.js';
 import type { Measured } from './gate.js';
+import { isPinned } from './pinning.js';
 import type { CellId } from './plan.js';
 
 /** Runs a checkout's compare-models until `runs` processes are in `file`, and reads it. */
@@ -37,7 +38,7 @@ export function flagsOf({ config, runtime, machine, models, tool }: Results): st
     ...['--models', ...models.map(({ name }) => name)],
     ...['--seq_lengths', ...config.seq_lengths.map(String)],
     ...['--backend', runtime.backend, '--threads', String(machine.threads), '--seed', String(tool.seed)],
-    ...(typeof machine.pinned_cpu === 'number' ? [] : ['--no_pin']),
+    ...(isPinned(machine) ? [] : ['--no_pin']),
     ...(config.quick ? ['--quick'] : []),
     ...(config.recompute ? ['--recompute'] : []),
     ...(config.prompt === null ? [] : ['--prompt', promptOf(tool.argv)]),

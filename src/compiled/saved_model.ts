@@ -224,13 +224,15 @@ const UNOPTIMISED = message(
   message(2, message(2, message(10, message(10, integer(19, 1))))),
 );
 
+const nodesOf = (nodes: readonly GraphNode[]): Bytes => each(nodes, (inner) => node(1, inner));
+
 function savedModel({ main, functions }: Graph, optimize: Optimization): Bytes {
   const compiled = { ...main, xla: true };
   const [nodes, callee] = {
     none: () => [bareSession(main), libraryFunction(main, LEFT_ALONE)],
-    graph: () => [each(session(main), (inner) => node(1, inner)), ''],
-    parts: () => [each(session(main), (inner) => node(1, inner)), ''],
-    whole: () => [each(compiledSession(compiled), (inner) => node(1, inner)), libraryFunction(compiled)],
+    graph: () => [nodesOf(session(main)), ''],
+    parts: () => [nodesOf(session(main)), ''],
+    whole: () => [nodesOf(compiledSession(compiled)), libraryFunction(compiled)],
   }[optimize]() as [Bytes, Bytes];
   const library = each(functions, (inner) => libraryFunction(inner)) + callee;
   const graph = message(2, nodes, message(2, library), message(4, integer(1, GRAPH_PRODUCER)));

@@ -15,7 +15,6 @@
  * Departures from the original study: its masks let a position see the future and not the past, its chunk retrieved
  * from itself and later chunks, its meta query read the own chunk's last token, its scores were a T×T matrix.
  */
-import { fuse } from '../compiled/fuse.js';
 import * as tf from '../tf.js';
 import { leaves, mapTree, type Tree } from '../tree.js';
 import {
@@ -34,11 +33,11 @@ import {
 import {
   type Dense,
   dense,
-  denseColumns,
   denseParameters,
   joinChunks,
   l2Norm,
   mergeHeads,
+  projectHeads,
   rmsNorm,
   splitChunks,
   splitHeads,
@@ -123,24 +122,17 @@ function prefill(
 ): Mixed<tf.Tensor3D, State> {
   const { numHeads: H, chunkSize: C } = config;
   const [B, T, d] = x.shape;
-  const [q, k, v] = fuse(() => {
-    const [k, v] = splitHeads(dense(x, denseColumns(params.qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
-    const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
-    const [q] = splitHeads(dense(asking, denseColumns(params.qkv, 0, d)), H, 1) as [tf.Tensor4D];
-    return [q, k, v] as const;
-  });
+  const [q, k, v] = projectHeads(x, params.qkv, H, lastOnly);
   const { entering, rows } = enterChunks(params, past, x, { k, v }, at, config, lastOnly);
   const read = lastOnly ? readLast : readAll;
   const whole = T - (T % C);
   const moving = whole === T ? zeroRows(B, H, C, d / H) : padRows(sliceRows({ k, v }, whole, T - whole), C);
   return {
-    y: fuseOutput(read(q, { k, v }, entering, config), params.o),
+    y: dense(mergeHeads(read(q, { k, v }, entering, config)), params.o),
     state: { moving, seen: entry(entering, -1), bank: mapTree(past.bank, tf.clone) },
     rows,
   };
 }
-
-const fuseOutput = (read: tf.Tensor4D, o: Dense): tf.Tensor3D => fuse(() => dense(mergeHeads(read), o));
 
 function step(
   { numHeads: H, chunkSize: C, retrievalNorm }: ModelConfig,
@@ -151,7 +143,7 @@ function step(
   at: Cursor,
 ): { y: tf.Tensor2D; moving: KeysValues } {
   const [B, d] = x.shape;
-  const [q, k, v] = splitHeads(dense(tf.reshape(x, [B, 1, d]), qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+  const [q, k, v] = projectHeads(tf.reshape(x, [B, 1, d]), qkv, H);
   const open = writeSlot(moving, at.slot, k, v);
   const local = attend(q, open, maskFrom(tf.add(at.slot, 1), C));
   const read = tf.add(local, retrieve(q, retrieved, retrievalNorm));

@@ -50,7 +50,7 @@ export function dense<X extends tf.Tensor>(x: X, { weight, bias }: Dense): X {
 }
 
 /** The columns [begin, begin + size) of a dense map. */
-export function denseColumns({ weight, bias }: Dense, begin: number, size: number): Dense {
+function denseColumns({ weight, bias }: Dense, begin: number, size: number): Dense {
   return { weight: tf.slice(weight, [0, begin], [-1, size]), bias: tf.slice(bias, begin, size) };
 }
 
@@ -81,6 +81,24 @@ export function splitHeads(x: tf.Tensor3D, numHeads: number, parts: number): tf.
   const D = width / (parts * numHeads);
   const split = tf.transpose(tf.reshape(x, [B, T, parts, numHeads, D]), [2, 0, 3, 1, 4]);
   return tf.unstack(split) as tf.Tensor4D[];
+}
+
+/**
+ * q, k and v [B, H, T, D] of x [B, T, d] by the maps `qkv` [d, 3d].
+ * @param lastOnly q of the last position alone, [B, H, 1, D]
+ */
+export function projectHeads(
+  x: tf.Tensor3D,
+  qkv: Dense,
+  numHeads: number,
+  lastOnly = false,
+): readonly [q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D] {
+  if (!lastOnly) return splitHeads(dense(x, qkv), numHeads, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+  const [B, T, d] = x.shape;
+  const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), numHeads, 2) as [tf.Tensor4D, tf.Tensor4D];
+  const last = tf.slice(x, [0, T - 1, 0], [B, 1, d]);
+  const [q] = splitHeads(dense(last, denseColumns(qkv, 0, d)), numHeads, 1) as [tf.Tensor4D];
+  return [q, k, v];
 }
 
 /** x [B, H, T, D] -> [B, T, d]. */

@@ -9,18 +9,16 @@
  * tril(phi(Q) phi(K)ᵀ) V, across chunks an exclusive cumulative sum of phi(K)ᵀ V and of the rows of phi(K).
  * Departure from the original study: it is causal, and decode carries S and z instead of starting anew.
  */
-import { fuse } from '../compiled/fuse.js';
 import * as tf from '../tf.js';
 import {
   type Dense,
   dense,
-  denseColumns,
   denseParameters,
   joinChunks,
   lowerTriangle,
   mergeHeads,
+  projectHeads,
   splitChunks,
-  splitHeads,
 } from './layers.js';
 import { type LayerState, type Mixer, type ModelConfig, neverCloses } from './model.js';
 
@@ -53,11 +51,7 @@ export function linearMixer({
     },
     step({ qkv, o }, moving, _seen, x) {
       const [B] = x.shape;
-      const [q, k, v] = splitHeads(dense(tf.reshape(x, [B, 1, d]), qkv), H, 3) as [
-        tf.Tensor4D,
-        tf.Tensor4D,
-        tf.Tensor4D,
-      ];
+      const [q, k, v] = projectHeads(tf.reshape(x, [B, 1, d]), qkv, H);
       const sums = add(moving, phi(k), v);
       return { y: dense(tf.reshape(readSums(phi(q), sums), [B, d]), o), moving: sums };
     },
@@ -83,26 +77,18 @@ function readSums(phiQ: tf.Tensor4D, { S, z }: Sums): tf.Tensor4D {
 
 /** Takes x [B, T, d] into the sums and reads them at the last position: [B, H, 1, D]. */
 function absorb(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number): Attended {
-  const [B, T, d] = x.shape;
-  const [phiQ, phiK, v] = fuse(() => {
-    const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
-    const last = tf.slice(x, [0, T - 1, 0], [B, 1, d]);
-    const [q] = splitHeads(dense(last, denseColumns(qkv, 0, d)), H, 1) as [tf.Tensor4D];
-    return [phi(q), phi(k), v] as const;
-  });
-  const sums = add(past, phiK, v);
-  return { read: readSums(phiQ, sums), sums };
+  const [q, k, v] = projectHeads(x, qkv, H, true);
+  const sums = add(past, phi(k), v);
+  return { read: readSums(phi(q), sums), sums };
 }
 
 /** Every position of x [B, T, d], by chunks: [B, H, T, D]. */
 function attendChunks(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number, chunkSize: number): Attended {
   const T = x.shape[1];
   const C = Math.min(chunkSize, T);
-  const [phiQ, phiK, V] = fuse(() => {
-    const [q, k, v] = splitHeads(dense(x, qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-    // phi before the padding, since phi(0) = 1
-    return [splitChunks(phi(q), C), splitChunks(phi(k), C), splitChunks(v, C)] as const; // [B, H, N, C, D]
-  });
+  const [q, k, v] = projectHeads(x, qkv, H);
+  // phi before the padding, since phi(0) = 1
+  const [phiQ, phiK, V] = [splitChunks(phi(q), C), splitChunks(phi(k), C), splitChunks(v, C)]; // [B, H, N, C, D]
   const S = runningSums(past.S, tf.matMul(phiK, V, true, false));
   const z = runningSums(past.z, tf.sum(phiK, 3, true));
   const scores = tf.mul(tf.matMul(phiQ, phiK, false, true), lowerTriangle(C)); // [B, H, N, C, C]

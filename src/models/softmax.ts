@@ -23,7 +23,7 @@ import {
   writeSlot,
   zeroRows,
 } from './attention.js';
-import { type Dense, dense, denseColumns, denseParameters, mergeHeads, splitHeads } from './layers.js';
+import { type Dense, dense, denseParameters, mergeHeads, projectHeads } from './layers.js';
 import type { LayerState, Mixer, ModelConfig } from './model.js';
 
 /** Tokens a step writes among before they move to the cache. */
@@ -40,7 +40,7 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
   const D = d / H;
   const step: Mixer<Parameters, State>['step'] = ({ qkv, o }, moving, cache, x, at) => {
     const [B] = x.shape;
-    const [q, k, v] = splitHeads(dense(tf.reshape(x, [B, 1, d]), qkv), H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+    const [q, k, v] = projectHeads(tf.reshape(x, [B, 1, d]), qkv, H);
     const tail = writeSlot(moving, at.slot, k, v);
     const read = attend(q, tail, maskFrom(tf.add(at.slot, 1), TAIL), { ...cache, used: at.settled });
     return { y: dense(tf.reshape(read, [B, d]), o), moving: tail };
@@ -57,12 +57,7 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
     empty: (B) => ({ moving: zeroRows(B, H, TAIL, D), seen: zeroRows(B, H, 0, D), bank: [] }),
     prefill({ qkv, o }, { seen: cache }, x, at, lastOnly) {
       const [B, T] = x.shape;
-      const [q, k, v] = fuse(() => {
-        const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), H, 2) as [tf.Tensor4D, tf.Tensor4D];
-        const asking = lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x;
-        const [q] = splitHeads(dense(asking, denseColumns(qkv, 0, d)), H, 1) as [tf.Tensor4D];
-        return [q, k, v] as const;
-      });
+      const [q, k, v] = fuse(() => projectHeads(x, qkv, H, lastOnly));
       const past = { ...cache, used: at.settled };
       const read = lastOnly ? attend(q, { k, v }, undefined, past) : attendByBlocks(q, { k, v }, past);
       const whole = wholeTails(T);
