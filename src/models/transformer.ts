@@ -44,10 +44,7 @@ export function createTransformer<P extends Tree, S extends LayerState>(
   return {
     name,
     init: (weights) => tidyTree(() => initParameters(config, mixer, weights)),
-    prefill(params, tokens) {
-      const empty = tidyTree(() => emptyState(config, mixer, tokens.shape[0]));
-      return prefillBySegments(calls.extend, params, empty, tokens, Math.ceil(segmentTokens / period) * period);
-    },
+    prefill: (params, tokens) => prefillBySegments(calls, params, tokens, Math.ceil(segmentTokens / period) * period),
     step: (params, state, token) =>
       closes(mixer, state.length) ? calls.closingStep(params, state, token) : calls.step(params, state, token),
     decode: (params, state, token, count) => decodeByBlocks(mixer, calls, params, state, token, count),
@@ -65,7 +62,9 @@ type AnyMixer = Pick<Mixer<Tree, LayerState>, 'period'>;
 
 /** The calls of a model: host code around the tensor functions below, which `run` may compile. */
 interface Calls<P extends Tree, S extends LayerState> {
-  /** One pass over tokens [B, T]. */
+  /** One pass over the first tokens [B, T]. */
+  begin(params: Parameters<P>, tokens: tf.Tensor2D): Output<State<S>>;
+  /** One pass over more tokens [B, T]. */
   extend(params: Parameters<P>, state: State<S>, tokens: tf.Tensor2D): Output<State<S>>;
   step(params: Parameters<P>, state: State<S>, token: tf.Tensor1D): Output<State<S>>;
   closingStep(params: Parameters<P>, state: State<S>, token: tf.Tensor1D): Output<State<S>>;
@@ -76,15 +75,11 @@ interface Calls<P extends Tree, S extends LayerState> {
 type Decoded<S extends Tree> = { readonly tokens: tf.Tensor2D; readonly state: S };
 
 function createCalls<P extends Tree, S extends LayerState>(
-  { hiddenDim }: ModelConfig,
+  config: ModelConfig,
   mixer: Mixer<P, S>,
   run: Runner,
 ): Calls<P, S> {
-  const shortPrefill = run(prefillPass(mixer));
-  const longPrefill = run(prefillPass(mixer), { optimize: mixer.optimizePrefill });
-  const stepOnce = run(stepPass(mixer));
-  const closeOnce = run(closingPass(mixer), { optimize: mixer.optimizeClosing });
-  const decodeBlock = run(blockPass(mixer), { optimize: 'whole' });
+  const { hiddenDim } = config;
   const positionsOf = createPositions(hiddenDim);
   const placeOf = (start: number, count: number): Place => {
     const settled = settledTokens(mixer, start);
@@ -93,11 +88,26 @@ function createCalls<P extends Tree, S extends LayerState>(
       positions: tf.tensor2d(positionsOf(start, count), [count, hiddenDim]),
     };
   };
+  const extendBy = prefillPass(mixer);
+  // What is known of an empty state is made while recording, so that a graph holds it as constants.
+  const beginWith = (params: Parameters<P>, tokens: tf.Tensor2D): Output<State<S>> => {
+    const [B, T] = tokens.shape;
+    const { layers } = emptyState(config, mixer, B);
+    return settle(mixer, extendBy(params, layers, tokens, placeOf(0, T)), 0, T);
+  };
+  const shortBegin = run(beginWith);
+  const longBegin = run(beginWith, { optimize: mixer.optimizePrefill });
+  const shortExtend = run(extendBy);
+  const longExtend = run(extendBy, { optimize: mixer.optimizePrefill });
+  const stepOnce = run(stepPass(mixer));
+  const closeOnce = run(closingPass(mixer), { optimize: mixer.optimizeClosing });
+  const decodeBlock = run(blockPass(mixer), { optimize: 'whole' });
   return {
+    begin: (params, tokens) => (isLong(tokens) ? longBegin : shortBegin)(params, tokens),
     extend: (params, { length, layers }, tokens) =>
       tidyTree(() => {
         const count = tokens.shape[1];
-        const pass = count * tokens.shape[0] < LONG_TOKENS ? shortPrefill : longPrefill;
+        const pass = isLong(tokens) ? longExtend : shortExtend;
         return settle(mixer, pass(params, layers, tokens, placeOf(length, count)), length, count);
       }),
     step: (params, state, token) =>
@@ -115,6 +125,8 @@ function createCalls<P extends Tree, S extends LayerState>(
       }),
   };
 }
+
+const isLong = (tokens: tf.Tensor2D): boolean => tokens.size >= LONG_TOKENS;
 
 /** Of `length` tokens, those in whole periods. */
 const settledTokens = ({ period }: AnyMixer, length: number): number => length - (length % (period ?? 1));
@@ -156,26 +168,26 @@ function emptyState<S extends LayerState>({ numLayers }: ModelConfig, mixer: Mix
   return { length: 0, layers: Array.from({ length: numLayers }, () => mixer.empty(batch)) };
 }
 
-/** Runs over the tokens a segment at a time; owns `empty`. */
-function prefillBySegments<P extends Tree, S extends Tree>(
-  extend: (params: P, state: S, tokens: tf.Tensor2D) => Output<S>,
-  params: P,
-  empty: S,
+/** Runs over the tokens a segment at a time. */
+function prefillBySegments<P extends Tree, S extends LayerState>(
+  calls: Calls<P, S>,
+  params: Parameters<P>,
   tokens: tf.Tensor2D,
   segmentTokens: number,
-): Output<S> {
+): Output<State<S>> {
   const [B, T] = tokens.shape;
-  const after = (state: S, start: number): Output<S> => {
-    const size = Math.min(segmentTokens, T - start);
-    const segment = size === T ? tf.clone(tokens) : tf.slice(tokens, [0, start], [B, size]);
-    const out = extend(params, state, segment);
-    disposeTree([state, segment]);
+  if (T <= segmentTokens) return calls.begin(params, tokens);
+  const over = (start: number, work: (segment: tf.Tensor2D) => Output<State<S>>): Output<State<S>> => {
+    const segment = tf.slice(tokens, [0, start], [B, Math.min(segmentTokens, T - start)]);
+    const out = work(segment);
+    segment.dispose();
     return out;
   };
-  let out = after(empty, 0);
+  let out = over(0, (segment) => calls.begin(params, segment));
   for (let start = segmentTokens; start < T; start += segmentTokens) {
-    out.logits.dispose();
-    out = after(out.state, start);
+    const before = out;
+    out = over(start, (segment) => calls.extend(params, before.state, segment));
+    disposeTree(before);
   }
   return out;
 }
