@@ -33,9 +33,8 @@ export type Parameters<P extends Tree> = {
 export type Place = { readonly at: Cursor; readonly positions: tf.Tensor2D /* [T, d] */ };
 /** What a layer works on: x [B, T, d] and its norm. */
 type Entering = { readonly x: tf.Tensor3D; readonly normed: tf.Tensor3D };
-/** What a call returns that ends periods; `layers` and `rows` have an entry a layer. */
-export type Pass<S extends LayerState> = {
-  readonly logits: tf.Tensor2D;
+/** What a pass that ends periods leaves behind, an entry a layer. */
+export type Ended<S extends LayerState> = {
   readonly layers: readonly S[];
   readonly rows: readonly Tree[];
 };
@@ -62,10 +61,18 @@ export function initParameters<P extends Tree, S extends LayerState>(
   };
 }
 
-/** One parallel pass over ids [B, T]. Only the last position leaves it, so the last layer works on that one alone. */
+/**
+ * One parallel pass over ids [B, T]. Only the last position leaves it, so the last layer works on that one alone.
+ * @returns `last` [B, d], what the head is to read there
+ */
 export const prefillPass =
   <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
-  (params: Parameters<P>, past: readonly S[], ids: tf.Tensor2D, { at, positions }: Place): Pass<S> => {
+  (
+    params: Parameters<P>,
+    ids: tf.Tensor2D,
+    past: readonly S[],
+    { at, positions }: Place,
+  ): Ended<S> & { readonly last: tf.Tensor2D } => {
     const enter = (layer: Layer<P> | undefined, x: tf.Tensor3D): Entering => ({
       x,
       normed: layer ? layerNorm(x, layer.norm1) : x,
@@ -80,7 +87,7 @@ export const prefillPass =
       entering = fuse(() => enter(next, feedForward(layer, tf.add(lastOnly ? lastPosition(x) : x, mix.y))));
       return mix;
     });
-    return endPass(logitsOf(params, tf.reshape(lastPosition(entering.x), [ids.shape[0], -1])), mixed);
+    return { last: tf.reshape(lastPosition(entering.x), [ids.shape[0], -1]), ...ended(mixed) };
   };
 
 /** One token a row, ids [B], inside a period. */
@@ -107,7 +114,12 @@ export const stepPass =
 /** One token a row, ids [B], that ends a period. */
 export const closingPass =
   <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
-  (params: Parameters<P>, state: readonly S[], ids: tf.Tensor1D, { at, positions }: Place): Pass<S> => {
+  (
+    params: Parameters<P>,
+    state: readonly S[],
+    ids: tf.Tensor1D,
+    { at, positions }: Place,
+  ): Ended<S> & { readonly logits: tf.Tensor2D } => {
     let x: tf.Tensor2D = tf.add(tf.gather(params.embedding, ids), positions); // [B, d]
     const mixed = params.layers.map((layer, i) => {
       const before = state[i] as S;
@@ -115,7 +127,7 @@ export const closingPass =
       x = feedForward(layer, tf.add(x, mix.y));
       return mix;
     });
-    return endPass(logitsOf(params, x), mixed);
+    return { logits: logitsOf(params, x), ...ended(mixed) };
   };
 
 /** `count` greedy steps inside a period from ids [B]: their tokens, in the first columns of [B, BLOCK_STEPS]. */
@@ -146,18 +158,16 @@ export const blockPass =
     return { tokens, moving: moved };
   };
 
-function endPass<S extends LayerState>(
-  logits: tf.Tensor2D,
-  mixed: readonly { readonly state: S; readonly rows: Tree }[],
-): Pass<S> {
-  return { logits, layers: mixed.map(({ state }) => state), rows: mixed.map(({ rows }) => rows) };
+function ended<S extends LayerState>(mixed: readonly { readonly state: S; readonly rows: Tree }[]): Ended<S> {
+  return { layers: mixed.map(({ state }) => state), rows: mixed.map(({ rows }) => rows) };
 }
 
 function feedForward<P extends Tree, X extends tf.Tensor>(layer: Layer<P>, x: X): X {
   return tidyTree(() => tf.add(x, dense(gelu(dense(layerNorm(x, layer.norm2), layer.ffIn)), layer.ffOut)));
 }
 
-function logitsOf<P extends Tree>({ norm, head }: Parameters<P>, x: tf.Tensor2D): tf.Tensor2D {
+/** Logits [B, V] of x [B, d]. */
+export function logitsOf<P extends Tree>({ norm, head }: Parameters<P>, x: tf.Tensor2D): tf.Tensor2D {
   return dense(layerNorm(x, norm), head);
 }
 

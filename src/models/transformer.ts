@@ -6,9 +6,10 @@ import {
   BLOCK_STEPS,
   blockPass,
   closingPass,
+  type Ended,
   initParameters,
+  logitsOf,
   type Parameters,
-  type Pass,
   type Place,
   prefillPass,
   stepPass,
@@ -62,15 +63,20 @@ type AnyMixer = Pick<Mixer<Tree, LayerState>, 'period'>;
 
 /** The calls of a model: host code around the tensor functions below, which `run` may compile. */
 interface Calls<P extends Tree, S extends LayerState> {
-  /** One pass over the first tokens [B, T]. */
-  begin(params: Parameters<P>, tokens: tf.Tensor2D): Output<State<S>>;
-  /** One pass over more tokens [B, T]. */
-  extend(params: Parameters<P>, state: State<S>, tokens: tf.Tensor2D): Output<State<S>>;
+  /** One pass over all tokens [B, T] of a prompt. */
+  prefill(params: Parameters<P>, tokens: tf.Tensor2D): Output<State<S>>;
+  /** One pass over the first tokens [B, T] of a longer prompt. */
+  begin(params: Parameters<P>, tokens: tf.Tensor2D): Reached<State<S>>;
+  /** One pass over more of them. */
+  extend(params: Parameters<P>, tokens: tf.Tensor2D, state: State<S>): Reached<State<S>>;
+  logits(params: Parameters<P>, last: tf.Tensor2D): tf.Tensor2D;
   step(params: Parameters<P>, state: State<S>, token: tf.Tensor1D): Output<State<S>>;
   closingStep(params: Parameters<P>, state: State<S>, token: tf.Tensor1D): Output<State<S>>;
   /** Up to BLOCK_STEPS greedy steps inside a period. */
   block(params: Parameters<P>, state: State<S>, token: tf.Tensor1D, count: number): Decoded<State<S>>;
 }
+/** Where a segment of a prompt ends: what the head would read there, [B, d], and the state. */
+type Reached<S extends Tree> = { readonly last: tf.Tensor2D; readonly state: S };
 /** `tokens` [B, count], and the state after them. */
 type Decoded<S extends Tree> = { readonly tokens: tf.Tensor2D; readonly state: S };
 
@@ -90,33 +96,45 @@ function createCalls<P extends Tree, S extends LayerState>(
   };
   const extendBy = prefillPass(mixer);
   // What is known of an empty state is made while recording, so that a graph holds it as constants.
-  const beginWith = (params: Parameters<P>, tokens: tf.Tensor2D): Output<State<S>> => {
+  const beginBy = (params: Parameters<P>, tokens: tf.Tensor2D): Reached<State<S>> => {
     const [B, T] = tokens.shape;
-    const { layers } = emptyState(config, mixer, B);
-    return settle(mixer, extendBy(params, layers, tokens, placeOf(0, T)), 0, T);
+    const pass = extendBy(params, tokens, emptyState(config, mixer, B).layers, placeOf(0, T));
+    return { last: pass.last, state: settle(mixer, pass, 0, T) };
   };
-  const shortBegin = run(beginWith);
-  const longBegin = run(beginWith, { optimize: mixer.optimizePrefill });
-  const shortExtend = run(extendBy);
-  const longExtend = run(extendBy, { optimize: mixer.optimizePrefill });
+  const byLength = <A extends readonly Tree[], R extends Tree>(
+    fn: (params: Parameters<P>, tokens: tf.Tensor2D, ...rest: A) => R,
+  ): typeof fn => {
+    const short = run(fn);
+    const long = run(fn, { optimize: mixer.optimizePrefill });
+    return (params, tokens, ...rest) => (tokens.size < LONG_TOKENS ? short : long)(params, tokens, ...rest);
+  };
+  const extendOnce = byLength(extendBy);
   const stepOnce = run(stepPass(mixer));
   const closeOnce = run(closingPass(mixer), { optimize: mixer.optimizeClosing });
   const decodeBlock = run(blockPass(mixer), { optimize: 'whole' });
   return {
-    begin: (params, tokens) => (isLong(tokens) ? longBegin : shortBegin)(params, tokens),
-    extend: (params, { length, layers }, tokens) =>
+    prefill: byLength((params, tokens) => {
+      const { last, state } = beginBy(params, tokens);
+      return { logits: logitsOf(params, last), state };
+    }),
+    begin: byLength(beginBy),
+    extend: (params, tokens, { length, layers }) =>
       tidyTree(() => {
         const count = tokens.shape[1];
-        const pass = isLong(tokens) ? longExtend : shortExtend;
-        return settle(mixer, pass(params, layers, tokens, placeOf(length, count)), length, count);
+        const pass = extendOnce(params, tokens, layers, placeOf(length, count));
+        return { last: pass.last, state: settle(mixer, pass, length, count) };
       }),
+    logits: run(logitsOf),
     step: (params, state, token) =>
       tidyTree(() => {
         const { logits, moving } = stepOnce(params, ...parts(state), token, placeOf(state.length, 1));
         return { logits, state: move(state, moving, 1) };
       }),
     closingStep: (params, { length, layers }, token) =>
-      tidyTree(() => settle(mixer, closeOnce(params, layers, token, placeOf(length, 1)), length, 1)),
+      tidyTree(() => {
+        const { logits, ...pass } = closeOnce(params, layers, token, placeOf(length, 1));
+        return { logits, state: settle(mixer, pass, length, 1) };
+      }),
     block: (params, state, token, count) =>
       tidyTree(() => {
         const steps = tf.scalar(count, 'int32');
@@ -126,23 +144,18 @@ function createCalls<P extends Tree, S extends LayerState>(
   };
 }
 
-const isLong = (tokens: tf.Tensor2D): boolean => tokens.size >= LONG_TOKENS;
-
 /** Of `length` tokens, those in whole periods. */
 const settledTokens = ({ period }: AnyMixer, length: number): number => length - (length % (period ?? 1));
 
-/** The result of a pass over `count` tokens from `start` on, its rows in the buffers they belong to. */
+/** The state after a pass over `count` tokens from `start` on: its rows in the buffers they belong to. */
 function settle<S extends LayerState>(
   mixer: Mixer<Tree, S>,
-  { logits, layers, rows }: Pass<S>,
+  { layers, rows }: Ended<S>,
   start: number,
   count: number,
-): Output<State<S>> {
+): State<S> {
   const settled = settledTokens(mixer, start);
-  return {
-    logits,
-    state: { length: start + count, layers: layers.map((layer, i) => mixer.append(layer, rows[i] ?? [], settled)) },
-  };
+  return { length: start + count, layers: layers.map((layer, i) => mixer.append(layer, rows[i] ?? [], settled)) };
 }
 
 /** What a step inside a period works on. */
@@ -168,28 +181,27 @@ function emptyState<S extends LayerState>({ numLayers }: ModelConfig, mixer: Mix
   return { length: 0, layers: Array.from({ length: numLayers }, () => mixer.empty(batch)) };
 }
 
-/** Runs over the tokens a segment at a time. */
+/** Runs over the tokens a segment at a time; the head reads the last position of the last one. */
 function prefillBySegments<P extends Tree, S extends LayerState>(
   calls: Calls<P, S>,
   params: Parameters<P>,
   tokens: tf.Tensor2D,
   segmentTokens: number,
 ): Output<State<S>> {
-  const [B, T] = tokens.shape;
-  if (T <= segmentTokens) return calls.begin(params, tokens);
-  const over = (start: number, work: (segment: tf.Tensor2D) => Output<State<S>>): Output<State<S>> => {
-    const segment = tf.slice(tokens, [0, start], [B, Math.min(segmentTokens, T - start)]);
-    const out = work(segment);
-    segment.dispose();
-    return out;
-  };
-  let out = over(0, (segment) => calls.begin(params, segment));
-  for (let start = segmentTokens; start < T; start += segmentTokens) {
-    const before = out;
-    out = over(start, (segment) => calls.extend(params, before.state, segment));
+  const T = tokens.shape[1];
+  if (T <= segmentTokens) return calls.prefill(params, tokens);
+  const starts = Array.from({ length: Math.ceil(T / segmentTokens) }, (_, i) => i * segmentTokens);
+  const sizes = starts.map((start) => Math.min(segmentTokens, T - start));
+  const [first, ...others] = tf.split(tokens, sizes, 1) as [tf.Tensor2D, ...tf.Tensor2D[]];
+  let reached = calls.begin(params, first);
+  for (const segment of others) {
+    const before = reached;
+    reached = calls.extend(params, segment, before.state);
     disposeTree(before);
   }
-  return out;
+  const logits = calls.logits(params, reached.last);
+  disposeTree([reached.last, first, ...others]);
+  return { logits, state: reached.state };
 }
 
 /** Blocks of steps, and a step of its own where a period ends. */
