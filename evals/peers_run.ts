@@ -17,7 +17,7 @@ import {
   type Side,
 } from '../src/bench/peers.js';
 import { pinnableCpu } from '../src/bench/pinning.js';
-import { shuffledCells } from '../src/bench/plan.js';
+import { PEER_RULES, shuffledCells } from '../src/bench/plan.js';
 import { runProcess, type WorkerSettings } from '../src/bench/process.js';
 import type { RunSpec } from '../src/bench/run.js';
 import { UserError } from '../src/errors.js';
@@ -101,7 +101,8 @@ const jsonOf = (value: object): string => `${JSON.stringify(value, null, 1)}\n`;
 function ownSpec(flags: PeersFlags, lengths: readonly number[]): RunSpec {
   const fixed = { mode: 'compiled', backend: 'tensorflow', threads: 1, retrieval_norm: 'none' } as const;
   const absent = { quick: false, recompute: false, dry_run: false, no_progress: true, no_pin: false };
-  return specOf({ ...DEFAULTS, ...flags, ...fixed, ...absent, runs: flags.rounds }, lengths, null);
+  const spec = specOf({ ...DEFAULTS, ...flags, ...fixed, ...absent, runs: flags.rounds }, lengths, null);
+  return { ...spec, rules: PEER_RULES };
 }
 
 function headOf({ output_dir, ...config }: PeersFlags, lengths: readonly number[], argv: readonly string[]): object {

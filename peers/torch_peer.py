@@ -351,7 +351,7 @@ def measure(model, n, args):
         for _ in range(steps):
             logits = model.step(state, greedy(logits))
         return greedy(logits).item()
-    for _ in range(max(args.repeat, 7) + 1):
+    while len(decoded) <= args.repeat or sum(decoded[1:]) * count < 500:
         logits, state = model.prefill(ids)
         t = time.perf_counter()
         decode(logits, state, count)

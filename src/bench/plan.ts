@@ -69,6 +69,15 @@ export const QUICK_RULES: SamplingRules = {
   compileThoroughly: false,
 };
 
+/** How the PyTorch peer samples (peers/torch_peer.py): the fastest of many single calls, whatever their length. */
+export const PEER_RULES: SamplingRules = {
+  warmup: { minCalls: 2, minMs: 0, maxCalls: 2, maxMs: 2000 },
+  warmSpread: 1,
+  samples: { minCount: 7, minMs: 500, maxMs: 60_000 },
+  minSampleMs: 0,
+  compileThoroughly: true,
+};
+
 /**
  * The cells in the order in which process `run` measures them: shuffled, but ascending in n within a series, so that a
  * cell that cannot be measured stops the longer ones.
