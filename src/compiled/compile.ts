@@ -67,23 +67,33 @@ export function compile<A extends readonly Tree[], R extends Tree>(
   let disposed = false;
   let compileMs = 0;
 
-  const sessionFor = (args: A): Session<R> => {
+  const known = (args: A): Session<R> | undefined => {
     check(!disposed, 'compile: a compiled function must not be used after dispose, got a call');
-    const form = formOf(args);
-    const known = sessions.get(form);
-    if (known) return known;
+    return sessions.get(formOf(args));
+  };
+  /** Compiles for a new form of arguments: TensorFlow optimises, and XLA compiles, at the first run. */
+  const compileAndRun = (args: A): { readonly session: Session<R>; readonly result: R } => {
     const start = clock();
     const session = openSession(record(fn, args, optimize === 'parts'), optimize);
-    sessions.set(form, session);
-    disposeTree(run(session, args)); // TensorFlow optimises, and XLA compiles, at the first run
+    sessions.set(formOf(args), session);
+    const result = run(session, args);
     compileMs += clock() - start;
-    return session;
+    return { session, result };
   };
-  // Inside another function that is being recorded, this one is a part of it.
-  const call = (...args: A): R => (isRecording() ? fn(...args) : run(sessionFor(args), args));
+  const call = (...args: A): R => {
+    if (isRecording()) return fn(...args); // a part of the function that is being recorded
+    const session = known(args);
+    return session ? run(session, args) : compileAndRun(args).result;
+  };
 
   return Object.assign(call, {
-    prepare: (...examples: A): GraphInfo => sessionFor(examples).info,
+    prepare(...examples: A): GraphInfo {
+      const session = known(examples);
+      if (session) return session.info;
+      const compiled = compileAndRun(examples);
+      disposeTree(compiled.result);
+      return compiled.session.info;
+    },
     compileMs: () => compileMs,
     dispose: (): void => {
       for (const session of sessions.values()) closeSession(session);
