@@ -13,14 +13,18 @@ export function scoped(weights: WeightSource, prefix: string): WeightSource {
   return { get: (name, shape) => weights.get(prefix + name, shape) };
 }
 
-/** Random weights: gains near 1, small biases, unit embeddings, maps scaled by 1 / sqrt(fan-in). */
+/**
+ * Random weights: gains near 1, small biases, unit embeddings, maps scaled by 1 / sqrt(fan-in). Uniform, as PyTorch's
+ * own are: a model of 5 million takes 0.4 s of normal ones.
+ */
 export function randomWeights(seed: number): WeightSource {
   return {
     get(name, shape) {
-      const { normal } = random(seed, name);
-      const [mean, scale] = distribution(name, shape);
+      const { float } = random(seed, name);
+      const [mean, deviation] = distribution(name, shape);
+      const width = deviation * Math.sqrt(12);
       const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-      for (let i = 0; i < values.length; i++) values[i] = mean + scale * normal();
+      for (let i = 0; i < values.length; i++) values[i] = mean + width * (float() - 0.5);
       return values;
     },
   };
@@ -39,7 +43,7 @@ export function remembered(weights: WeightSource): WeightSource {
   };
 }
 
-function distribution(name: string, shape: readonly number[]): [mean: number, scale: number] {
+function distribution(name: string, shape: readonly number[]): [mean: number, deviation: number] {
   if (/norm\d?\.weight$/.test(name)) return [1, 0.1];
   if (name.endsWith('.bias')) return [0, 0.1];
   if (name === 'embedding.weight') return [0, 1];
