@@ -12,6 +12,7 @@ export interface Flags {
   readonly num_heads: number;
   readonly ff_dim: number;
   readonly chunk_size: number;
+  readonly scan_chunk?: number;
   readonly compression_factor: number;
   readonly retrieval_norm: (typeof NORMS)[number];
   readonly seq_lengths: readonly string[];

@@ -30,7 +30,11 @@ export function modelOptions(): Option[] {
     whole('num_layers', 1, 'L, layers'),
     whole('num_heads', 1, 'H, heads; must divide d'),
     whole('ff_dim', 1, 'f, feed-forward dim'),
-    whole('chunk_size', 1, 'C, tokens in a chunk'),
+    whole('chunk_size', 1, 'C, tokens in a chunk of BSBR'),
+    new Option(
+      '--scan_chunk <n>',
+      'LinearTransformer, DeltaNet: tokens in a chunk of prefill, for speed alone (default: by head dim)',
+    ).argParser(wholeNumber('--scan_chunk', 1)),
     whole('compression_factor', 0, 'BSBR: chunk states are compressed to d / factor; 0 for none'),
     word('retrieval_norm', NORMS, 'BSBR: norm of what is retrieved: none or l2'),
   ];

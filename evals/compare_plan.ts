@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type CellId, DEFAULT_RULES, QUICK_RULES, selfCheckTokens } from '../src/bench/plan.js';
 import type { RunSpec } from '../src/bench/run.js';
 import { check, messageOf } from '../src/errors.js';
-import type { ModelConfig } from '../src/models/model.js';
+import { type ModelConfig, scanChunkFor } from '../src/models/model.js';
 import { checkModelConfig, findModelName, MODEL_NAMES } from '../src/models/registry.js';
 import { nativeProblem } from '../src/native_check.js';
 import type { Mode, Phase, RunConfig } from '../src/results.js';
@@ -48,10 +48,14 @@ function modelConfigOf(flags: Flags): ModelConfig {
     numHeads: flags.num_heads,
     ffDim: flags.ff_dim,
     chunkSize: flags.chunk_size,
+    scanChunk: scanChunkOf(flags),
     compressionFactor: flags.compression_factor,
     retrievalNorm: flags.retrieval_norm,
   };
 }
+
+const scanChunkOf = ({ scan_chunk, hidden_dim, num_heads }: Flags): number =>
+  scan_chunk ?? scanChunkFor(hidden_dim / num_heads);
 
 function modelsOf({ models }: Flags): readonly string[] {
   const words = models.flatMap((word) => word.split(','));
@@ -106,6 +110,7 @@ export function runConfigOf(flags: Flags, runs: number, lengths: readonly number
     num_heads: flags.num_heads,
     ff_dim: flags.ff_dim,
     chunk_size: flags.chunk_size,
+    scan_chunk: scanChunkOf(flags),
     compression_factor: flags.compression_factor,
     retrieval_norm: flags.retrieval_norm,
     seq_lengths: [...lengths],
@@ -122,9 +127,10 @@ export function runConfigOf(flags: Flags, runs: number, lengths: readonly number
   };
 }
 
-/** Of what makes two cells of the same name comparable: not of how many were measured, or how often. */
+/** Of what makes two cells of the same name comparable: not of how many were measured, how often, or with which speed setting. */
 export function configHash(config: RunConfig): string {
-  const { seq_lengths, runs, quick, recompute, cell_timeout_s, mode, precision_pct, max_time_s, ...shape } = config;
+  const { seq_lengths, runs, quick, recompute, cell_timeout_s, mode, precision_pct, max_time_s, scan_chunk, ...shape } =
+    config;
   return sha256(JSON.stringify(shape)).slice(0, 16);
 }
 

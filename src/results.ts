@@ -83,6 +83,9 @@ const config = z.strictObject({
   num_heads: count,
   ff_dim: count,
   chunk_size: count,
+  scan_chunk: count
+    .optional()
+    .describe('tokens in a chunk of prefill, of LinearTransformer and DeltaNet; in older files chunk_size was'),
   compression_factor: count,
   retrieval_norm: z.enum(['none', 'l2']),
   seq_lengths: z.array(count.min(1)),

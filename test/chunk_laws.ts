@@ -14,9 +14,9 @@ async function logitsOf(create: Create, name: string, config: Partial<ModelConfi
 }
 
 const chunkSizeDoesNotShow = (name: string) => async (create: Create) => {
-  const expected = await logitsOf(create, name, { chunkSize: T });
+  const expected = await logitsOf(create, name, { chunkSize: T, scanChunk: T });
   for (const chunkSize of [1, 7, 16, 64]) {
-    const got = await logitsOf(create, name, { chunkSize });
+    const got = await logitsOf(create, name, { chunkSize, scanChunk: chunkSize });
     got.forEach((logits, i) => {
       expectClose(logits, expected[i] ?? [], `C ${chunkSize}, output ${i}`);
     });

@@ -115,6 +115,7 @@ const config: ModelConfig = {
   numHeads: 3,
   ffDim: 40,
   chunkSize: 16,
+  scanChunk: 16,
   compressionFactor: 2,
   retrievalNorm: 'none',
 };

@@ -48,7 +48,7 @@ function describeMode(run: Runner | undefined): void {
 /** Long enough to be compiled thoroughly; over a segment's end for some models. */
 const LONG = 1100;
 /** The benchmark's shape: rounding differs by 2e-7 to 8e-7 here, and by up to 1.1e-6 at a width of 16. */
-const WIDE = { ...SMALL, vocabSize: 1000, hiddenDim: 128, numHeads: 4, ffDim: 512, chunkSize: 32 };
+const WIDE = { ...SMALL, vocabSize: 1000, hiddenDim: 128, numHeads: 4, ffDim: 512, chunkSize: 32, scanChunk: 32 };
 const MODE_TOLERANCE = 1e-6;
 
 const equalsEager = (run: Runner) => async (name: string) => {

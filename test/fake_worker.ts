@@ -79,6 +79,7 @@ export const SPEC: RunSpec = {
       numHeads: 2,
       ffDim: 32,
       chunkSize: 8,
+      scanChunk: 8,
       compressionFactor: 2,
       retrievalNorm: 'none',
     },

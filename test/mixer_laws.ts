@@ -12,7 +12,7 @@ import { expectClose, normals, SEED, SMALL } from './session.js';
 const T = 29;
 const CONFIGS: readonly ModelConfig[] = [
   SMALL,
-  { ...SMALL, numHeads: 4, chunkSize: 3, compressionFactor: 0, retrievalNorm: 'l2' },
+  { ...SMALL, numHeads: 4, chunkSize: 3, scanChunk: 3, compressionFactor: 0, retrievalNorm: 'l2' },
 ];
 
 type Mix = (x: Float32Array, tokens: number, lastOnly?: boolean) => Float32Array;

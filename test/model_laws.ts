@@ -199,7 +199,7 @@ const anyShapeEqualsOracle: Law = ({ name, create }) =>
     fc.asyncProperty(shapes, async ({ batch, headDim, tokens, split, ...shape }) => {
       const hiddenDim = shape.numHeads * headDim;
       const compressionFactor = Math.min(shape.compressionFactor, hiddenDim);
-      const config = { ...SMALL, ...shape, hiddenDim, compressionFactor };
+      const config = { ...SMALL, ...shape, scanChunk: shape.chunkSize, hiddenDim, compressionFactor };
       const model = await create(config);
       const ids = randomIds(batch, tokens);
       const expected = oracleLogits(name, config, ids);

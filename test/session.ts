@@ -19,6 +19,7 @@ export const SMALL: ModelConfig = {
   numHeads: 2,
   ffDim: 24,
   chunkSize: 8,
+  scanChunk: 8,
   compressionFactor: 2,
   retrievalNorm: 'none',
 };

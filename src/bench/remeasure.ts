@@ -33,11 +33,14 @@ const VALUE_FLAGS = [
 /** The flags with which compare-models repeats a run. @throws UserError when its prompt file is not known */
 export function flagsOf({ config, runtime, machine, models, tool }: Results): string[] {
   const values: Readonly<Record<string, unknown>> = { ...config, cell_timeout: config.cell_timeout_s };
+  // Where it was not given, each side is measured with its own choice.
+  const scanChunk = givenValue(tool.argv, '--scan_chunk');
   return [
     ...VALUE_FLAGS.flatMap((name) => [`--${name}`, String(values[name])]),
     ...['--models', ...models.map(({ name }) => name)],
     ...['--seq_lengths', ...config.seq_lengths.map(String)],
     ...['--backend', runtime.backend, '--threads', String(machine.threads), '--seed', String(tool.seed)],
+    ...(scanChunk === undefined ? [] : ['--scan_chunk', scanChunk]),
     ...(isPinned(machine) ? [] : ['--no_pin']),
     ...(config.quick ? ['--quick'] : []),
     ...(config.recompute ? ['--recompute'] : []),
@@ -79,10 +82,15 @@ export async function measureInTurns(
 }
 
 function promptOf(argv: readonly string[]): string {
-  const at = argv.findIndex((argument) => argument === '--prompt' || argument.startsWith('--prompt='));
-  const path = argv[at]?.startsWith('--prompt=') ? argv[at].slice('--prompt='.length) : argv[at + 1];
-  if (at < 0 || path === undefined) throw new UserError('NEW: tool.argv: needs the --prompt of this run, got none');
+  const path = givenValue(argv, '--prompt');
+  if (path === undefined) throw new UserError('NEW: tool.argv: needs the --prompt of this run, got none');
   return path;
+}
+
+function givenValue(argv: readonly string[], flag: string): string | undefined {
+  const at = argv.findIndex((argument) => argument === flag || argument.startsWith(`${flag}=`));
+  if (at < 0) return undefined;
+  return argv[at]?.startsWith(`${flag}=`) ? argv[at].slice(flag.length + 1) : argv[at + 1];
 }
 
 /** Flags less those named and their values. */

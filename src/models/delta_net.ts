@@ -29,7 +29,7 @@ import {
   splitChunks,
   splitHeads,
 } from './layers.js';
-import { type LayerState, type Mixer, type ModelConfig, neverCloses } from './model.js';
+import { type LayerState, type Mixer, type ModelConfig, neverCloses, scanChunkFor } from './model.js';
 import type { WeightSource } from './weights.js';
 
 /** Width w of the convolutions: a token and the three before it. */
@@ -59,7 +59,7 @@ type Inputs = {
 export function deltaMixer({
   hiddenDim: d,
   numHeads: H,
-  chunkSize,
+  scanChunk = scanChunkFor(d / H),
 }: ModelConfig): Mixer<Parameters, LayerState<Moving, [], []>> {
   const D = d / H;
   const floats = d * D + (CONV_WIDTH - 1) * 3 * d;
@@ -83,7 +83,7 @@ export function deltaMixer({
     }),
     prefill(params, { moving }, x, _at, lastOnly) {
       const inputs = lastOnly ? prepareForLast(params, moving, x, H) : prepare(params, moving, x, H);
-      const { o, S } = deltaRule(inputs, moving.S, Math.min(chunkSize, x.shape[1]), lastOnly);
+      const { o, S } = deltaRule(inputs, moving.S, Math.min(scanChunk, x.shape[1]), lastOnly);
       return { y: output(params, o), state: { moving: { S, window: inputs.window }, seen: [], bank: [] }, rows: [] };
     },
     step(params, moving, _seen, x) {

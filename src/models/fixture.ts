@@ -51,6 +51,7 @@ export function parseFixture(bytes: Uint8Array, file: string): Fixture {
       numHeads: config.num_heads,
       ffDim: config.ff_dim,
       chunkSize: config.chunk_size,
+      scanChunk: config.chunk_size,
       compressionFactor: config.compression_factor,
       retrievalNorm: config.retrieval_norm,
     },

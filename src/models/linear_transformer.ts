@@ -20,7 +20,7 @@ import {
   projectHeads,
   splitChunks,
 } from './layers.js';
-import { type LayerState, type Mixer, type ModelConfig, neverCloses } from './model.js';
+import { type LayerState, type Mixer, type ModelConfig, neverCloses, scanChunkFor } from './model.js';
 
 const DENOMINATOR_EPS = 1e-6;
 
@@ -33,7 +33,7 @@ type Sums = {
 export function linearMixer({
   hiddenDim: d,
   numHeads: H,
-  chunkSize,
+  scanChunk = scanChunkFor(d / H),
 }: ModelConfig): Mixer<Parameters, LayerState<Sums, [], []>> {
   const D = d / H;
   return {
@@ -46,7 +46,7 @@ export function linearMixer({
     }),
     empty: (B) => ({ moving: { S: tf.zeros([B, H, D, D]), z: tf.zeros([B, H, 1, D]) }, seen: [], bank: [] }),
     prefill({ qkv, o }, { moving }, x, _at, lastOnly) {
-      const { read, sums } = lastOnly ? absorb(qkv, moving, x, H) : attendChunks(qkv, moving, x, H, chunkSize);
+      const { read, sums } = lastOnly ? absorb(qkv, moving, x, H) : attendChunks(qkv, moving, x, H, scanChunk);
       return { y: dense(mergeHeads(read), o), state: { moving: sums, seen: [], bank: [] }, rows: [] };
     },
     step({ qkv, o }, moving, _seen, x) {
@@ -83,9 +83,9 @@ function absorb(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number): Attended {
 }
 
 /** Every position of x [B, T, d], by chunks: [B, H, T, D]. */
-function attendChunks(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number, chunkSize: number): Attended {
+function attendChunks(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number, scanChunk: number): Attended {
   const T = x.shape[1];
-  const C = Math.min(chunkSize, T);
+  const C = Math.min(scanChunk, T);
   const [q, k, v] = projectHeads(x, qkv, H);
   // phi before the padding, since phi(0) = 1
   const [phiQ, phiK, V] = [splitChunks(phi(q), C), splitChunks(phi(k), C), splitChunks(v, C)]; // [B, H, N, C, D]

@@ -16,12 +16,20 @@ export interface ModelConfig {
   readonly numLayers: number;
   readonly numHeads: number;
   readonly ffDim: number;
-  /** BSBR: part of the model. LinearTransformer and DeltaNet: a speed setting of prefill. Softmax: ignored. */
+  /** BSBR: tokens in a chunk, part of the model. Others: ignored. */
   readonly chunkSize: number;
+  /** LinearTransformer and DeltaNet: tokens in a chunk of prefill, for speed alone; by default `scanChunkFor(D)`. */
+  readonly scanChunk?: number;
   /** BSBR: e = floor(d / factor); 0 for none. */
   readonly compressionFactor: number;
   readonly retrievalNorm: 'none' | 'l2';
 }
+
+/**
+ * Tokens in a chunk with which prefill is fastest for models whose result does not depend on it, of 16 to 128: measured
+ * for head dims of 16 to 128 (docs/compiled.md). Products within a chunk cost C, those with its state D a token.
+ */
+export const scanChunkFor = (headDim: number): number => (headDim < 64 ? 32 : 64);
 
 export type Output<S extends Tree> = { readonly logits: tf.Tensor2D /* [B, V], last position */; readonly state: S };
 
