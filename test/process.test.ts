@@ -44,6 +44,19 @@ test('a worker killed in a cell leaves that cell as a casualty, probably out of 
   expect(kinds(messages)).toEqual(['ready', 'start', 'measured', 'start']);
 });
 
+test.each([
+  ['alone', '', 'it said nothing'],
+  ['after its own words', 'console.error("no room left");', 'no room left'],
+])('lines of the TensorFlow log, %s, are not what a worker said last', async (_, words, said) => {
+  const log = [
+    'WARNING: All log messages before absl::InitializeLog() is called are written to STDERR',
+    'I0000 00:00:1795668695.606100    3826 device_compiler.h:186] Compiled cluster using XLA!',
+    '2026-11-26 05:05:36.941774: E external/local_xla/xla/stream_executor_internal.h:177] SetPriority unimplemented.',
+  ];
+  const { ended } = run(fakeWorker(`${words} console.error(${JSON.stringify(log.join('\n'))}); process.exit(3);`));
+  expect(await ended).toMatchObject({ reason: `its process ended with exit code 3; ${said}` });
+});
+
 test('a worker that hangs in a cell is ended after the timeout', async () => {
   const { ended } = run(fakeWorker(FOREVER), 200);
   expect(await ended).toEqual({ cell: first, status: 'timeout', reason: 'took longer than --cell_timeout 0.2 s' });

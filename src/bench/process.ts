@@ -98,15 +98,18 @@ function deathOf(code: number | null, killedBy: NodeJS.Signals | null): string {
   return `its process ended with ${killedBy ?? `exit code ${code}`}${outOfMemory}`;
 }
 
-/** What the process wrote on stderr: its error, else its last line. */
+/** Information and warnings of TensorFlow's log, which says that XLA was used and what its cost model cannot tell. */
+const LOG_CHATTER = /^(?:WARNING: All log messages|[IW]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWE] )/;
+
+/** What the process wrote on stderr: its error, else its last line that is not chatter. */
 function lastWordsOf(child: ChildProcess): () => string {
   let text = '';
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     text = (text + chunk).slice(-10_000);
   });
   return () => {
-    const lines = text.trim().split('\n');
-    return lines.find((line) => /^\w*Error\b/.test(line)) ?? (lines.at(-1) || 'it said nothing');
+    const lines = text.split('\n').filter((line) => line.trim() !== '' && !LOG_CHATTER.test(line));
+    return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? 'it said nothing';
   };
 }
 
