@@ -88,7 +88,9 @@ const message = (field: number, ...parts: Bytes[]): Bytes => {
   const body = parts.join('');
   return varint(field * 8 + 2) + varint(body.length) + body;
 };
-const text = (field: number, value: string): Bytes => message(field, Buffer.from(value).toString('latin1'));
+/** UTF-8; names are ASCII, which is the same. */
+const text = (field: number, value: string): Bytes =>
+  message(field, /^[\0-\x7f]*$/.test(value) ? value : Buffer.from(value).toString('latin1'));
 const each = <T>(items: readonly T[], encode: (item: T, i: number) => Bytes): Bytes => items.map(encode).join('');
 
 const dataType = (dtype: DType): number => ({ float32: 1, int32: 3, bool: 10 })[dtype];
