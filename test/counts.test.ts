@@ -160,8 +160,7 @@ const COSTS: Record<string, Costs> = {
   LinearTransformer: {
     step: () => 4 * d * D + 2 * d, // kᵀv, qS; q·z
     // The table leaves out 2·d, q·z. The sums over chunks, of S and z, are a product with a triangle of ones.
-    prefill: (n) =>
-      padded(n) * (4 * Math.min(C, n) * d + 4 * d * D + 2 * d) + 2 * chunks(n) * (chunks(n) + 1) * (d * D + d),
+    prefill: (n) => padded(n) * (4 * Math.min(C, n) * d + 4 * d * D + 2 * d) + 2 * chunks(n) ** 2 * (d * D + d),
     lastPrefill: (n) => 2 * d * D * n + 2 * d * D + 2 * d,
   },
   DeltaNet: {

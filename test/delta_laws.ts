@@ -1,6 +1,7 @@
 /** The delta rule by chunks against the recurrence in float64, on the keys that break careless algebra. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import { joinChunks, splitChunks } from '../src/models/chunks.js';
 import { deltaRule, unitLowerInverse } from '../src/models/delta_net.js';
 import * as tf from '../src/tf.js';
 import { add, dot, l2Norm, type Matrix, range, scale, sub, unflatten, type Vector, zeros } from './naive/arrays.js';
@@ -52,9 +53,12 @@ interface Read {
 /** One head of one row from state `start`, by chunks of C. */
 function runDeltaRule(q: Matrix, k: Matrix, v: Matrix, beta: Vector, start: Matrix, C: number, lastOnly = false): Read {
   return tf.tidy(() => {
-    const heads = (x: Matrix) => tf.tensor4d(x.flat(), [1, 1, x.length, x[0]?.length ?? 0]);
-    const inputs = { q: heads(q), k: heads(k), v: heads(v), beta: heads(beta.map((value) => [value])) };
-    const { o, S } = deltaRule(inputs, heads(start), C, lastOnly);
+    const chunks = (x: Matrix, size = C) =>
+      splitChunks(tf.tensor3d(x.flat(), [1, x.length, x[0]?.length ?? 0]), 1, size);
+    const asked = lastOnly ? chunks(q.slice(-1), 1) : chunks(q);
+    const inputs = { q: asked, k: chunks(k), v: chunks(v), beta: chunks(beta.map((value) => [value])) };
+    const read = deltaRule(inputs, tf.tensor3d(start.flat(), [1, D, D]), lastOnly);
+    const [o, S] = [joinChunks(read.o, 1, lastOnly ? 1 : q.length), read.S];
     return { o: o.dataSync<'float32'>().slice(), S: S.dataSync<'float32'>().slice() };
   });
 }

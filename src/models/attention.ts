@@ -1,4 +1,7 @@
-/** Softmax attention over buffers that grow with the sequence, for the models that keep such buffers. */
+/**
+ * Softmax attention over buffers that grow with the sequence, for the models that keep such buffers. B and H stand for
+ * any two axes that only run along, of chunks by chunks [N, B * H, …] too.
+ */
 import * as tf from '../tf.js';
 import { mapTree } from '../tree.js';
 import { lowerTriangle } from './layers.js';
@@ -19,16 +22,19 @@ export type Buffered = KeysValues & { readonly used: tf.Scalar };
  * @returns [B, H, T, D or e]
  */
 export function attend(q: tf.Tensor4D, near: KeysValues, mask?: tf.Tensor, far?: Buffered): tf.Tensor4D {
-  const scaled = tf.mul(q, (q.shape[3] as number) ** -0.5);
-  const raw = tf.matMul(scaled, near.k, false, true);
+  const queries = scaled(q);
+  const raw = tf.matMul(queries, near.k, false, true);
   const scores = mask ? tf.add(raw, mask) : raw;
   const room = far?.k.shape[2] ?? 0;
   if (far === undefined || room === 0) return tf.matMul(tf.softmax(scores), near.v);
-  const farScores = tf.add(tf.matMul(scaled, far.k, false, true), maskFrom(far.used, room));
+  const farScores = tf.add(tf.matMul(queries, far.k, false, true), maskFrom(far.used, room));
   const weights = tf.softmax(tf.concat([farScores, scores], 3));
   const [toFar, toNear] = tf.split(weights, [room, near.k.shape[2]], 3) as [tf.Tensor4D, tf.Tensor4D];
   return tf.add(tf.matMul(toFar, far.v), tf.matMul(toNear, near.v));
 }
+
+/** D^-1/2 · q for q [..., T, D]. */
+export const scaled = <X extends tf.Tensor>(q: X): X => tf.mul(q, (q.shape[q.rank - 1] as number) ** -0.5);
 
 /** What hides entry i of [0, size) where i >= end: [size]. */
 export function maskFrom(end: tf.Scalar, size: number): tf.Tensor1D {

@@ -26,22 +26,13 @@ import {
   maskFrom,
   padRows,
   roomFor,
+  scaled,
   sliceRows,
   writeSlot,
   zeroRows,
 } from './attention.js';
-import {
-  type Dense,
-  dense,
-  denseParameters,
-  joinChunks,
-  l2Norm,
-  mergeHeads,
-  projectHeads,
-  rmsNorm,
-  splitChunks,
-  splitHeads,
-} from './layers.js';
+import { type Chunks, joinChunks, sliceChunks, splitChunks } from './chunks.js';
+import { type Dense, dense, denseParameters, l2Norm, project, rmsNorm, splitHeads } from './layers.js';
 import type { Cursor, LayerState, Mixed, Mixer, ModelConfig } from './model.js';
 import type { WeightSource } from './weights.js';
 
@@ -53,13 +44,13 @@ type Parameters = {
   readonly compression: readonly [compress: Dense, expand: Dense] | readonly [];
 };
 /**
- * Moving: k and v of the open chunk, [B, H, C, D], zeros from the next slot on. Seen: its S̄, [B, H, D, D]. Bank, of the
- * closed chunks: h [B, H, room, D] to find them by, and G or vec(F) [B, H, room, e].
+ * Moving: k and v of the open chunk, [1, B * H, C, D], zeros from the next slot on. Seen: its S̄, [1, B * H, D, D]. Bank,
+ * of the closed chunks: h [B, H, room, D] to find them by, and G or vec(F) [B, H, room, e].
  */
-type State = LayerState<KeysValues, tf.Tensor4D, KeysValues>;
+type State = LayerState<KeysValues, Chunks, KeysValues>;
 type RetrievalNorm = ModelConfig['retrievalNorm'];
 /** What closing chunks gives: their rows of the bank, and S̄ of the chunk after each of the last `asking` of them. */
-type Closed = { readonly rows: KeysValues; readonly retrieved: tf.Tensor5D /* [B, H, asking, D, D] */ };
+type Closed = { readonly rows: KeysValues; readonly retrieved: Chunks /* [asking, B * H, D, D] */ };
 
 export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
   const { hiddenDim: d, numHeads: H, chunkSize: C, compressionFactor } = config;
@@ -72,8 +63,8 @@ export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
     optimizeClosing: 'whole',
     parameters: (weights) => initParameters(weights, d, D, compressionFactor === 0 ? 0 : e),
     empty: (B) => ({
-      moving: zeroRows(B, H, C, D),
-      seen: tf.zeros([B, H, D, D]),
+      moving: zeroRows(1, B * H, C, D),
+      seen: tf.zeros([1, B * H, D, D]),
       bank: zeroRows(B, H, 0, D, e),
     }),
     prefill: (params, past, x, at, lastOnly) => prefill(config, params, past, x, at, lastOnly),
@@ -84,7 +75,7 @@ export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
       const bank = bufferedBank(state.bank, at, C);
       const { rows, retrieved } = closeChunks(params, tf.reshape(x, [B, 1, d]), moving, bank, config.retrievalNorm, 1);
       const cloned = mapTree(state.bank, tf.clone);
-      return { y, state: { moving: zeroRows(B, H, C, D), seen: entry(retrieved, 0), bank: cloned }, rows };
+      return { y, state: { moving: zeroRows(1, B * H, C, D), seen: retrieved, bank: cloned }, rows };
     },
     append: (state, rows, settled) =>
       leaves(rows).length === 0 ? state : { ...state, bank: appendRows(state.bank, settled / C, rows as KeysValues) },
@@ -120,16 +111,19 @@ function prefill(
   at: Cursor,
   lastOnly: boolean,
 ): Mixed<tf.Tensor3D, State> {
-  const { numHeads: H, chunkSize: C } = config;
+  const { numHeads: H, chunkSize: C, retrievalNorm } = config;
   const [B, T, d] = x.shape;
-  const [q, k, v] = projectHeads(x, params.qkv, H, lastOnly);
-  const { entering, rows } = enterChunks(params, past, x, { k, v }, at, config, lastOnly);
-  const read = lastOnly ? readLast : readAll;
-  const whole = T - (T % C);
-  const moving = whole === T ? zeroRows(B, H, C, d / H) : padRows(sliceRows({ k, v }, whole, T - whole), C);
+  const [q, k, v] = project(x, params.qkv, lastOnly);
+  const fresh = { k: splitChunks(k, H, C), v: splitChunks(v, H, C) };
+  const { entering, rows } = enterChunks(params, past, x, fresh, at, config, lastOnly);
+  const open = (T - 1) % C; // slot of the last token
+  const read = lastOnly
+    ? readLast(splitChunks(q, H, 1), fresh, entering, open, config)
+    : readAll(splitChunks(q, H, C), fresh, entering, retrievalNorm);
+  const moving = open === C - 1 ? zeroRows(1, B * H, C, d / H) : lastOf(fresh);
   return {
-    y: dense(mergeHeads(read(q, { k, v }, entering, config)), params.o),
-    state: { moving, seen: entry(entering, -1), bank: mapTree(past.bank, tf.clone) },
+    y: dense(joinChunks(read, B, lastOnly ? 1 : T), params.o),
+    state: { moving, seen: sliceChunks(entering, -1, 1), bank: mapTree(past.bank, tf.clone) },
     rows,
   };
 }
@@ -138,22 +132,24 @@ function step(
   { numHeads: H, chunkSize: C, retrievalNorm }: ModelConfig,
   { qkv, o }: Parameters,
   moving: KeysValues,
-  retrieved: tf.Tensor4D,
+  retrieved: Chunks,
   x: tf.Tensor2D,
   at: Cursor,
 ): { y: tf.Tensor2D; moving: KeysValues } {
   const [B, d] = x.shape;
-  const [q, k, v] = projectHeads(tf.reshape(x, [B, 1, d]), qkv, H);
+  const parts = project(tf.reshape(x, [B, 1, d]), qkv);
+  const [q, k, v] = parts.map((part) => splitChunks(part, H, 1)) as [Chunks, Chunks, Chunks];
   const open = writeSlot(moving, at.slot, k, v);
   const local = attend(q, open, maskFrom(tf.add(at.slot, 1), C));
-  const read = tf.add(local, retrieve(q, retrieved, retrievalNorm));
-  return { y: dense(tf.reshape(read, [B, d]), o), moving: open };
+  const read: Chunks = tf.add(local, retrieve(q, retrieved, retrievalNorm));
+  return { y: dense(tf.reshape(joinChunks(read, B, 1), [B, d]), o), moving: open };
 }
 
 /**
  * Closes the whole chunks of a segment x [B, T, d].
+ * @param fresh its k and v, [N, B * H, C, D]
  * @returns `entering`: S̄ of its chunks in order, the last that of the chunk open after it (with `lastOnly` only its
- * last two are what they should be), [B, H, entries, D, D]; `rows` for the bank
+ * last two are what they should be), [entries, B * H, D, D]; `rows` for the bank
  */
 function enterChunks(
   params: Parameters,
@@ -163,23 +159,22 @@ function enterChunks(
   at: Cursor,
   { chunkSize: C, retrievalNorm }: ModelConfig,
   lastOnly: boolean,
-): { entering: tf.Tensor5D; rows: Tree } {
+): { entering: Chunks; rows: Tree } {
   const [B, T, d] = x.shape;
   const closing = Math.floor(T / C);
-  const first: tf.Tensor5D = tf.expandDims(past.seen, 2);
-  if (closing === 0) return { entering: first, rows: [] };
+  if (closing === 0) return { entering: tf.clone(past.seen), rows: [] };
   const chunked = tf.reshape(tf.slice(x, [0, 0, 0], [B, closing * C, d]), [B, closing, C, d]);
   const ends: tf.Tensor3D = tf.squeeze(tf.slice(chunked, [0, 0, C - 1, 0], [B, closing, 1, d]), [2]);
   const asking = lastOnly ? Math.min(2, closing) : closing;
-  const whole = sliceRows(fresh, 0, closing * C);
+  const whole = mapTree(fresh, (each) => sliceChunks(each as Chunks, 0, closing));
   const { rows, retrieved } = closeChunks(params, ends, whole, bufferedBank(past.bank, at, C), retrievalNorm, asking);
   // The first rows take their room along: to make it in this pass costs less than to append to nothing.
   const isFirst = past.bank.k.shape[2] === 0;
-  return { entering: tf.concat([first, retrieved], 2), rows: isFirst ? padRows(rows, roomFor(closing)) : rows };
+  return { entering: tf.concat([past.seen, retrieved], 0), rows: isFirst ? padRows(rows, roomFor(closing)) : rows };
 }
 
 /**
- * Closes chunks whose last inputs are `ends` [B, m, d] and whose k and v are [B, H, m·C, D], after those in the bank.
+ * Closes chunks whose last inputs are `ends` [B, m, d] and whose k and v are [m, B * H, C, D], after those in the bank.
  * @param asking how many of them, from the last back, retrieve for the chunk after them
  */
 function closeChunks(
@@ -190,61 +185,48 @@ function closeChunks(
   norm: RetrievalNorm,
   asking: number,
 ): Closed {
-  const [B, H, tokens, D] = k.shape;
-  const m = ends.shape[1];
-  const [r, h] = splitHeads(dense(ends, rh), H, 2) as [tf.Tensor4D, tf.Tensor4D]; // [B, H, m, D]
-  const byChunk = (t: tf.Tensor4D): tf.Tensor4D => tf.reshape(t, [B, H * m, tokens / m, D]); // as in readAll, to share it
-  const F = tf.matMul(byChunk(norm === 'l2' ? l2Norm(k) : k), byChunk(v), true, false);
-  const vecF: tf.Tensor4D = tf.reshape(F, [B, H, m, D * D]);
-  const rows = { k: h, v: compress ? dense(vecF, compress) : vecF };
-  const queries = tf.slice(r, [0, 0, m - asking, 0], [B, H, asking, D]);
+  const [m, heads, , D] = k.shape;
+  const H = heads / ends.shape[0];
+  const asked = tf.split(dense(ends, rh), 2, 2) as [tf.Tensor3D, tf.Tensor3D];
+  const [r, h] = asked.map((part) => splitHeads(part, H)) as [tf.Tensor4D, tf.Tensor4D]; // [B, H, m, D]
+  const F = tf.matMul(norm === 'l2' ? l2Norm(k) : k, v, true, false);
+  const vecF: tf.Tensor3D = tf.reshape(F, [m, heads, D * D]);
+  const offered = swapChunks(compress ? dense(vecF, compress) : vecF); // [B * H, m, e]
+  const rows = { k: h, v: tf.reshape(offered, [-1, H, m, offered.shape[2]]) as tf.Tensor4D };
+  const queries = tf.slice(r, [0, 0, m - asking, 0], [-1, H, asking, D]);
   const mask = tf.slice(causalMask(m), [m - asking, 0], [asking, m]); // the chunk after i sees chunks up to i
-  const found = attend(queries, rows, mask, bank);
-  return { rows, retrieved: tf.reshape(expand ? dense(found, expand) : found, [B, H, asking, D, D]) };
+  const found = attend(queries, rows, mask, bank); // [B, H, asking, e]
+  const G = swapChunks(tf.reshape(found, [heads, asking, -1]));
+  return { rows, retrieved: tf.reshape(expand ? dense(G, expand) : G, [asking, heads, D, D]) };
 }
 
-/** D^-1/2 · q S̄ for q [..., T, D] and S̄ [..., D, D]. */
-function retrieve<X extends tf.Tensor>(q: X, retrieved: X, norm: RetrievalNorm): X {
+/** x [chunks, B * H, e] -> [B * H, chunks, e], and back. */
+const swapChunks = (x: tf.Tensor3D): tf.Tensor3D => tf.transpose(x, [1, 0, 2]);
+
+/** D^-1/2 · q S̄ for q [N, B * H, T, D] and S̄ [N, B * H, D, D]. */
+function retrieve(q: Chunks, retrieved: Chunks, norm: RetrievalNorm): Chunks {
   if (norm === 'l2') return rmsNorm(tf.matMul(l2Norm(q), retrieved));
-  return tf.mul(tf.matMul(q, retrieved), (q.shape[q.rank - 1] as number) ** -0.5);
+  return tf.matMul(scaled(q), retrieved); // the queries of the local part, so that they are made once
 }
 
-/** Every position: q [B, H, T, D] -> [B, H, T, D]. */
-function readAll(
-  q: tf.Tensor4D,
-  fresh: KeysValues,
-  entering: tf.Tensor5D,
-  { chunkSize: C, retrievalNorm }: ModelConfig,
-): tf.Tensor4D {
-  const [B, H, T, D] = q.shape;
-  const N = Math.ceil(T / C);
-  const byChunk = (x: tf.Tensor4D): tf.Tensor4D => tf.reshape(splitChunks(x, C), [B, H * N, C, D]);
-  const Q = byChunk(q);
-  const local = attend(
-    Q,
-    mapTree(fresh, (x) => byChunk(x as tf.Tensor4D)),
-    causalMask(C),
-  );
-  const S = tf.reshape(tf.slice(entering, [0, 0, 0, 0, 0], [B, H, N, D, D]), [B, H * N, D, D]);
-  const read = tf.add(local, retrieve(Q, S as tf.Tensor4D, retrievalNorm));
-  return joinChunks(tf.reshape(read, [B, H, N, C, D]), T);
+/** Every position: q [N, B * H, C, D] -> [N, B * H, C, D]. */
+function readAll(q: Chunks, fresh: KeysValues, entering: Chunks, norm: RetrievalNorm): Chunks {
+  const [N, , C] = q.shape;
+  return tf.add(attend(q, fresh, causalMask(C)), retrieve(q, sliceChunks(entering, 0, N), norm));
 }
 
-/** The last position: q [B, H, 1, D] -> [B, H, 1, D]. */
+/** The last position, in slot `open` of the last chunk: q [1, B * H, 1, D] -> [1, B * H, 1, D]. */
 function readLast(
-  q: tf.Tensor4D,
+  q: Chunks,
   fresh: KeysValues,
-  entering: tf.Tensor5D,
+  entering: Chunks,
+  open: number,
   { chunkSize: C, retrievalNorm }: ModelConfig,
-): tf.Tensor4D {
-  const T = fresh.k.shape[2];
-  const begin = C * (Math.ceil(T / C) - 1);
-  const local = attend(q, sliceRows(fresh, begin, T - begin));
-  return tf.add(local, retrieve(q, entry(entering, T % C === 0 ? -2 : -1), retrievalNorm));
+): Chunks {
+  const local = attend(q, sliceRows(lastOf(fresh), 0, open + 1));
+  // entering ends with S̄ of the chunk after the last one where that is whole
+  return tf.add(local, retrieve(q, sliceChunks(entering, open === C - 1 ? -2 : -1, 1), retrievalNorm));
 }
 
-/** x[:, :, index] of x [B, H, entries, D, D]; a negative index counts from the end. */
-function entry(x: tf.Tensor5D, index: number): tf.Tensor4D {
-  const [B, H, entries, D] = x.shape;
-  return tf.squeeze(tf.slice(x, [0, 0, index < 0 ? entries + index : index, 0, 0], [B, H, 1, D, D]), [2]);
-}
+/** Those of the last chunk. */
+const lastOf = (fresh: KeysValues): KeysValues => mapTree(fresh, (each) => sliceChunks(each as Chunks, -1, 1));

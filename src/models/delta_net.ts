@@ -18,17 +18,8 @@
  */
 import { fuse } from '../compiled/fuse.js';
 import * as tf from '../tf.js';
-import {
-  denseWeight,
-  joinChunks,
-  l2Norm,
-  lowerTriangle,
-  matMulLast,
-  mergeHeads,
-  rmsNorm,
-  splitChunks,
-  splitHeads,
-} from './layers.js';
+import { type Chunks, joinChunks, splitChunks } from './chunks.js';
+import { denseWeight, l2Norm, lowerTriangle, matMulLast, rmsNorm } from './layers.js';
 import { type LayerState, type Mixer, type ModelConfig, neverCloses, scanChunkFor } from './model.js';
 import type { WeightSource } from './weights.js';
 
@@ -45,14 +36,14 @@ type Parameters = {
   readonly o: tf.Tensor2D; // [d, d]
 };
 type Moving = {
-  readonly S: tf.Tensor4D; // [B, H, D, D]
+  readonly S: tf.Tensor3D; // [B * H, D, D]
   readonly window: tf.Tensor3D; // [B, w - 1, 3d], the last inputs of the convolutions
 };
 type Inputs = {
-  readonly q: tf.Tensor4D; // [B, H, T, D], or [B, H, 1, D] of the last position
-  readonly k: tf.Tensor4D; // [B, H, T, D]
-  readonly v: tf.Tensor4D;
-  readonly beta: tf.Tensor4D; // [B, H, T, 1]
+  readonly q: Chunks; // [N, B, H, C, D], or [1, B, H, 1, D] of the last position
+  readonly k: Chunks;
+  readonly v: Chunks;
+  readonly beta: Chunks; // [N, B * H, C, 1]
   readonly window: tf.Tensor3D;
 };
 
@@ -63,8 +54,9 @@ export function deltaMixer({
 }: ModelConfig): Mixer<Parameters, LayerState<Moving, [], []>> {
   const D = d / H;
   const floats = d * D + (CONV_WIDTH - 1) * 3 * d;
-  const output = ({ gain, o }: Parameters, read: tf.Tensor4D): tf.Tensor3D =>
-    fuse(() => matMulLast(mergeHeads(tf.mul(rmsNorm(tf.mul(read, D ** -0.5)), gain)), o));
+  /** y [B, T, d] of what T tokens read. */
+  const output = ({ gain, o }: Parameters, read: Chunks, B: number, T: number): tf.Tensor3D =>
+    fuse(() => matMulLast(joinChunks(tf.mul(rmsNorm(tf.mul(read, D ** -0.5)), gain), B, T), o));
   return {
     ...neverCloses,
     segmentTokens: 1024,
@@ -77,21 +69,28 @@ export function deltaMixer({
       o: denseWeight(weights, ['o'], d, d),
     }),
     empty: (B) => ({
-      moving: { S: tf.zeros([B, H, D, D]), window: tf.zeros([B, CONV_WIDTH - 1, 3 * d]) },
+      moving: { S: tf.zeros([B * H, D, D]), window: tf.zeros([B, CONV_WIDTH - 1, 3 * d]) },
       seen: [],
       bank: [],
     }),
     prefill(params, { moving }, x, _at, lastOnly) {
-      const inputs = lastOnly ? prepareForLast(params, moving, x, H) : prepare(params, moving, x, H);
-      const { o, S } = deltaRule(inputs, moving.S, Math.min(scanChunk, x.shape[1]), lastOnly);
-      return { y: output(params, o), state: { moving: { S, window: inputs.window }, seen: [], bank: [] }, rows: [] };
+      const [B, T] = x.shape;
+      const inputs = (lastOnly ? prepareForLast : prepare)(params, moving, x, H, Math.min(scanChunk, T));
+      const { o, S } = deltaRule(inputs, moving.S, lastOnly);
+      return {
+        y: output(params, o, B, lastOnly ? 1 : T),
+        state: { moving: { S, window: inputs.window }, seen: [], bank: [] },
+        rows: [],
+      };
     },
     step(params, moving, _seen, x) {
       const [B] = x.shape;
-      const { q, k, v, beta, window } = prepare(params, moving, tf.reshape(x, [B, 1, d]), H);
-      const u = tf.mul(beta, tf.sub(v, tf.matMul(k, moving.S))); // [B, H, 1, D]
-      const S: tf.Tensor4D = tf.add(moving.S, tf.matMul(k, u, true, false));
-      return { y: tf.reshape(output(params, tf.matMul(q, S)), [B, d]), moving: { S, window } };
+      const { q, k, v, beta, window } = prepare(params, moving, tf.reshape(x, [B, 1, d]), H, 1);
+      const past: tf.Tensor4D = tf.expandDims(moving.S, 0);
+      const u = tf.mul(beta, tf.sub(v, tf.matMul(k, past))); // [1, B * H, 1, D]
+      const S: tf.Tensor4D = tf.add(past, tf.matMul(k, u, true, false));
+      const y: tf.Tensor2D = tf.reshape(output(params, tf.matMul(q, S), B, 1), [B, d]);
+      return { y, moving: { S: tf.squeeze(S, [0]), window } };
     },
     stateFloats: () => ({ inUse: floats, allocated: floats }),
   };
@@ -107,18 +106,18 @@ function convTaps(weights: WeightSource, d: number): tf.Tensor2D {
   return joined;
 }
 
-/** q, k, v and beta of x [B, T, d], and the window for the tokens after it. */
-function prepare({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, H: number): Inputs {
+/** q, k, v and beta of x [B, T, d] by chunks of C tokens, and the window for the tokens after it. */
+function prepare({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, H: number, C: number): Inputs {
   const { y, window } = convolve(tf.concat([past.window, matMulLast(x, qkv)], 1), taps);
-  const heads = fuse(() => {
-    const [q, k, v] = splitHeads(y, H, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-    return { q: l2Norm(q), k: l2Norm(k), v, beta: rates(x, beta) };
+  const chunks = fuse(() => {
+    const [q, k, v] = tf.split<tf.Tensor3D>(y, 3, 2).map((part) => splitChunks(part, H, C)) as [Chunks, Chunks, Chunks];
+    return { q: l2Norm(q), k: l2Norm(k), v, beta: rates(x, beta, H, C) };
   });
-  return { ...heads, window };
+  return { ...chunks, window };
 }
 
 /** The same with q of the last position alone, which takes the last w inputs of its convolution. */
-function prepareForLast({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, H: number): Inputs {
+function prepareForLast({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, H: number, C: number): Inputs {
   const [B, T, d] = x.shape;
   const newest = tf.slice(x, [0, Math.max(0, T - CONV_WIDTH), 0], [B, Math.min(T, CONV_WIDTH), d]);
   const through = (from: tf.Tensor3D, begin: number, size: number): tf.Tensor3D =>
@@ -126,12 +125,11 @@ function prepareForLast({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Ten
   const ofQ = through(newest, 0, d);
   const forQ = convolve(tf.slice(ofQ, [0, ofQ.shape[1] - CONV_WIDTH, 0], [B, CONV_WIDTH, d]), columns(taps, 0, d));
   const forKV = convolve(through(x, d, 2 * d), columns(taps, d, 2 * d));
-  const heads = fuse(() => {
-    const [q] = splitHeads(forQ.y, H, 1) as [tf.Tensor4D];
-    const [k, v] = splitHeads(forKV.y, H, 2) as [tf.Tensor4D, tf.Tensor4D];
-    return { q: l2Norm(q), k: l2Norm(k), v, beta: rates(x, beta) };
+  const chunks = fuse(() => {
+    const [k, v] = tf.split<tf.Tensor3D>(forKV.y, 2, 2).map((part) => splitChunks(part, H, C)) as [Chunks, Chunks];
+    return { q: l2Norm(splitChunks(forQ.y, H, 1)), k: l2Norm(k), v, beta: rates(x, beta, H, C) };
   });
-  return { ...heads, window: tf.concat([forQ.window, forKV.window], 2) };
+  return { ...chunks, window: tf.concat([forQ.window, forKV.window], 2) };
 }
 
 /** The columns [begin, begin + size) of the last axis. */
@@ -140,9 +138,9 @@ function columns<X extends tf.Tensor>(x: X, begin: number, size: number): X {
   return tf.slice(x, [...rest.map(() => 0), begin], [...rest, size]);
 }
 
-/** beta of x [B, T, d], one per head: [B, H, T, 1]. */
-function rates(x: tf.Tensor3D, weight: tf.Tensor2D): tf.Tensor4D {
-  return tf.expandDims(tf.transpose(tf.sigmoid(matMulLast(x, weight)), [0, 2, 1]), 3);
+/** beta of x [B, T, d], one per head: [N, B * H, C, 1]. */
+function rates(x: tf.Tensor3D, weight: tf.Tensor2D, H: number, C: number): Chunks {
+  return splitChunks(tf.sigmoid(matMulLast(x, weight)), H, C);
 }
 
 /**
@@ -161,39 +159,37 @@ function convolve(padded: tf.Tensor3D, taps: tf.Tensor2D): { y: tf.Tensor3D; win
 const silu = <X extends tf.Tensor>(x: X): X => tf.mul(x, tf.sigmoid(x));
 
 /**
- * The delta rule from state `start` over q, k, v, beta, by chunks of C tokens.
- * @returns o = q_t S_t, [B, H, T, D], or [B, H, 1, D] of the last position; and the last state
+ * The delta rule from state `start` [B * H, D, D] over chunks of q, k, v, beta; zeros after the last token change nothing.
+ * @param lastOnly q is that of the last position alone
+ * @returns o = q_t S_t in the form of q; and the last state
  */
 export function deltaRule(
   { q, k, v, beta }: Omit<Inputs, 'window'>,
-  start: tf.Tensor4D,
-  C: number,
+  start: tf.Tensor3D,
   lastOnly: boolean,
-): { o: tf.Tensor4D; S: tf.Tensor4D } {
-  const [B, H, T, D] = k.shape;
-  const [K, V, Bd] = [splitChunks(k, C), splitChunks(v, C), splitChunks(beta, C)]; // zero padding is exact
-  const betaK: tf.Tensor5D = tf.mul(Bd, K);
-  const A: tf.Tensor5D = tf.mul(tf.matMul(betaK, K, false, true), lowerTriangle(C, 1));
+): { o: Chunks; S: tf.Tensor3D } {
+  const [C, D] = k.shape.slice(2) as [number, number];
+  const betaK: Chunks = tf.mul(beta, k);
+  const A: tf.Tensor4D = tf.mul(tf.matMul(betaK, k, false, true), lowerTriangle(C, 1));
   const M = tf.reshape(unitLowerInverse(tf.reshape(A, [-1, C, C])), A.shape);
-  const U: tf.Tensor5D = tf.matMul(M, tf.mul(Bd, V));
-  const W: tf.Tensor5D = tf.matMul(M, betaK);
-  const states = chunkStates(start, tf.sub(tf.eye(D), tf.matMul(K, W, true, false)), tf.matMul(K, U, true, false));
-  const last = states.pop() as tf.Tensor4D;
-  if (lastOnly) return { o: tf.matMul(tf.slice(q, [0, 0, q.shape[2] - 1, 0], [B, H, 1, D]), last), S: last };
-  const Q = splitChunks(q, C);
-  const S = tf.stack(states, 2) as tf.Tensor5D; // [B, H, N, D, D], entering each chunk
+  const U: Chunks = tf.matMul(M, tf.mul(beta, v));
+  const W: Chunks = tf.matMul(M, betaK);
+  const states = chunkStates(start, tf.sub(tf.eye(D), tf.matMul(k, W, true, false)), tf.matMul(k, U, true, false));
+  const last = states.pop() as tf.Tensor3D;
+  if (lastOnly) return { o: tf.matMul(q, tf.expandDims(last, 0)), S: last };
+  const S = tf.stack(states) as Chunks; // [N, B * H, D, D], entering each chunk
   const R = tf.sub(U, tf.matMul(W, S));
-  const scores = tf.mul(tf.matMul(Q, K, false, true), lowerTriangle(C));
-  return { o: joinChunks(tf.add(tf.matMul(Q, S), tf.matMul(scores, R)), T), S: last };
+  const scores = tf.mul(tf.matMul(q, k, false, true), lowerTriangle(C));
+  return { o: tf.add(tf.matMul(q, S), tf.matMul(scores, R)), S: last };
 }
 
-/** start, and the states after each chunk: S' = P S + Q, with P and Q [B, H, N, D, D]. */
-function chunkStates(start: tf.Tensor4D, P: tf.Tensor5D, Q: tf.Tensor5D): tf.Tensor4D[] {
-  const decays = tf.unstack(P, 2) as tf.Tensor4D[];
-  const gains = tf.unstack(Q, 2) as tf.Tensor4D[];
+/** start [B * H, D, D], and the states after each chunk: S' = P S + Q, with P and Q [N, B * H, D, D]. */
+function chunkStates(start: tf.Tensor3D, P: Chunks, Q: Chunks): tf.Tensor3D[] {
+  const decays = tf.unstack(P) as tf.Tensor3D[];
+  const gains = tf.unstack(Q) as tf.Tensor3D[];
   const states = [start];
   decays.forEach((decay, i) => {
-    states.push(tf.add(tf.matMul(decay, states[i] as tf.Tensor4D), gains[i] as tf.Tensor4D));
+    states.push(tf.add(tf.matMul(decay, states[i] as tf.Tensor3D), gains[i] as tf.Tensor3D));
   });
   return states;
 }

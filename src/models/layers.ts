@@ -75,59 +75,31 @@ export function gelu<X extends tf.Tensor>(x: X): X {
   return tf.mul(tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5), x);
 }
 
-/** x [B, T, parts * d] -> parts tensors [B, H, T, D]. */
-export function splitHeads(x: tf.Tensor3D, numHeads: number, parts: number): tf.Tensor4D[] {
-  const [B, T, width] = x.shape;
-  const D = width / (parts * numHeads);
-  const split = tf.transpose(tf.reshape(x, [B, T, parts, numHeads, D]), [2, 0, 3, 1, 4]);
-  return tf.unstack(split) as tf.Tensor4D[];
-}
-
 /**
- * q, k and v [B, H, T, D] of x [B, T, d] by the maps `qkv` [d, 3d].
- * @param lastOnly q of the last position alone, [B, H, 1, D]
+ * q, k and v of x [B, T, d] by the maps `qkv` [d, 3d], each [B, T, d].
+ * @param lastOnly q of the last position alone, [B, 1, d]
  */
-export function projectHeads(
+export function project(
   x: tf.Tensor3D,
   qkv: Dense,
-  numHeads: number,
   lastOnly = false,
-): readonly [q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D] {
-  if (!lastOnly) return splitHeads(dense(x, qkv), numHeads, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+): readonly [q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D] {
   const [B, T, d] = x.shape;
-  const [k, v] = splitHeads(dense(x, denseColumns(qkv, d, 2 * d)), numHeads, 2) as [tf.Tensor4D, tf.Tensor4D];
-  const last = tf.slice(x, [0, T - 1, 0], [B, 1, d]);
-  const [q] = splitHeads(dense(last, denseColumns(qkv, 0, d)), numHeads, 1) as [tf.Tensor4D];
-  return [q, k, v];
+  if (!lastOnly || T === 1) return tf.split(dense(x, qkv), 3, 2) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+  const [k, v] = tf.split(dense(x, denseColumns(qkv, d, 2 * d)), 2, 2) as [tf.Tensor3D, tf.Tensor3D];
+  return [dense(tf.slice(x, [0, T - 1, 0], [B, 1, d]), denseColumns(qkv, 0, d)), k, v];
+}
+
+/** x [B, T, H * D] -> [B, H, T, D]. */
+export function splitHeads(x: tf.Tensor3D, H: number): tf.Tensor4D {
+  const [B, T, width] = x.shape;
+  return tf.transpose(tf.reshape(x, [B, T, H, width / H]), [0, 2, 1, 3]);
 }
 
 /** x [B, H, T, D] -> [B, T, d]. */
 export function mergeHeads(x: tf.Tensor4D): tf.Tensor3D {
   const [B, H, T, D] = x.shape;
   return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [B, T, H * D]);
-}
-
-/** x [B, H, T, D] -> [B, H, N, C, D], with zeros after the last token. */
-export function splitChunks(x: tf.Tensor4D, C: number): tf.Tensor5D {
-  const [B, H, T, D] = x.shape;
-  const N = Math.ceil(T / C);
-  const padded =
-    N * C === T
-      ? x
-      : tf.pad(x, [
-          [0, 0],
-          [0, 0],
-          [0, N * C - T],
-          [0, 0],
-        ]);
-  return tf.reshape(padded, [B, H, N, C, D]);
-}
-
-/** x [B, H, N, C, D] -> the first T tokens, [B, H, T, D]. */
-export function joinChunks(x: tf.Tensor5D, T: number): tf.Tensor4D {
-  const [B, H, N, C, D] = x.shape;
-  const joined = tf.reshape(x, [B, H, N * C, D]) as tf.Tensor4D;
-  return N * C === T ? joined : tf.slice(joined, [0, 0, 0, 0], [B, H, T, D]);
 }
 
 /** [rows, columns], 1 where column <= row - offset, else 0. */

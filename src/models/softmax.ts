@@ -23,7 +23,7 @@ import {
   writeSlot,
   zeroRows,
 } from './attention.js';
-import { type Dense, dense, denseParameters, mergeHeads, projectHeads } from './layers.js';
+import { type Dense, dense, denseParameters, mergeHeads, project, splitHeads } from './layers.js';
 import type { LayerState, Mixer, ModelConfig } from './model.js';
 
 /** Tokens a step writes among before they move to the cache. */
@@ -82,6 +82,17 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
 }
 
 const wholeTails = (n: number): number => n - (n % TAIL);
+
+/** q, k and v of x [B, T, d] by heads, [B, H, T, D] each; with `lastOnly` q of the last position alone, [B, H, 1, D]. */
+function projectHeads(
+  x: tf.Tensor3D,
+  qkv: Dense,
+  H: number,
+  lastOnly = false,
+): [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D] {
+  const [q, k, v] = project(x, qkv, lastOnly);
+  return [splitHeads(q, H), splitHeads(k, H), splitHeads(v, H)];
+}
 
 /** Causal attention of q [B, H, T, D] over the cache and the fresh keys of the same T tokens, a block of queries at a time. */
 function attendByBlocks(q: tf.Tensor4D, fresh: KeysValues, past: Buffered): tf.Tensor4D {
