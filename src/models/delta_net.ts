@@ -40,7 +40,7 @@ type Moving = {
   readonly window: tf.Tensor3D; // [B, w - 1, 3d], the last inputs of the convolutions
 };
 type Inputs = {
-  readonly q: Chunks; // [N, B, H, C, D], or [1, B, H, 1, D] of the last position
+  readonly q: Chunks; // or [1, B * H, 1, D] of the last position
   readonly k: Chunks;
   readonly v: Chunks;
   readonly beta: Chunks; // [N, B * H, C, 1]

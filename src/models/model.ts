@@ -3,7 +3,7 @@
  *
  * Letters, fixed for the whole project: B batch, T tokens of a call, n tokens so far, d model dim, H heads, D = d/H head
  * dim, C chunk, N chunks, L layers, f feed-forward dim, V vocabulary, e compressed size, w convolution width.
- * Axis order is [B, H, T, D]; vectors are rows, so a state S [D_k, D_v] is read as o = q S.
+ * Axis order is [B, H, T, D], and by chunks [N, B · H, C, D]; vectors are rows, so a state S [D_k, D_v] is read as o = q S.
  */
 import type { Optimization } from '../compiled/fuse.js';
 import type * as tf from '../tf.js';
