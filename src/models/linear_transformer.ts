@@ -72,7 +72,7 @@ function absorb(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number): Attended {
 function attendChunks(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number, scanChunk: number): Attended {
   const [B, T] = x.shape;
   const C = Math.min(scanChunk, T);
-  const [q, k, v] = tf.split(dense(x, qkv), 3, 2) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+  const [q, k, v] = project(x, qkv);
   const keys = phi(k); // before the padding, since phi(0) = 1
   const [phiQ, phiK, V] = [splitChunks(phi(q), H, C), splitChunks(keys, H, C), splitChunks(v, H, C)];
   const S = runningSums(past.S, tf.matMul(phiK, V, true, false));
