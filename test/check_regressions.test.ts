@@ -7,6 +7,7 @@ import { main } from '../evals/check_regressions.js';
 import { openLaboratory } from '../evals/laboratory.js';
 import { timedGate } from '../src/bench/gate.js';
 import { flagsOf, narrowed } from '../src/bench/remeasure.js';
+import { scanChunkFor } from '../src/models/model.js';
 import type { Results } from '../src/results.js';
 import { fakeCheckout } from './fake_checkout.js';
 import { makeResults } from './make_results.js';
@@ -250,6 +251,14 @@ describe('confirming a stored run', () => {
     expect(valueAfter('--backend')).toBe('wasm');
     expect(flags.slice(flags.indexOf('--models'))).toEqual(['--models', 'BSBR', '--seq_lengths', '128']);
     expect(flags.filter((flag) => flag === '--seq_lengths')).toHaveLength(1);
+  });
+  test('asks again for the chunk of prefill that was asked for, and leaves the choice to each side where it was chosen', () => {
+    const base = run(1);
+    const flagsWith = (scan_chunk?: number): string =>
+      flagsOf({ ...base, config: { ...base.config, ...(scan_chunk && { scan_chunk }) } }).join(' ');
+    expect(flagsWith(16)).toContain('--scan_chunk 16');
+    expect(flagsWith(scanChunkFor(base.config.hidden_dim / base.config.num_heads))).not.toContain('--scan_chunk');
+    expect(flagsWith()).not.toContain('--scan_chunk');
   });
   test('needs the prompt of a run that had one', () => {
     const base = run(1);

@@ -65,6 +65,7 @@ test('a run that is interrupted leaves a valid file, and resuming completes it w
     expect(Object.keys(table)).toEqual(['BSBR', 'LinearTransformer', 'DeltaNet']);
     for (const row of Object.values(table)) expect(Object.keys(row)).toEqual(['8', '16']);
   }
+  expect(whole.config.scan_chunk).toBe(32); // chosen by the head dim, 8
   expect(whole.seq_lengths).toEqual([8, 16]);
   expect(Object.keys(whole.param_counts)).toEqual(['BSBR', 'LinearTransformer', 'DeltaNet']);
   expect(readdirSync(join(folder, 'results'))).toEqual(['comparison_results.json']);

@@ -152,6 +152,7 @@ describe.skipIf(process.platform === 'win32' || nativeProblem() !== null)('round
         '--trim',
         '--models linear bsbr --lengths 8 16',
         '--hidden_dim 16 --num_layers 1 --num_heads 2 --ff_dim 32 --vocab_size 64 --chunk_size 8',
+        '--scan_chunk 32',
         '--compression_factor 2 --n_tokens 4 --threads 1',
       ]) {
         expect(call).toContain(part);

@@ -35,7 +35,7 @@ function fieldsOf({ machine, runtime, config, config_hash }: Results, scope: Sco
 
 /** What a different hash of the configuration comes from. */
 function configDifferences(base: Results, next: Results): Difference[] {
-  const prefixed = ({ config: { quick, precision_pct, max_time_s, ...config } }: Results): Fields =>
+  const prefixed = ({ config: { quick, precision_pct, max_time_s, scan_chunk, ...config } }: Results): Fields =>
     Object.fromEntries(Object.entries(config).map(([key, value]) => [`config.${key}`, value]));
   return differing(prefixed(base), prefixed(next));
 }

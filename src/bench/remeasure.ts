@@ -1,5 +1,6 @@
 /** Measuring again by running compare-models in fresh processes: of one checkout, or of two in turns. */
 import { UserError } from '../errors.js';
+import { scanChunkFor } from '../models/model.js';
 import { type Random, shuffled } from '../random.js';
 import type { Results } from '../results.js';
 import type { Measured } from './gate.js';
@@ -33,14 +34,14 @@ const VALUE_FLAGS = [
 /** The flags with which compare-models repeats a run. @throws UserError when its prompt file is not known */
 export function flagsOf({ config, runtime, machine, models, tool }: Results): string[] {
   const values: Readonly<Record<string, unknown>> = { ...config, cell_timeout: config.cell_timeout_s };
-  // Where it was not given, each side is measured with its own choice.
-  const scanChunk = givenValue(tool.argv, '--scan_chunk');
+  const { scan_chunk: scanChunk, hidden_dim: d, num_heads: H } = config;
+  const isChosen = scanChunk === undefined || scanChunk === scanChunkFor(d / H); // then by each side for itself
   return [
     ...VALUE_FLAGS.flatMap((name) => [`--${name}`, String(values[name])]),
     ...['--models', ...models.map(({ name }) => name)],
     ...['--seq_lengths', ...config.seq_lengths.map(String)],
     ...['--backend', runtime.backend, '--threads', String(machine.threads), '--seed', String(tool.seed)],
-    ...(scanChunk === undefined ? [] : ['--scan_chunk', scanChunk]),
+    ...(isChosen ? [] : ['--scan_chunk', String(scanChunk)]),
     ...(isPinned(machine) ? [] : ['--no_pin']),
     ...(config.quick ? ['--quick'] : []),
     ...(config.recompute ? ['--recompute'] : []),
@@ -82,15 +83,10 @@ export async function measureInTurns(
 }
 
 function promptOf(argv: readonly string[]): string {
-  const path = givenValue(argv, '--prompt');
-  if (path === undefined) throw new UserError('NEW: tool.argv: needs the --prompt of this run, got none');
+  const at = argv.findIndex((argument) => argument === '--prompt' || argument.startsWith('--prompt='));
+  const path = argv[at]?.startsWith('--prompt=') ? argv[at].slice('--prompt='.length) : argv[at + 1];
+  if (at < 0 || path === undefined) throw new UserError('NEW: tool.argv: needs the --prompt of this run, got none');
   return path;
-}
-
-function givenValue(argv: readonly string[], flag: string): string | undefined {
-  const at = argv.findIndex((argument) => argument === flag || argument.startsWith(`${flag}=`));
-  if (at < 0) return undefined;
-  return argv[at]?.startsWith(`${flag}=`) ? argv[at].slice(flag.length + 1) : argv[at + 1];
 }
 
 /** Flags less those named and their values. */
