@@ -116,11 +116,11 @@ function prefill(
   const [q, k, v] = project(x, params.qkv, lastOnly);
   const fresh = { k: splitChunks(k, H, C), v: splitChunks(v, H, C) };
   const { entering, rows } = enterChunks(params, past, x, fresh, at, config, lastOnly);
-  const open = (T - 1) % C; // slot of the last token
+  const slot = (T - 1) % C; // of the last token
   const read = lastOnly
-    ? readLast(splitChunks(q, H, 1), fresh, entering, open, config)
+    ? readLast(splitChunks(q, H, 1), fresh, entering, slot, config)
     : readAll(splitChunks(q, H, C), fresh, entering, retrievalNorm);
-  const moving = open === C - 1 ? zeroRows(1, B * H, C, d / H) : lastOf(fresh);
+  const moving = slot === C - 1 ? zeroRows(1, B * H, C, d / H) : lastOf(fresh);
   return {
     y: dense(joinChunks(read, B, lastOnly ? 1 : T), params.o),
     state: { moving, seen: sliceChunks(entering, -1, 1), bank: mapTree(past.bank, tf.clone) },
@@ -215,17 +215,17 @@ function readAll(q: Chunks, fresh: KeysValues, entering: Chunks, norm: Retrieval
   return tf.add(attend(q, fresh, causalMask(C)), retrieve(q, sliceChunks(entering, 0, N), norm));
 }
 
-/** The last position, in slot `open` of the last chunk: q [1, B * H, 1, D] -> [1, B * H, 1, D]. */
+/** The last position, in `slot` of the last chunk: q [1, B * H, 1, D] -> [1, B * H, 1, D]. */
 function readLast(
   q: Chunks,
   fresh: KeysValues,
   entering: Chunks,
-  open: number,
+  slot: number,
   { chunkSize: C, retrievalNorm }: ModelConfig,
 ): Chunks {
-  const local = attend(q, sliceRows(lastOf(fresh), 0, open + 1));
+  const local = attend(q, sliceRows(lastOf(fresh), 0, slot + 1));
   // entering ends with S̄ of the chunk after the last one where that is whole
-  return tf.add(local, retrieve(q, sliceChunks(entering, open === C - 1 ? -2 : -1, 1), retrievalNorm));
+  return tf.add(local, retrieve(q, sliceChunks(entering, slot === C - 1 ? -2 : -1, 1), retrievalNorm));
 }
 
 /** Those of the last chunk. */
