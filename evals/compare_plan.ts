@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type CellId, DEFAULT_RULES, QUICK_RULES, selfCheckTokens } from '../src/bench/plan.js';
 import type { RunSpec } from '../src/bench/run.js';
 import { check, messageOf } from '../src/errors.js';
-import { type ModelConfig, scanChunkFor } from '../src/models/model.js';
+import { type ModelConfig, scanChunkOf } from '../src/models/model.js';
 import { checkModelConfig, findModelName, MODEL_NAMES } from '../src/models/registry.js';
 import { nativeProblem } from '../src/native_check.js';
 import type { Mode, Phase, RunConfig } from '../src/results.js';
@@ -48,14 +48,14 @@ function modelConfigOf(flags: Flags): ModelConfig {
     numHeads: flags.num_heads,
     ffDim: flags.ff_dim,
     chunkSize: flags.chunk_size,
-    scanChunk: scanChunkOf(flags),
+    scanChunk: scanChunkIn(flags),
     compressionFactor: flags.compression_factor,
     retrievalNorm: flags.retrieval_norm,
   };
 }
 
-const scanChunkOf = ({ scan_chunk, hidden_dim, num_heads }: Flags): number =>
-  scan_chunk ?? scanChunkFor(hidden_dim / num_heads);
+const scanChunkIn = ({ hidden_dim, num_heads, scan_chunk }: Flags): number =>
+  scanChunkOf({ hiddenDim: hidden_dim, numHeads: num_heads, scanChunk: scan_chunk });
 
 function modelsOf({ models }: Flags): readonly string[] {
   const words = models.flatMap((word) => word.split(','));
@@ -97,8 +97,8 @@ function checkPrompt(prompt: Buffer, vocabSize: number): void {
 }
 
 /** Of the longest prompt: the models' check before the timing has one of its own. */
-function tokensNeeded({ chunkSize }: ModelConfig, lengths: readonly number[]): number {
-  return Math.max(...lengths, selfCheckTokens(chunkSize));
+function tokensNeeded(config: ModelConfig, lengths: readonly number[]): number {
+  return Math.max(...lengths, selfCheckTokens(config));
 }
 
 /** The part of the plan that is written to the results file. */
@@ -110,7 +110,7 @@ export function runConfigOf(flags: Flags, runs: number, lengths: readonly number
     num_heads: flags.num_heads,
     ff_dim: flags.ff_dim,
     chunk_size: flags.chunk_size,
-    scan_chunk: scanChunkOf(flags),
+    scan_chunk: scanChunkIn(flags),
     compression_factor: flags.compression_factor,
     retrieval_norm: flags.retrieval_norm,
     seq_lengths: [...lengths],

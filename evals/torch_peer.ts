@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type CellTimes, type PeerMode, parsePeerTimes } from '../src/bench/peers.js';
 import { pinned } from '../src/bench/pinning.js';
 import { check, UserError } from '../src/errors.js';
-import { type ModelConfig, scanChunkFor } from '../src/models/model.js';
+import { type ModelConfig, scanChunkOf } from '../src/models/model.js';
 import { fixtureNameOf, MODEL_NAMES } from '../src/models/registry.js';
 import { readJson } from '../src/results.js';
 import { packageFolder } from './package_folder.js';
@@ -76,7 +76,7 @@ function flagsOf({ models, lengths, config, nTokens, mode }: PeerOrder): string[
     ff_dim: config.ffDim,
     vocab_size: config.vocabSize,
     chunk_size: config.chunkSize,
-    scan_chunk: config.scanChunk ?? scanChunkFor(config.hiddenDim / config.numHeads),
+    scan_chunk: scanChunkOf(config),
     compression_factor: config.compressionFactor,
     n_tokens: nTokens,
     threads: 1,

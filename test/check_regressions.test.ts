@@ -7,7 +7,7 @@ import { main } from '../evals/check_regressions.js';
 import { openLaboratory } from '../evals/laboratory.js';
 import { timedGate } from '../src/bench/gate.js';
 import { flagsOf, narrowed } from '../src/bench/remeasure.js';
-import { scanChunkFor } from '../src/models/model.js';
+import { scanChunkOf } from '../src/models/model.js';
 import type { Results } from '../src/results.js';
 import { fakeCheckout } from './fake_checkout.js';
 import { makeResults } from './make_results.js';
@@ -257,7 +257,8 @@ describe('confirming a stored run', () => {
     const flagsWith = (scan_chunk?: number): string =>
       flagsOf({ ...base, config: { ...base.config, ...(scan_chunk && { scan_chunk }) } }).join(' ');
     expect(flagsWith(16)).toContain('--scan_chunk 16');
-    expect(flagsWith(scanChunkFor(base.config.hidden_dim / base.config.num_heads))).not.toContain('--scan_chunk');
+    const { hidden_dim: hiddenDim, num_heads: numHeads } = base.config;
+    expect(flagsWith(scanChunkOf({ hiddenDim, numHeads }))).not.toContain('--scan_chunk');
     expect(flagsWith()).not.toContain('--scan_chunk');
   });
   test('needs the prompt of a run that had one', () => {

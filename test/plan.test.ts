@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type CellId, cellKey, seriesKey, shuffledCells } from '../src/bench/plan.js';
+import { type CellId, cellKey, selfCheckTokens, seriesKey, shuffledCells } from '../src/bench/plan.js';
+import { SMALL } from './session.js';
 
 const LENGTHS = [8, 16, 32, 64];
 const CELLS: CellId[] = ['A', 'B'].flatMap((model) =>
@@ -41,4 +42,13 @@ test('the same seed and run give the same order, another run or seed another one
 test('every series comes first in some process', () => {
   const first = Array.from({ length: 100 }, (_, run) => seriesKey(shuffledCells(CELLS, 1, run)[0] as CellId));
   expect(new Set(first)).toEqual(new Set(CELLS.map(seriesKey)));
+});
+
+test.each([
+  [{ chunkSize: 32, scanChunk: 8 }, 64],
+  [{ chunkSize: 8, scanChunk: 64 }, 128],
+  [{ chunkSize: 8, hiddenDim: 128, numHeads: 1 }, 128], // 64 chosen by the head dim
+])('the check before the timing runs over two chunks of every model: %j', (config, twoChunks) => {
+  const { scanChunk, ...rest } = SMALL;
+  expect(selfCheckTokens({ ...rest, ...config })).toBeGreaterThan(twoChunks);
 });

@@ -1,5 +1,5 @@
 /** What is to be measured: cells, their order in a process, and the rules of sampling. Plain data, sent to the workers. */
-import type { ModelConfig } from '../models/model.js';
+import { type ModelConfig, scanChunkOf } from '../models/model.js';
 import { random, shuffled } from '../random.js';
 import type { Mode, Phase } from '../results.js';
 import type { BackendName } from '../tf.js';
@@ -48,8 +48,8 @@ export interface BackendChoice {
   readonly threads: number;
 }
 
-/** Tokens of the check before the timing: two chunks, and some more. */
-export const selfCheckTokens = (chunkSize: number): number => 2 * chunkSize + 4;
+/** Tokens of the check before the timing: two chunks of every model, and some more. */
+export const selfCheckTokens = (config: ModelConfig): number => 2 * Math.max(config.chunkSize, scanChunkOf(config)) + 4;
 
 /** Lower floors than the method's first draft: see docs/decisions/003-sampling-floors.md. */
 export const DEFAULT_RULES: SamplingRules = {

@@ -1,6 +1,6 @@
 /** Measuring again by running compare-models in fresh processes: of one checkout, or of two in turns. */
 import { UserError } from '../errors.js';
-import { scanChunkFor } from '../models/model.js';
+import { scanChunkOf } from '../models/model.js';
 import { type Random, shuffled } from '../random.js';
 import type { Results } from '../results.js';
 import type { Measured } from './gate.js';
@@ -34,8 +34,9 @@ const VALUE_FLAGS = [
 /** The flags with which compare-models repeats a run. @throws UserError when its prompt file is not known */
 export function flagsOf({ config, runtime, machine, models, tool }: Results): string[] {
   const values: Readonly<Record<string, unknown>> = { ...config, cell_timeout: config.cell_timeout_s };
-  const { scan_chunk: scanChunk, hidden_dim: d, num_heads: H } = config;
-  const isChosen = scanChunk === undefined || scanChunk === scanChunkFor(d / H); // then by each side for itself
+  const { scan_chunk: scanChunk, hidden_dim: hiddenDim, num_heads: numHeads } = config;
+  // Where it was chosen by the head dim, each side chooses for itself.
+  const isChosen = scanChunk === undefined || scanChunk === scanChunkOf({ hiddenDim, numHeads });
   return [
     ...VALUE_FLAGS.flatMap((name) => [`--${name}`, String(values[name])]),
     ...['--models', ...models.map(({ name }) => name)],

@@ -15,7 +15,7 @@ const STEPS = 3;
  * @throws UserError naming the model and the rule it broke
  */
 export function selfCheck(subject: Subject, workload: Workload): void {
-  const tokens = promptTokens(workload, selfCheckTokens(workload.config.chunkSize));
+  const tokens = promptTokens(workload, selfCheckTokens(workload.config));
   try {
     checkSteps(subject, tokens);
   } finally {

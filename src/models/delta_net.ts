@@ -20,7 +20,7 @@ import { fuse } from '../compiled/fuse.js';
 import * as tf from '../tf.js';
 import { type Chunks, joinChunks, splitChunks } from './chunks.js';
 import { denseWeight, l2Norm, lowerTriangle, matMulLast, rmsNorm } from './layers.js';
-import { type LayerState, type Mixer, type ModelConfig, neverCloses, scanChunkFor } from './model.js';
+import { type LayerState, type Mixer, type ModelConfig, neverCloses, scanChunkOf } from './model.js';
 import type { WeightSource } from './weights.js';
 
 /** Width w of the convolutions: a token and the three before it. */
@@ -47,12 +47,10 @@ type Inputs = {
   readonly window: tf.Tensor3D;
 };
 
-export function deltaMixer({
-  hiddenDim: d,
-  numHeads: H,
-  scanChunk = scanChunkFor(d / H),
-}: ModelConfig): Mixer<Parameters, LayerState<Moving, [], []>> {
+export function deltaMixer(config: ModelConfig): Mixer<Parameters, LayerState<Moving, [], []>> {
+  const { hiddenDim: d, numHeads: H } = config;
   const D = d / H;
+  const scanChunk = scanChunkOf(config);
   const floats = d * D + (CONV_WIDTH - 1) * 3 * d;
   /** y [B, T, d] of what T tokens read. */
   const output = ({ gain, o }: Parameters, read: Chunks, B: number, T: number): tf.Tensor3D =>

@@ -12,7 +12,7 @@
 import * as tf from '../tf.js';
 import { type Chunks, joinChunks, sliceChunks, splitChunks, sumChunks } from './chunks.js';
 import { type Dense, dense, denseParameters, lowerTriangle, project } from './layers.js';
-import { type LayerState, type Mixer, type ModelConfig, neverCloses, scanChunkFor } from './model.js';
+import { type LayerState, type Mixer, type ModelConfig, neverCloses, scanChunkOf } from './model.js';
 
 const DENOMINATOR_EPS = 1e-6;
 
@@ -22,12 +22,10 @@ type Sums = {
   readonly z: tf.Tensor3D; // [B * H, 1, D]
 };
 
-export function linearMixer({
-  hiddenDim: d,
-  numHeads: H,
-  scanChunk = scanChunkFor(d / H),
-}: ModelConfig): Mixer<Parameters, LayerState<Sums, [], []>> {
+export function linearMixer(config: ModelConfig): Mixer<Parameters, LayerState<Sums, [], []>> {
+  const { hiddenDim: d, numHeads: H } = config;
   const D = d / H;
+  const scanChunk = scanChunkOf(config);
   return {
     ...neverCloses,
     segmentTokens: 1024,

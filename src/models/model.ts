@@ -18,7 +18,7 @@ export interface ModelConfig {
   readonly ffDim: number;
   /** BSBR: tokens in a chunk, part of the model. Others: ignored. */
   readonly chunkSize: number;
-  /** LinearTransformer and DeltaNet: tokens in a chunk of prefill, for speed alone; by default `scanChunkFor(D)`. */
+  /** LinearTransformer and DeltaNet: tokens in a chunk of prefill, for speed alone; by default chosen by D. */
   readonly scanChunk?: number;
   /** BSBR: e = floor(d / factor); 0 for none. */
   readonly compressionFactor: number;
@@ -26,10 +26,17 @@ export interface ModelConfig {
 }
 
 /**
- * Tokens in a chunk with which prefill is fastest for models whose result does not depend on it, of 16 to 128: measured
- * for head dims of 16 to 128 (docs/compiled.md). Products within a chunk cost C, those with its state D a token.
+ * Tokens in a chunk of prefill for models whose result does not depend on it. By default those with which it is fastest,
+ * of 16 to 128: measured for head dims of 16 to 128 (docs/compiled.md). Products within a chunk cost C, those with its
+ * state D a token.
  */
-export const scanChunkFor = (headDim: number): number => (headDim < 64 ? 32 : 64);
+export function scanChunkOf({
+  hiddenDim,
+  numHeads,
+  scanChunk,
+}: Pick<ModelConfig, 'hiddenDim' | 'numHeads'> & { readonly scanChunk?: number | undefined }): number {
+  return scanChunk ?? (hiddenDim / numHeads < 64 ? 32 : 64);
+}
 
 export type Output<S extends Tree> = { readonly logits: tf.Tensor2D /* [B, V], last position */; readonly state: S };
 
