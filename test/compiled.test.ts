@@ -53,6 +53,15 @@ compiledTest('scalars, bools, integers and tensors without elements pass in and 
   compiled.dispose();
 });
 
+compiledTest.each(['none', 'graph', 'parts', 'whole'] as const)(
+  'a function without arguments compiles, %s',
+  (optimize) => {
+    const compiled = compile(() => tf.range(0, 3), { optimize });
+    expect(values(compiled())).toEqual([['float32', [3], [0, 1, 2]]]);
+    compiled.dispose();
+  },
+);
+
 compiledTest.each([{}, { optimize: 'whole' }, { optimize: 'none' }] as const)(
   'an argument, a constant and one tensor twice can be returned, and share nothing with what was given, %o',
   (options) => {

@@ -211,12 +211,12 @@ function compiledSession(main: GraphFunction): GraphNode[] {
   return session({ ...main, nodes: [callOf(main, inputs)], results });
 }
 
-/** A session of two nodes, fewer than grappler looks at: one that is fed in place of all arguments, and the call. */
+/** A session of two nodes, fewer than grappler looks at: one that is fed in place of all arguments (if any), and the call. */
 function bareSession(main: GraphFunction): Bytes {
   const dtypes = { types: main.args.map(({ dtype }) => dtype) };
   const feeds: GraphNode = { name: FEEDS, op: 'Unstage', inputs: [], attrs: { dtypes } };
   const inputs = main.args.map((_, i) => fedToCall(i));
-  return node(1, feeds) + node(1, callOf(main, inputs), UNOPTIMISED);
+  return (inputs.length > 0 ? node(1, feeds) : '') + node(1, callOf(main, inputs), UNOPTIMISED);
 }
 
 /** `graph_options.rewrite_options.disable_meta_optimizer`, for the function that is called. */
