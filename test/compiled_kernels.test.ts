@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type CompileOptions, compile } from '../src/compiled/compile.js';
-import { ownKernels, shapeRules } from '../src/compiled/kernels.js';
+import { type CompileOptions, compile, fuse } from '../src/compiled/compile.js';
+import { ownKernels, shapeRules, xlaKernels } from '../src/compiled/kernels.js';
 import * as tf from '../src/tf.js';
 import { leaves, type Tree } from '../src/tree.js';
 
@@ -89,12 +89,12 @@ const samples: Record<string, readonly Sample[]> = {
   ],
   DepthwiseConv2dNative: [
     [
-      () => [floats(2, 1, 7, 3), floats(1, 4, 3, 1)],
-      (x, w) => tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'valid'),
-    ],
-    [
       () => [floats(2, 5, 7, 3), floats(2, 2, 3, 2)],
       (x, w) => tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, 2, 'same'),
+    ],
+    [
+      () => [floats(2, 1, 7, 3), floats(1, 4, 3, 1)],
+      (x, w) => tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'valid'),
     ],
   ],
   Einsum: [
@@ -302,6 +302,7 @@ function expectSame(got: tf.Tensor[], want: tf.Tensor[]): void {
 test('every op of the table has a sample', () => {
   expect(Object.keys(samples).sort()).toEqual(Object.keys(shapeRules).sort());
   expect(Object.keys(ownKernels).sort()).toEqual(['BatchMatMul', 'ExpandDims', 'GatherV2', 'Mean']);
+  expect(Object.keys(xlaKernels)).toEqual(['DepthwiseConv2dNative']);
 });
 
 const compiledTest = test.skipIf(backend !== 'tensorflow');
@@ -325,6 +326,37 @@ compiledTest.each(Object.entries(samples))('%s gives eager results when compiled
 
 compiledTest.each(Object.entries(samples))('%s gives eager results when compiled as it stands', (op, [sample]) => {
   expectCompiledLikeEager(op, sample as Sample, { optimize: 'none' });
+});
+
+/** Sizes of a filter, how it is applied, and whether XLA is given products instead. */
+const DEPTHWISE = [
+  ['one axis', [4, 1, 3, 1], 1, 'valid', 1, true],
+  ['the other axis', [1, 3, 3, 1], 1, 'valid', 1, true],
+  ['both axes', [4, 4, 3, 1], 1, 'valid', 1, true],
+  ['one tap', [1, 1, 3, 1], 1, 'valid', 1, true],
+  ['many taps', [6, 3, 3, 1], 1, 'valid', 1, false],
+  ['more channels', [4, 1, 3, 2], 1, 'valid', 1, false],
+  ['zeros around', [4, 1, 3, 1], 1, 'same', 1, false],
+  ['strides', [4, 1, 3, 1], 2, 'valid', 1, false],
+  ['dilations', [4, 1, 3, 1], 1, 'valid', 2, false],
+] as const;
+
+compiledTest.each(DEPTHWISE)('a depthwise convolution with %s gives eager results when XLA compiles it', (...row) => {
+  const [, sizes, strides, pad, dilations, isSummed] = row;
+  const [x, filter] = [floats(2, 9, 8, 3) as tf.Tensor4D, floats(...sizes) as tf.Tensor4D];
+  const convolve = (input: tf.Tensor4D) => tf.depthwiseConv2d(input, filter, strides, pad, 'NHWC', dilations);
+  const eager = convolve(x);
+  for (const [optimize, forXla] of [
+    ['whole', true],
+    ['parts', true],
+    ['graph', false],
+  ] as const) {
+    const compiled = compile((input: tf.Tensor4D) => tf.tidy(() => fuse(() => convolve(input))), { optimize });
+    const isOp = compiled.prepare(x).ops.includes('DepthwiseConv2dNative');
+    expect(isOp, optimize).toBe(!(isSummed && forXla));
+    expectSame([compiled(x)], [eager]);
+    compiled.dispose();
+  }
 });
 
 // TensorFlow 2.15 fuses this form into one oneDNN op that uses another epsilon.

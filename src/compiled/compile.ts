@@ -74,7 +74,7 @@ export function compile<A extends readonly Tree[], R extends Tree>(
   /** Compiles for a new form of arguments: TensorFlow optimises, and XLA compiles, at the first run. */
   const compileAndRun = (args: A): { readonly session: Session<R>; readonly result: R } => {
     const start = clock();
-    const session = openSession(record(fn, args, optimize === 'parts'), optimize);
+    const session = openSession(record(fn, args, optimize), optimize);
     sessions.set(formOf(args), session);
     const result = run(session, args);
     compileMs += clock() - start;

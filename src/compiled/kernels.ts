@@ -135,6 +135,7 @@ export function outputName(op: string, index: number): string {
 /** Records an op of one output. */
 export type RecordOp = (op: string, inputs: readonly tf.TensorInfo[], attrs: Attrs) => tf.TensorInfo;
 
+type KernelCall = Parameters<tf.KernelFunc>[0];
 type Inputs<K extends string> = Readonly<Record<K, tf.TensorInfo>>;
 
 /** tfjs kernel -> op, where tfjs-node's own kernel cannot be recorded or another op is faster. */
@@ -170,14 +171,31 @@ export const ownKernels: Readonly<Record<string, (record: RecordOp) => tf.Kernel
     const { axis, keepDims } = call.attrs as unknown as tf.MeanAttrs & { keepDims: boolean };
     const axes = tf.util.parseAxisParam(axis, x.shape);
     const count = tf.scalar(axes.reduce((product, a) => product * (x.shape[a] ?? 1), 1));
-    const T = { type: 'float32' } as const;
     // Not the op Mean: TensorFlow 2.15 turns layer norms made of it into one oneDNN op and loses their epsilon.
-    const sum = record('Sum', [tf.cast(x as tf.Tensor, 'float32'), tf.tensor1d(axes, 'int32')], {
-      T,
-      Tidx: { type: 'int32' },
-      keep_dims: { bool: keepDims },
+    const sum = tf.sum(tf.cast(x as tf.Tensor, 'float32'), axes, keepDims);
+    return record('RealDiv', [sum, count], { T: { type: 'float32' } });
+  },
+};
+
+/** Taps up to which a depthwise convolution is written as a sum for XLA. */
+const SUMMED_TAPS = 16;
+
+/** tfjs kernel -> the same in other kernels, for XLA where its own code is slow; null leaves it the op. */
+export const xlaKernels: Readonly<Record<string, (call: KernelCall) => tf.TensorInfo | null>> = {
+  /** A depthwise convolution of few taps: one shifted product a tap, all of which XLA adds in one loop. */
+  DepthwiseConv2dNative: ({ inputs, attrs }) => {
+    const { x, filter } = inputs as Inputs<'x' | 'filter'>;
+    const { strides, pad, dilations } = attrs as unknown as tf.DepthwiseConv2dNativeAttrs;
+    const [, length = 0, width = 0, channels = 0] = x.shape;
+    const [rows = 0, columns = 0, , multiplier] = filter.shape;
+    const isDense = [strides, dilations ?? 1].flat().every((step) => step === 1);
+    if (pad !== 'valid' || multiplier !== 1 || !isDense || rows * columns > SUMMED_TAPS) return null;
+    const products = Array.from({ length: rows * columns }, (_, tap) => {
+      const at = [Math.floor(tap / columns), tap % columns] as const;
+      const shifted = tf.slice(x as tf.Tensor, [0, ...at, 0], [-1, length - rows + 1, width - columns + 1, channels]);
+      return tf.mul(shifted, tf.reshape(tf.slice(filter as tf.Tensor, [...at], [1, 1]), [channels]));
     });
-    return record('RealDiv', [sum, count], { T });
+    return products.reduce((sum, product) => tf.add(sum, product));
   },
 };
 

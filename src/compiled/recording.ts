@@ -2,6 +2,7 @@
 import { check } from '../errors.js';
 import * as tf from '../tf.js';
 import { leaves, mapTree, type Tree } from '../tree.js';
+import type { Optimization } from './fuse.js';
 import {
   type Argument,
   type AttrKind,
@@ -20,6 +21,7 @@ import {
   createTraceBackend,
   type NativeBackend,
   nativeBackend,
+  type Recorder,
   supportedDtype,
   withTraceBackend,
 } from './trace_backend.js';
@@ -50,6 +52,8 @@ interface Scope {
   readonly functions: GraphFunction[];
   /** Whether what `fuse` marks becomes a function of its own here. */
   readonly fusing: boolean;
+  /** Whether XLA compiles all that is recorded here. */
+  readonly forXla: boolean;
 }
 
 let scope: Scope | null = null;
@@ -62,20 +66,20 @@ export const isRecording = (): boolean => scope !== null;
  * Runs `fn` once on tensors without data and writes down what it does. Nothing is computed, no tensor is left but
  * `captured`, and the tensorflow backend is active again afterwards, also when `fn` throws.
  * @param examples only their form, shapes, dtypes and numbers are used
- * @param fusing whether what `fuse` marks is handed to XLA
+ * @param optimize says what XLA will compile
  * @throws UserError for an unsupported kernel or dtype, for reading a traced tensor, and when `fn` keeps a tensor
  */
 export function record<A extends readonly Tree[], R extends Tree>(
   fn: (...args: A) => R,
   examples: A,
-  fusing: boolean,
+  optimize: Optimization,
 ): Recording<R> {
   const native = nativeBackend();
-  trace ??= createTraceBackend(native, recordOp);
+  trace ??= createTraceBackend(native, recorder);
   const before = trace.numDataIds();
-  const root = openScope(null, fusing);
+  const root = openScope(null, optimize === 'parts', optimize === 'whole');
   const recorded: { result: R; results: Result[] }[] = [];
-  withTraceBackend(recordOp, () => {
+  withTraceBackend(recorder, () => {
     recorded.push(
       inScope(root, () => {
         const result = fn(...mapTree(examples, argumentFor));
@@ -99,7 +103,7 @@ export function record<A extends readonly Tree[], R extends Tree>(
  */
 export function recordLoop<S extends Tree>(count: tf.Scalar, body: (state: S, i: tf.Scalar) => S, initial: S): S {
   const outer = currentScope();
-  const inner = openScope(outer, false);
+  const inner = openScope(outer, false, outer.forXla);
   const results = inScope(inner, () => {
     const i = argumentFor(count) as tf.Scalar;
     const limit = argumentFor(count);
@@ -128,7 +132,7 @@ export function recordLoop<S extends Tree>(count: tf.Scalar, body: (state: S, i:
 export function recordFused<R extends Tree>(fn: () => R): R {
   const outer = currentScope();
   if (!outer.fusing) return fn();
-  const inner = openScope(outer, false);
+  const inner = openScope(outer, false, true);
   const { result, results } = inScope(inner, () => {
     const result = fn();
     return { result, results: leaves(result).map(resultOf) };
@@ -148,9 +152,9 @@ function lessThan(name: string, args: readonly Argument[]): GraphFunction {
   return { name, args, nodes: [less], results: [{ ref: 'less', dtype: 'bool' }] };
 }
 
-function openScope(parent: Scope | null, fusing: boolean): Scope {
-  const functions = parent?.functions ?? [];
-  return { parent, args: [], nodes: [], imports: [], refs: new Map(), smallConstants: new Map(), functions, fusing };
+function openScope(parent: Scope | null, fusing: boolean, forXla: boolean): Scope {
+  const own = { args: [], nodes: [], imports: [], refs: new Map(), smallConstants: new Map() };
+  return { ...own, parent, functions: parent?.functions ?? [], fusing, forXla };
 }
 
 function currentScope(): Scope {
@@ -245,6 +249,8 @@ function compact(tensor: Constant): Constant {
   const repeats = Buffer.compare(bytes.subarray(itemBytes), bytes.subarray(0, -itemBytes)) === 0;
   return repeats ? { ...tensor, bytes: bytes.subarray(0, itemBytes) } : tensor;
 }
+
+const recorder: Recorder = { record: recordOp, isForXla: () => currentScope().forXla };
 
 function recordOp(op: string, inputs: readonly tf.TensorInfo[], attrs: Attrs): tf.Tensor[] {
   const rule = shapeRules[op];

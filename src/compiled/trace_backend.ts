@@ -7,7 +7,7 @@
 import { check, messageOf, UserError } from '../errors.js';
 import * as tf from '../tf.js';
 import type { Attr, Attrs, DType } from './graph.js';
-import { ownKernels } from './kernels.js';
+import { ownKernels, xlaKernels } from './kernels.js';
 
 const TRACE = 'attnscale-trace';
 const HOME = 'tensorflow';
@@ -46,8 +46,12 @@ interface NativeAttr {
   readonly value: unknown;
 }
 
-/** Records one op and returns its outputs. */
-export type RecordOp = (op: string, inputs: readonly tf.TensorInfo[], attrs: Attrs) => tf.Tensor[];
+export interface Recorder {
+  /** Records one op and returns its outputs. */
+  record(op: string, inputs: readonly tf.TensorInfo[], attrs: Attrs): tf.Tensor[];
+  /** Whether XLA compiles what is being recorded. */
+  isForXla(): boolean;
+}
 
 /** @throws UserError unless the tensorflow backend is active */
 export function nativeBackend(): NativeBackend {
@@ -57,7 +61,7 @@ export function nativeBackend(): NativeBackend {
 }
 
 /** A backend to record on, registered with tfjs. */
-export function createTraceBackend(native: NativeBackend, record: RecordOp): NativeBackend {
+export function createTraceBackend(native: NativeBackend, { record }: Recorder): NativeBackend {
   const trace = Object.create(native) as NativeBackend;
   const execute = (op: string, attrs: readonly NativeAttr[], inputs: readonly tf.TensorInfo[]) =>
     record(op, inputs, Object.fromEntries(attrs.map((attr) => [attr.name, attrOf(op, attr, native.binding)])));
@@ -81,8 +85,8 @@ export function createTraceBackend(native: NativeBackend, record: RecordOp): Nat
 }
 
 /** Runs `fn` with the trace backend active, and the tensorflow backend again afterwards. */
-export function withTraceBackend(record: RecordOp, fn: () => void): void {
-  registerKernels(record);
+export function withTraceBackend(recorder: Recorder, fn: () => void): void {
+  registerKernels(recorder);
   // The promises are of no interest: a backend made without waiting is active when setBackend returns.
   void tf.setBackend(TRACE);
   try {
@@ -93,22 +97,22 @@ export function withTraceBackend(record: RecordOp, fn: () => void): void {
 }
 
 /** Makes every kernel of the tensorflow backend, also one registered since the last call, known to the trace. */
-function registerKernels(record: RecordOp): void {
+function registerKernels(recorder: Recorder): void {
   for (const { kernelName } of tf.getKernelsForBackend(HOME)) {
     if (tf.getKernel(kernelName, TRACE)) continue;
-    tf.registerKernel({ kernelName, backendName: TRACE, kernelFunc: (call) => runKernel(kernelName, record, call) });
+    tf.registerKernel({ kernelName, backendName: TRACE, kernelFunc: (call) => runKernel(kernelName, recorder, call) });
   }
 }
 
 function runKernel(
   kernelName: string,
-  record: RecordOp,
+  { record, isForXla }: Recorder,
   call: Parameters<tf.KernelFunc>[0],
 ): ReturnType<tf.KernelFunc> {
   const own = ownKernels[kernelName]?.((...op) => single(record(...op)));
   const run = own ?? tf.getKernel(kernelName, HOME).kernelFunc;
   try {
-    return run(call);
+    return (isForXla() ? xlaKernels[kernelName]?.(call) : null) ?? run(call);
   } catch (error) {
     const reason = messageOf(error);
     if (reason.startsWith(KERNEL_ERROR)) throw error;
