@@ -56,7 +56,8 @@ function runDeltaRule(q: Matrix, k: Matrix, v: Matrix, beta: Vector, start: Matr
     const chunks = (x: Matrix, size = C) =>
       splitChunks(tf.tensor3d(x.flat(), [1, x.length, x[0]?.length ?? 0]), 1, size);
     const asked = lastOnly ? chunks(q.slice(-1), 1) : chunks(q);
-    const inputs = { q: asked, k: chunks(k), v: chunks(v), beta: chunks(beta.map((value) => [value])) };
+    const weighted = (x: Matrix) => chunks(x.map((row, t) => scale(row, Math.sqrt(beta[t] ?? 0))));
+    const inputs = { q: asked, k: weighted(k), v: weighted(v) };
     const read = deltaRule(inputs, tf.tensor3d(start.flat(), [1, D, D]), lastOnly);
     const [o, S] = [joinChunks(read.o, 1, lastOnly ? 1 : q.length), read.S];
     return { o: o.dataSync<'float32'>().slice(), S: S.dataSync<'float32'>().slice() };
@@ -125,9 +126,8 @@ function substitute(A: Matrix): Matrix {
   return rows;
 }
 
-/** tril(beta K Kᵀ, −1) of the keys, [C, C]. */
-const lowerGram = (k: Matrix, beta: number): Matrix =>
-  k.map((k_i, i) => k.map((k_j, j) => (j < i ? Math.fround(beta * dot(k_i, k_j)) : 0)));
+/** beta K Kᵀ of the keys, [C, C], of which only the strictly lower triangle is to be read. */
+const gram = (k: Matrix, beta: number): Matrix => k.map((k_i) => k.map((k_j) => Math.fround(beta * dot(k_i, k_j))));
 
 function invert(stack: readonly Matrix[]): Float32Array {
   const C = stack[0]?.length ?? 0;
@@ -142,7 +142,7 @@ function inverseIsExact(): void {
   for (const C of [1, 2, 3, 5, 6, 7, 12, 33, 63, 64, 100]) {
     for (const [name, keysOf] of Object.entries(KEYS)) {
       for (const beta of BETAS) {
-        const stack = [lowerGram(keysOf(C, 1), beta), lowerGram(keysOf(C, 2), beta)];
+        const stack = [gram(keysOf(C, 1), beta), gram(keysOf(C, 2), beta)];
         const expected = stack.map(substitute).flat(2);
         expectClose(invert(stack), expected, `${name}, beta ${beta}, C ${C}`, 1e-6);
       }

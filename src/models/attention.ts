@@ -4,7 +4,6 @@
  */
 import * as tf from '../tf.js';
 import { mapTree } from '../tree.js';
-import { lowerTriangle } from './layers.js';
 
 /** Added to a score that must not be seen. Finite, so that hiding everything gives no NaN. */
 const HIDDEN = -1e30;
@@ -43,7 +42,9 @@ export function maskFrom(end: tf.Scalar, size: number): tf.Tensor1D {
 
 /** What hides from a row of scores [size, size] the columns after its own. */
 export function causalMask(size: number): tf.Tensor2D {
-  return tf.mul(tf.sub(1, lowerTriangle(size)), HIDDEN);
+  const values = new Float32Array(size * size);
+  for (let row = 0; row < size; row++) values.fill(HIDDEN, row * size + row + 1, (row + 1) * size);
+  return tf.tensor2d(values, [size, size]);
 }
 
 /** Rows [begin, begin + count) of keys and values. */

@@ -59,7 +59,7 @@ export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
   return {
     period: C,
     segmentTokens: 4096,
-    optimizePrefill: 'whole',
+    optimizePrefill: () => 'whole',
     optimizeClosing: 'whole',
     parameters: (weights) => initParameters(weights, d, D, compressionFactor === 0 ? 0 : e),
     empty: (B) => ({

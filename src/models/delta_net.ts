@@ -8,10 +8,11 @@
  *     o_t = D^-1/2 · q_t S_t
  *     y_t = W_o · concat_heads( RMSNorm(o_t) )
  *
- * Chunked, with S the state entering a chunk and beta on the diagonal of Bd:
+ * With the square root of beta in k, v and u each, beta is in none of the equations: u_t = v_t − k_t S_{t-1}, and the
+ * same S_t. Chunked so, with S the state entering a chunk:
  *
- *     A = tril(Bd K Kᵀ, −1)      M = (I + A)^-1      U = M Bd V      W = M Bd K
- *     R = U − W S                O = Q S + tril(Q Kᵀ) R             S' = S + Kᵀ R = (I − Kᵀ W) S + Kᵀ U
+ *     A = tril(K Kᵀ, −1)         M = (I + A)^-1      U = M V      W = M K
+ *     R = U − W S                O = Q S + tril(Q Kᵀ) R           S' = S + Kᵀ R = (I − Kᵀ W) S + Kᵀ U
  *
  * Everything but S' is one batched computation over all chunks. C is a speed setting, the result does not depend on it.
  * Departure from the original study: the delta rule itself (its code overwrote nothing), causal, with a carried state.
@@ -41,9 +42,8 @@ type Moving = {
 };
 type Inputs = {
   readonly q: Chunks; // or [1, B * H, 1, D] of the last position
-  readonly k: Chunks;
-  readonly v: Chunks;
-  readonly beta: Chunks; // [N, B * H, C, 1]
+  readonly k: Chunks; // times sqrt(beta)
+  readonly v: Chunks; // times sqrt(beta)
   readonly window: tf.Tensor3D;
 };
 
@@ -58,7 +58,8 @@ export function deltaMixer(config: ModelConfig): Mixer<Parameters, LayerState<Mo
   return {
     ...neverCloses,
     segmentTokens: 1024,
-    optimizePrefill: 'parts',
+    // XLA takes longer for the products of chunks, of which there are more and more, and less for all around them.
+    optimizePrefill: (tokens) => (tokens < 1024 ? 'whole' : 'parts'),
     parameters: (weights) => ({
       qkv: denseWeight(weights, ['q', 'k', 'v'], d, d),
       taps: convTaps(weights, d),
@@ -73,7 +74,7 @@ export function deltaMixer(config: ModelConfig): Mixer<Parameters, LayerState<Mo
     }),
     prefill(params, { moving }, x, _at, lastOnly) {
       const [B, T] = x.shape;
-      const inputs = (lastOnly ? prepareForLast : prepare)(params, moving, x, H, Math.min(scanChunk, T));
+      const inputs = prepare(params, moving, x, H, Math.min(scanChunk, T), lastOnly);
       const { o, S } = deltaRule(inputs, moving.S, lastOnly);
       return {
         y: output(params, o, B, lastOnly ? 1 : T),
@@ -83,9 +84,9 @@ export function deltaMixer(config: ModelConfig): Mixer<Parameters, LayerState<Mo
     },
     step(params, moving, _seen, x) {
       const [B] = x.shape;
-      const { q, k, v, beta, window } = prepare(params, moving, tf.reshape(x, [B, 1, d]), H, 1);
+      const { q, k, v, window } = prepare(params, moving, tf.reshape(x, [B, 1, d]), H, 1);
       const past: tf.Tensor4D = tf.expandDims(moving.S, 0);
-      const u = tf.mul(beta, tf.sub(v, tf.matMul(k, past))); // [1, B * H, 1, D]
+      const u = tf.sub(v, tf.matMul(k, past)); // [1, B * H, 1, D]
       const S: tf.Tensor4D = tf.add(past, tf.matMul(k, u, true, false));
       const y: tf.Tensor2D = tf.reshape(output(params, tf.matMul(q, S), B, 1), [B, d]);
       return { y, moving: { S: tf.squeeze(S, [0]), window } };
@@ -104,30 +105,46 @@ function convTaps(weights: WeightSource, d: number): tf.Tensor2D {
   return joined;
 }
 
-/** q, k, v and beta of x [B, T, d] by chunks of C tokens, and the window for the tokens after it. */
-function prepare({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, H: number, C: number): Inputs {
-  const { y, window } = convolve(tf.concat([past.window, matMulLast(x, qkv)], 1), taps);
+/**
+ * q, k and v of x [B, T, d] by chunks of C tokens, and the window for the tokens after it.
+ * @param lastOnly q of the last position alone
+ */
+function prepare(params: Parameters, past: Moving, x: tf.Tensor3D, H: number, C: number, lastOnly = false): Inputs {
+  const d = x.shape[2];
+  // Two parts: in one, XLA would convolve once for the norms and once more for what they scale.
+  const { maps, window } = fuse(() => (lastOnly ? projectForLast : projectAll)(params, past.window, x));
   const chunks = fuse(() => {
-    const [q, k, v] = tf.split<tf.Tensor3D>(y, 3, 2).map((part) => splitChunks(part, H, C)) as [Chunks, Chunks, Chunks];
-    return { q: l2Norm(q), k: l2Norm(k), v, beta: rates(x, beta, H, C) };
+    const [q, k, v] = maps.flatMap((y) => tf.split(y, y.shape[2] / d, 2)) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+    const rate = splitChunks(tf.sqrt(tf.sigmoid(matMulLast(x, params.beta))), H, C); // [N, B * H, C, 1]
+    return {
+      q: l2Norm(splitChunks(q, H, Math.min(C, q.shape[1]))),
+      k: tf.mul(rate, l2Norm(splitChunks(k, H, C))) as Chunks,
+      v: tf.mul(rate, splitChunks(v, H, C)) as Chunks,
+    };
   });
   return { ...chunks, window };
 }
 
-/** The same with q of the last position alone, which takes the last w inputs of its convolution. */
-function prepareForLast({ qkv, taps, beta }: Parameters, past: Moving, x: tf.Tensor3D, H: number, C: number): Inputs {
+/** Convolved q, k and v side by side in one or more `maps`, and the window after them, [B, w - 1, 3d]. */
+type Projected = { readonly maps: readonly tf.Tensor3D[]; readonly window: tf.Tensor3D };
+
+function projectAll({ qkv, taps }: Parameters, window: tf.Tensor3D, x: tf.Tensor3D): Projected {
+  const all = convolve(window, matMulLast(x, qkv), taps);
+  return { maps: [all.y], window: all.window };
+}
+
+/** q of the last position alone, whose convolution reads the last w tokens. */
+function projectForLast({ qkv, taps }: Parameters, window: tf.Tensor3D, x: tf.Tensor3D): Projected {
   const [B, T, d] = x.shape;
-  const newest = tf.slice(x, [0, Math.max(0, T - CONV_WIDTH), 0], [B, Math.min(T, CONV_WIDTH), d]);
-  const through = (from: tf.Tensor3D, begin: number, size: number): tf.Tensor3D =>
-    tf.concat([columns(past.window, begin, size), matMulLast(from, columns(qkv, begin, size))], 1);
-  const ofQ = through(newest, 0, d);
-  const forQ = convolve(tf.slice(ofQ, [0, ofQ.shape[1] - CONV_WIDTH, 0], [B, CONV_WIDTH, d]), columns(taps, 0, d));
-  const forKV = convolve(through(x, d, 2 * d), columns(taps, d, 2 * d));
-  const chunks = fuse(() => {
-    const [k, v] = tf.split<tf.Tensor3D>(forKV.y, 2, 2).map((part) => splitChunks(part, H, C)) as [Chunks, Chunks];
-    return { q: l2Norm(splitChunks(forQ.y, H, 1)), k: l2Norm(k), v, beta: rates(x, beta, H, C) };
-  });
-  return { ...chunks, window: tf.concat([forQ.window, forKV.window], 2) };
+  const project = (from: tf.Tensor3D, begin: number, size: number) =>
+    convolve(columns(window, begin, size), matMulLast(from, columns(qkv, begin, size)), columns(taps, begin, size));
+  const newest = Math.min(T, CONV_WIDTH);
+  const q = project(tf.slice(x, [0, T - newest, 0], [B, newest, d]), 0, d);
+  const kv = project(x, d, 2 * d);
+  return {
+    maps: [tf.slice(q.y, [0, newest - 1, 0], [B, 1, d]), kv.y],
+    window: tf.concat([q.window, kv.window], 2),
+  };
 }
 
 /** The columns [begin, begin + size) of the last axis. */
@@ -136,65 +153,61 @@ function columns<X extends tf.Tensor>(x: X, begin: number, size: number): X {
   return tf.slice(x, [...rest.map(() => 0), begin], [...rest, size]);
 }
 
-/** beta of x [B, T, d], one per head: [N, B * H, C, 1]. */
-function rates(x: tf.Tensor3D, weight: tf.Tensor2D, H: number, C: number): Chunks {
-  return splitChunks(tf.sigmoid(matMulLast(x, weight)), H, C);
-}
-
 /**
- * Depthwise causal convolution with taps [w, width], and SiLU, of inputs [B, w - 1 + T, width].
+ * Depthwise causal convolution with taps [w, width], and SiLU, of x [B, T, width] after the window [B, w - 1, width].
  * @returns y [B, T, width], and the window for the inputs after these
  */
-function convolve(padded: tf.Tensor3D, taps: tf.Tensor2D): { y: tf.Tensor3D; window: tf.Tensor3D } {
-  const [B, length, width] = padded.shape;
-  const window = tf.slice(padded, [0, length - CONV_WIDTH + 1, 0], [B, CONV_WIDTH - 1, width]);
-  if (length === CONV_WIDTH) return { y: silu(tf.sum<tf.Tensor3D>(tf.mul(padded, taps), 1, true)), window };
+function convolve(window: tf.Tensor3D, x: tf.Tensor3D, taps: tf.Tensor2D): { y: tf.Tensor3D; window: tf.Tensor3D } {
+  const [B, T, width] = x.shape;
+  const inputs = tf.concat([window, x], 1);
+  const next = tf.slice(inputs, [0, T, 0], [B, CONV_WIDTH - 1, width]);
+  if (T === 1) return { y: silu(tf.sum<tf.Tensor3D>(tf.mul(inputs, taps), 1, true)), window: next };
   const filter: tf.Tensor4D = tf.reshape(taps, [CONV_WIDTH, 1, width, 1]);
-  const image: tf.Tensor4D = tf.expandDims(padded, 2);
-  return { y: silu(tf.squeeze(tf.depthwiseConv2d(image, filter, 1, 'valid'), [2])), window };
+  const image: tf.Tensor4D = tf.expandDims(inputs, 2);
+  return { y: silu(tf.squeeze(tf.depthwiseConv2d(image, filter, 1, 'valid'), [2])), window: next };
 }
 
 const silu = <X extends tf.Tensor>(x: X): X => tf.mul(x, tf.sigmoid(x));
 
 /**
- * The delta rule from state `start` [B * H, D, D] over chunks of q, k, v, beta; zeros after the last token change nothing.
+ * The delta rule from state `start` [B * H, D, D] over chunks of q, k, v; zeros after the last token change nothing.
  * @param lastOnly q is that of the last position alone
  * @returns o = q_t S_t in the form of q; and the last state
  */
 export function deltaRule(
-  { q, k, v, beta }: Omit<Inputs, 'window'>,
+  { q, k, v }: Omit<Inputs, 'window'>,
   start: tf.Tensor3D,
   lastOnly: boolean,
 ): { o: Chunks; S: tf.Tensor3D } {
   const [C, D] = k.shape.slice(2) as [number, number];
-  const betaK: Chunks = tf.mul(beta, k);
-  const A: tf.Tensor4D = tf.mul(tf.matMul(betaK, k, false, true), lowerTriangle(C, 1));
+  const A: Chunks = tf.matMul(k, k, false, true); // its strictly lower triangle is what counts
   const M = tf.reshape(unitLowerInverse(tf.reshape(A, [-1, C, C])), A.shape);
-  const U: Chunks = tf.matMul(M, tf.mul(beta, v));
-  const W: Chunks = tf.matMul(M, betaK);
+  const U: Chunks = tf.matMul(M, v);
+  const W: Chunks = tf.matMul(M, k);
   const states = chunkStates(start, tf.sub(tf.eye(D), tf.matMul(k, W, true, false)), tf.matMul(k, U, true, false));
-  const last = states.pop() as tf.Tensor3D;
-  if (lastOnly) return { o: tf.matMul(q, tf.expandDims(last, 0)), S: last };
-  const S = tf.stack(states) as Chunks; // [N, B * H, D, D], entering each chunk
-  const R = tf.sub(U, tf.matMul(W, S));
+  const last = states.pop() as Chunks;
+  const S: tf.Tensor3D = tf.squeeze(last, [0]);
+  if (lastOnly) return { o: tf.matMul(q, last), S };
+  const entering = tf.concat(states, 0);
+  const R = tf.sub(U, tf.matMul(W, entering));
   const scores = tf.mul(tf.matMul(q, k, false, true), lowerTriangle(C));
-  return { o: tf.add(tf.matMul(q, S), tf.matMul(scores, R)), S: last };
+  return { o: tf.add(tf.matMul(q, entering), tf.matMul(scores, R)), S };
 }
 
-/** start [B * H, D, D], and the states after each chunk: S' = P S + Q, with P and Q [N, B * H, D, D]. */
-function chunkStates(start: tf.Tensor3D, P: Chunks, Q: Chunks): tf.Tensor3D[] {
-  const decays = tf.unstack(P) as tf.Tensor3D[];
-  const gains = tf.unstack(Q) as tf.Tensor3D[];
-  const states = [start];
-  decays.forEach((decay, i) => {
-    states.push(tf.add(tf.matMul(decay, states[i] as tf.Tensor3D), gains[i] as tf.Tensor3D));
+/** start [B * H, D, D], and the states after each chunk, [1, B * H, D, D]: S' = P S + Q, with P and Q [N, B * H, D, D]. */
+function chunkStates(start: tf.Tensor3D, P: Chunks, Q: Chunks): Chunks[] {
+  const N = P.shape[0];
+  const gains = tf.split(Q, N, 0);
+  const states: Chunks[] = [tf.expandDims(start, 0)];
+  tf.split(P, N, 0).forEach((decay, i) => {
+    states.push(tf.add(tf.matMul(decay, states[i] as Chunks), gains[i] as Chunks));
   });
   return states;
 }
 
 /**
- * (I + A)^-1 for strictly lower triangular A [n, C, C]: blocks of up to SUBSTITUTED rows by substitution, larger ones by
- * recursion, inv[[P, 0], [X, Q]] = [[P⁻¹, 0], [−Q⁻¹ X P⁻¹, Q⁻¹]].
+ * (I + A)^-1 for the strictly lower triangle A of [n, C, C]; the rest is not read. Blocks of up to SUBSTITUTED rows by
+ * substitution, larger ones by recursion, inv[[P, 0], [X, Q]] = [[P⁻¹, 0], [−Q⁻¹ X P⁻¹, Q⁻¹]].
  * The doubling product (I − A)(I + A²)… is equal in exact arithmetic and useless in float32 on correlated keys.
  */
 export function unitLowerInverse(A: tf.Tensor3D): tf.Tensor3D {
@@ -214,7 +227,12 @@ export function unitLowerInverse(A: tf.Tensor3D): tf.Tensor3D {
   const inverses = unitLowerInverse(tf.concat([block(0, 0), block(1, 1)], 0));
   const [P, Q] = tf.split(inverses, 2, 0) as [tf.Tensor3D, tf.Tensor3D];
   const corner: tf.Tensor3D = tf.neg(tf.matMul(Q, tf.matMul(block(1, 0), P)));
-  return tf.concat([tf.concat([P, tf.zerosLike(corner)], 2), tf.concat([corner, Q], 2)], 1);
+  const above = tf.pad(P, [
+    [0, 0],
+    [0, 0],
+    [0, half],
+  ]);
+  return tf.concat([above, tf.concat([corner, Q], 2)], 1);
 }
 
 /** Row i of the inverse is e_i − Σ_{j<i} A_ij · row j; the n matrices lie side by side on the last axis. */

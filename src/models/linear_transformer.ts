@@ -29,7 +29,7 @@ export function linearMixer(config: ModelConfig): Mixer<Parameters, LayerState<S
   return {
     ...neverCloses,
     segmentTokens: 1024,
-    optimizePrefill: 'whole',
+    optimizePrefill: () => 'whole',
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),

@@ -91,8 +91,8 @@ export interface Mixer<P extends Tree, S extends LayerState> {
   readonly period: number | null;
   /** Tokens of a prefill that are best worked on at a time. */
   readonly segmentTokens: number;
-  /** What is worth doing to the graph of a long prefill: measured, see docs/compiled.md. */
-  readonly optimizePrefill: Optimization;
+  /** What is worth doing to the graph of a prefill of this many tokens in all rows: measured, see docs/compiled.md. */
+  optimizePrefill(tokens: number): 'parts' | 'whole';
   /** The same of a step that ends a period: one graph for each size of the bank. */
   readonly optimizeClosing: Optimization;
   parameters(weights: WeightSource): P;

@@ -28,8 +28,8 @@ import type { LayerState, Mixer, ModelConfig } from './model.js';
 
 /** Tokens a step writes among before they move to the cache. */
 const TAIL = 128;
-/** Queries that prefill works on at a time. */
-const QUERY_BLOCK = 256;
+/** Queries that prefill works on at a time: with fewer, fewer scores are made that nobody may see. */
+const queryBlock = (T: number): number => (T <= 1024 ? 128 : 256);
 
 type Parameters = { readonly qkv: Dense; readonly o: Dense };
 
@@ -48,7 +48,7 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
   return {
     period: TAIL,
     segmentTokens: 4096,
-    optimizePrefill: 'parts',
+    optimizePrefill: (tokens) => (tokens < 512 ? 'whole' : 'parts'),
     optimizeClosing: 'graph',
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
@@ -98,10 +98,10 @@ function projectHeads(
 function attendByBlocks(q: tf.Tensor4D, fresh: KeysValues, past: Buffered): tf.Tensor4D {
   const [B, H, T, D] = q.shape;
   const blocks: tf.Tensor4D[] = [];
-  for (let start = 0; start < T; start += QUERY_BLOCK) {
-    const size = Math.min(QUERY_BLOCK, T - start);
-    const own = causalMask(size);
-    const mask = start === 0 ? own : tf.concat([tf.zeros([size, start]), own], 1);
+  const block = queryBlock(T);
+  for (let start = 0; start < T; start += block) {
+    const size = Math.min(block, T - start);
+    const mask = start === 0 ? causalMask(size) : tf.concat([tf.zeros([size, start]), causalMask(size)], 1);
     const queries = tf.slice(q, [0, 0, start, 0], [B, H, size, D]);
     blocks.push(attend(queries, sliceRows(fresh, 0, start + size), mask, past));
   }

@@ -105,9 +105,9 @@ function createCalls<P extends Tree, S extends LayerState>(
   const byLength = <A extends readonly Tree[], R extends Tree>(
     fn: (params: Parameters<P>, tokens: tf.Tensor2D, ...rest: A) => R,
   ): typeof fn => {
-    const short = run(fn);
-    const long = run(fn, { optimize: mixer.optimizePrefill });
-    return (params, tokens, ...rest) => (tokens.size < LONG_TOKENS ? short : long)(params, tokens, ...rest);
+    const runs = { graph: run(fn), parts: run(fn, { optimize: 'parts' }), whole: run(fn, { optimize: 'whole' }) };
+    const choose = ({ size }: tf.Tensor) => (size < LONG_TOKENS ? 'graph' : mixer.optimizePrefill(size));
+    return (params, tokens, ...rest) => runs[choose(tokens)](params, tokens, ...rest);
   };
   const extendOnce = byLength(extendBy);
   const stepOnce = run(stepPass(mixer));
