@@ -67,7 +67,7 @@ describe('bad input is refused in one line that names flag and value, with exit 
     ['--max_time -1', '--max_time: must be a number of at least 0', 'got -1'],
     ["--max_time ''", '--max_time: ', "got ''"],
     ['--models BSRB', '--models: no model is called BSRB; did you mean BSBR?', 'BSBR'],
-    ['--models deltanets', '--models: no model is called deltanets; did you mean DeltaNet?', 'DeltaNet'],
+    ['--models Linaer', '--models: no model is called Linaer; did you mean LinearTransformer?', 'LinearTransformer'],
     ['--models all BSRB', '--models: no model is called BSRB', 'BSBR'],
     ["--models ''", '--models: ', "got ''"],
     ['--models BSBR,,DeltaNet', '--models: ', "got ''"],

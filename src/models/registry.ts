@@ -32,7 +32,8 @@ export const MODEL_NAMES: readonly string[] = REGISTRY.map(({ name }) => name);
 export function findModelName(name: string): string {
   const wanted = name.toLowerCase();
   const found = MODEL_NAMES.find((known) => known.toLowerCase() === wanted);
-  const nearest = MODEL_NAMES.find((known) => known.toLowerCase().startsWith(wanted)) ?? closest(name, MODEL_NAMES);
+  const beginnings = MODEL_NAMES.map((known) => known.toLowerCase().slice(0, wanted.length)); // also of a long name
+  const nearest = MODEL_NAMES[beginnings.indexOf(closest(wanted, beginnings))];
   check(
     found !== undefined,
     `--models: no model is called ${name}; did you mean ${nearest}? (${MODEL_NAMES.join(', ')})`,
