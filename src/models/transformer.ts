@@ -65,9 +65,9 @@ type AnyMixer = Pick<Mixer<Tree, LayerState>, 'period'>;
 interface Calls<P extends Tree, S extends LayerState> {
   /** One pass over all tokens [B, T] of a prompt. */
   prefill(params: Parameters<P>, tokens: tf.Tensor2D): Output<State<S>>;
-  /** One pass over the first tokens [B, T] of a longer prompt. */
-  begin(params: Parameters<P>, tokens: tf.Tensor2D): Reached<State<S>>;
-  /** One pass over more of them. */
+  /** The state before the first token of B rows. */
+  empty(batch: number): State<S>;
+  /** One pass over a segment [B, T] of a longer prompt. */
   extend(params: Parameters<P>, tokens: tf.Tensor2D, state: State<S>): Reached<State<S>>;
   /** What the head makes of the last position of a prompt, [B, V]. */
   logits(params: Parameters<P>, last: tf.Tensor2D): tf.Tensor2D;
@@ -96,12 +96,10 @@ function createCalls<P extends Tree, S extends LayerState>(
     };
   };
   const extendBy = prefillPass(mixer);
-  // What is known of an empty state is made while recording, so that a graph holds it as constants.
-  const beginBy = (params: Parameters<P>, tokens: tf.Tensor2D): Reached<State<S>> => {
-    const [B, T] = tokens.shape;
-    const pass = extendBy(params, tokens, emptyState(config, mixer, B).layers, placeOf(0, T));
-    return { last: pass.last, state: settle(mixer, pass, 0, T) };
-  };
+  const empty = (B: number): State<S> => ({
+    length: 0,
+    layers: Array.from({ length: config.numLayers }, () => mixer.empty(B)),
+  });
   const byLength = <A extends readonly Tree[], R extends Tree>(
     fn: (params: Parameters<P>, tokens: tf.Tensor2D, ...rest: A) => R,
   ): typeof fn => {
@@ -114,11 +112,13 @@ function createCalls<P extends Tree, S extends LayerState>(
   const closeOnce = run(closingPass(mixer), { optimize: mixer.optimizeClosing });
   const decodeBlock = run(blockPass(mixer), { optimize: 'whole' });
   return {
+    // What is known of an empty state is made while recording, so that the graph holds it as constants.
     prefill: byLength((params, tokens) => {
-      const { last, state } = beginBy(params, tokens);
-      return { logits: logitsOf(params, last), state };
+      const [B, T] = tokens.shape;
+      const pass = extendBy(params, tokens, empty(B).layers, placeOf(0, T));
+      return { logits: logitsOf(params, pass.last), state: settle(mixer, pass, 0, T) };
     }),
-    begin: byLength(beginBy),
+    empty: (B) => tidyTree(() => empty(B)),
     extend: (params, tokens, { length, layers }) =>
       tidyTree(() => {
         const count = tokens.shape[1];
@@ -178,10 +178,6 @@ function move<S extends LayerState>(
   };
 }
 
-function emptyState<S extends LayerState>({ numLayers }: ModelConfig, mixer: Mixer<Tree, S>, batch: number): State<S> {
-  return { length: 0, layers: Array.from({ length: numLayers }, () => mixer.empty(batch)) };
-}
-
 /** Runs over the tokens a segment at a time; the head reads the last position of the last one. */
 function prefillBySegments<P extends Tree, S extends LayerState>(
   calls: Calls<P, S>,
@@ -194,7 +190,9 @@ function prefillBySegments<P extends Tree, S extends LayerState>(
   const starts = Array.from({ length: Math.ceil(T / segmentTokens) }, (_, i) => i * segmentTokens);
   const sizes = starts.map((start) => Math.min(segmentTokens, T - start));
   const [first, ...others] = tf.split(tokens, sizes, 1) as [tf.Tensor2D, ...tf.Tensor2D[]];
-  let reached = calls.begin(params, first);
+  const empty = calls.empty(tokens.shape[0]);
+  let reached = calls.extend(params, first, empty);
+  disposeTree(empty);
   for (const segment of others) {
     const before = reached;
     reached = calls.extend(params, segment, before.state);
