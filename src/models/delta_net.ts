@@ -8,8 +8,8 @@
  *     o_t = D^-1/2 · q_t S_t
  *     y_t = W_o · concat_heads( RMSNorm(o_t) )
  *
- * With the square root of beta in k, v and u each, beta is in none of the equations: u_t = v_t − k_t S_{t-1}, and the
- * same S_t. Chunked so, with S the state entering a chunk:
+ * With k and v times sqrt(beta), and u divided by it, beta is in none of the equations: u_t = v_t − k_t S_{t-1}, and S_t
+ * is the same. Chunked so, with S the state entering a chunk:
  *
  *     A = tril(K Kᵀ, −1)         M = (I + A)^-1      U = M V      W = M K
  *     R = U − W S                O = Q S + tril(Q Kᵀ) R           S' = S + Kᵀ R = (I − Kᵀ W) S + Kᵀ U
