@@ -32,6 +32,18 @@ async function expectRefused(argv: readonly string[], start: string, end: string
   expect(message).toContain(end);
 }
 
+const UNKNOWN_MODELS = Object.entries({
+  BSRB: 'BSBR',
+  deltanets: 'DeltaNet',
+  Linaer: 'LinearTransformer',
+  transfomer: 'LinearTransformer',
+  dleta: 'DeltaNet',
+  s: 'Softmax',
+}).map(([name, nearest]): [string, string, string] => {
+  const rule = `--models: no model is called ${name}; did you mean ${nearest}?`;
+  return [`--models ${name}`, rule, nearest];
+});
+
 describe('bad input is refused in one line that names flag and value, with exit code 2, and nothing is written', () => {
   const words = (text: string) => text.split(' ').map((word) => (word === "''" ? '' : word));
   test.each([
@@ -66,8 +78,7 @@ describe('bad input is refused in one line that names flag and value, with exit 
     ['--precision 2%', '--precision: ', 'got 2%'],
     ['--max_time -1', '--max_time: must be a number of at least 0', 'got -1'],
     ["--max_time ''", '--max_time: ', "got ''"],
-    ['--models BSRB', '--models: no model is called BSRB; did you mean BSBR?', 'BSBR'],
-    ['--models Linaer', '--models: no model is called Linaer; did you mean LinearTransformer?', 'LinearTransformer'],
+    ...UNKNOWN_MODELS,
     ['--models all BSRB', '--models: no model is called BSRB', 'BSBR'],
     ["--models ''", '--models: ', "got ''"],
     ['--models BSBR,,DeltaNet', '--models: ', "got ''"],

@@ -1,5 +1,5 @@
 /** The models, by name: the one place that knows them all. Loads a model, and TensorFlow.js, when it is asked for. */
-import { closest } from 'fastest-levenshtein';
+import { distance } from 'fastest-levenshtein';
 import { check } from '../errors.js';
 import type { Tree } from '../tree.js';
 import type { LayerState, Mixer, ModelConfig, SequenceModel } from './model.js';
@@ -32,8 +32,11 @@ export const MODEL_NAMES: readonly string[] = REGISTRY.map(({ name }) => name);
 export function findModelName(name: string): string {
   const wanted = name.toLowerCase();
   const found = MODEL_NAMES.find((known) => known.toLowerCase() === wanted);
-  const beginnings = MODEL_NAMES.map((known) => known.toLowerCase().slice(0, wanted.length)); // also of a long name
-  const nearest = MODEL_NAMES[beginnings.indexOf(closest(wanted, beginnings))];
+  // A share of the longer name: counted as they are, edits favour short names.
+  const unlikeness = (known: string) => distance(wanted, known.toLowerCase()) / Math.max(wanted.length, known.length);
+  const nearest =
+    MODEL_NAMES.find((known) => known.toLowerCase().startsWith(wanted)) ??
+    MODEL_NAMES.toSorted((a, b) => unlikeness(a) - unlikeness(b))[0];
   check(
     found !== undefined,
     `--models: no model is called ${name}; did you mean ${nearest}? (${MODEL_NAMES.join(', ')})`,
