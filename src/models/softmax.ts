@@ -98,10 +98,12 @@ function projectHeads(
 function attendByBlocks(q: tf.Tensor4D, fresh: KeysValues, past: Buffered): tf.Tensor4D {
   const [B, H, T, D] = q.shape;
   const blocks: tf.Tensor4D[] = [];
-  const block = queryBlock(T);
+  const block = Math.min(queryBlock(T), T);
+  const causal = causalMask(block);
   for (let start = 0; start < T; start += block) {
     const size = Math.min(block, T - start);
-    const mask = start === 0 ? causalMask(size) : tf.concat([tf.zeros([size, start]), causalMask(size)], 1);
+    const own = tf.slice(causal, [0, 0], [size, size]);
+    const mask = start === 0 ? own : tf.concat([tf.zeros([size, start]), own], 1);
     const queries = tf.slice(q, [0, 0, start, 0], [B, H, size, D]);
     blocks.push(attend(queries, sliceRows(fresh, 0, start + size), mask, past));
   }
