@@ -135,7 +135,7 @@ export function outputName(op: string, index: number): string {
 /** Records an op of one output. */
 export type RecordOp = (op: string, inputs: readonly tf.TensorInfo[], attrs: Attrs) => tf.TensorInfo;
 
-type KernelCall = Parameters<tf.KernelFunc>[0];
+export type KernelCall = Parameters<tf.KernelFunc>[0];
 type Inputs<K extends string> = Readonly<Record<K, tf.TensorInfo>>;
 
 /** tfjs kernel -> op, where tfjs-node's own kernel cannot be recorded or another op is faster. */

@@ -7,7 +7,7 @@
 import { check, messageOf, UserError } from '../errors.js';
 import * as tf from '../tf.js';
 import type { Attr, Attrs, DType } from './graph.js';
-import { ownKernels, xlaKernels } from './kernels.js';
+import { type KernelCall, ownKernels, xlaKernels } from './kernels.js';
 
 const TRACE = 'attnscale-trace';
 const HOME = 'tensorflow';
@@ -104,11 +104,7 @@ function registerKernels(recorder: Recorder): void {
   }
 }
 
-function runKernel(
-  kernelName: string,
-  { record, isForXla }: Recorder,
-  call: Parameters<tf.KernelFunc>[0],
-): ReturnType<tf.KernelFunc> {
+function runKernel(kernelName: string, { record, isForXla }: Recorder, call: KernelCall): ReturnType<tf.KernelFunc> {
   const own = ownKernels[kernelName]?.((...op) => single(record(...op)));
   const run = own ?? tf.getKernel(kernelName, HOME).kernelFunc;
   try {
