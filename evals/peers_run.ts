@@ -72,8 +72,8 @@ export async function runPeers(
     worker: { workerFile, cellTimeoutMs: flags.cell_timeout * 1000, pinnedCpu, signal },
     peer: { python, folder, timeoutMs: flags.peer_timeout * 1000, pinnedCpu, signal },
     say: (text) => streams.stderr.write(`${text}\n`),
-    onReady: ({ tfjs, backend: { backend, tensorflow } }) => {
-      runtime = { node: process.version, tfjs, backend, tensorflow };
+    onReady: ({ tfjs, backend: { backend, tensorflow, smallProducts } }) => {
+      runtime = { node: process.version, tfjs, backend, tensorflow, small_products: smallProducts };
     },
   };
   try {

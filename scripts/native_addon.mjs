@@ -1,9 +1,20 @@
-/** Compiles tfjs-node's addon and proves that it computes. */
+/** Compiles tfjs-node's addon, with our products of small matrices in it, and proves that it computes. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { firstThatRuns, run } from './run.mjs';
 import { AGAIN, Unavailable } from './unavailable.mjs';
 
 const MAC = process.platform === 'darwin';
+const OWN_SOURCE = fileURLToPath(new URL('../native/small_products.cc', import.meta.url));
+
+/** Tells addons apart that were compiled from other sources of ours, or in another way. */
+export function addonRevision() {
+  const hash = createHash('sha256');
+  for (const path of [OWN_SOURCE, fileURLToPath(import.meta.url)]) hash.update(readFileSync(path));
+  return hash.digest('hex').slice(0, 12);
+}
 
 /**
  * One compiler call; node-gyp is not needed, since node-api-headers has Node's headers.
@@ -17,12 +28,12 @@ export async function compileAddon(at, { include, libraries, near, to }) {
   const rpath = near ? `${MAC ? '@loader_path' : '$ORIGIN'}/${relative(dirname(to), folder)}` : folder;
   const args = [
     ...flags,
-    ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding'],
+    ...['-std=c++17', '-O3', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding'],
     // -z now: a missing symbol is an error when the addon is loaded, not the end of the process later.
     ...(MAC ? ['-undefined', 'dynamic_lookup'] : ['-Wl,-z,now']),
     ...['-I', include, '-I', join(at.root, 'node_modules/node-api-headers/include')],
     ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(at.package, 'binding', name)),
-    ...[...libraries, `-Wl,-rpath,${rpath}`, '-o', to],
+    ...[OWN_SOURCE, ...libraries, '-ldl', `-Wl,-rpath,${rpath}`, '-o', to],
   ];
   const { status, stderr } = await run(command, args, { env: { ...process.env, LC_ALL: 'C' } });
   if (status === 0) return;

@@ -4,7 +4,8 @@
  * network nor compiler:
  *
  *   CACHE/attnscale/tf-VERSION-PLATFORM/{lib,include}     from the wheel; files.json holds their sizes
- *   CACHE/attnscale/tf-VERSION-PLATFORM/addon-VERSION/    tfjs_binding.node; ready.json holds sizes once it was proved
+ *   CACHE/attnscale/tf-VERSION-PLATFORM/addon-VERSION-REVISION/
+ *                                                         tfjs_binding.node; ready.json holds sizes once it was proved
  *   node_modules/@tensorflow/tfjs-node/lib/napi-v8/       a link to that addon
  *   .native/why_not.txt                                   why the last attempt failed: it is not repeated at every start
  *
@@ -15,7 +16,7 @@ import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { withLock } from './lock.mjs';
-import { compileAddon, smokeTest } from './native_addon.mjs';
+import { addonRevision, compileAddon, smokeTest } from './native_addon.mjs';
 import { fetchWheel, HOST, LIBRARIES, TENSORFLOW } from './native_wheel.mjs';
 import { isWhole, recordOf, writeRecord } from './record.mjs';
 import { AGAIN, Unavailable } from './unavailable.mjs';
@@ -55,11 +56,17 @@ export function nativeState(at) {
   return userFolder === at.userFolder ? { kind: 'failed', reason } : { kind: 'to do' };
 }
 
-/** Whether the linked addon was proved, with the libraries that are asked for, and all files still have their sizes. */
+/**
+ * Whether the linked addon was proved, with the libraries that are asked for, all files still have their sizes, and
+ * what we compiled was compiled from the sources as they are now.
+ */
 function isReady(at) {
   if (!existsSync(at.link)) return false;
   const record = join(dirname(realpathSync(at.link)), READY);
-  return isWhole(record) && (!at.userFolder || recordOf(record).userFolder === at.userFolder);
+  if (!isWhole(record)) return false;
+  const { userFolder, revision } = recordOf(record);
+  const isForeign = userFolder === undefined;
+  return (!at.userFolder || userFolder === at.userFolder) && (isForeign || revision === addonRevision());
 }
 
 /**
@@ -120,7 +127,7 @@ function isWritable(folder) {
 
 async function fromCache(at, cache, say) {
   const store = join(cache, `tf-${TENSORFLOW}-${HOST}`);
-  const addon = join(store, `addon-${recordOf(join(at.package, 'package.json')).version}`);
+  const addon = join(store, `addon-${recordOf(join(at.package, 'package.json')).version}-${addonRevision()}`);
   if (isWhole(join(addon, READY))) {
     await link(at, addon);
     const version = await smokeTest(at.root).catch(() => null);
@@ -139,7 +146,8 @@ async function buildAddon(at, folder, addon) {
   await compileAddon(at, { include: join(folder, 'include'), libraries, near: folder === dirname(addon), to: binary });
   await link(at, addon);
   const version = await smokeTest(at.root);
-  await writeRecord(join(addon, READY), [binary, ...libraries], { userFolder: at.userFolder });
+  const made = { userFolder: at.userFolder, revision: addonRevision() };
+  await writeRecord(join(addon, READY), [binary, ...libraries], made);
   return version;
 }
 

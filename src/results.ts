@@ -133,6 +133,10 @@ export const resultsSchema = z
       tfjs: z.string(),
       backend: z.enum(['tensorflow', 'wasm']),
       tensorflow: z.string().nullable(),
+      small_products: z
+        .boolean()
+        .optional()
+        .describe('whether XLA multiplied small matrices with native/small_products.cc'),
       env: z.record(z.string(), z.string()),
     }),
     config,

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import util from 'node:util';
 import * as core from '@tensorflow/tfjs-core';
 import { messageOf, UserError } from './errors.js';
-import { nativeProblem } from './native_check.js';
+import { hasSmallProducts, nativeProblem } from './native_check.js';
 
 export * from '@tensorflow/tfjs-core';
 
@@ -14,6 +14,8 @@ export interface BackendInfo {
   readonly backend: BackendName;
   /** Version of libtensorflow, or null on wasm. */
   readonly tensorflow: string | null;
+  /** Whether XLA multiplies small matrices with our own code, see native/small_products.cc. */
+  readonly smallProducts: boolean;
   /** Why wasm was chosen where tensorflow would have been preferred, else null. */
   readonly fallbackReason: string | null;
 }
@@ -31,7 +33,12 @@ export async function initBackend(name: BackendName | 'auto', threads = 1): Prom
   let fallbackReason: string | null = null;
   if (name !== 'wasm') {
     try {
-      return { backend: 'tensorflow', tensorflow: loadNative(threads), fallbackReason };
+      return {
+        backend: 'tensorflow',
+        tensorflow: loadNative(threads),
+        smallProducts: hasSmallProducts(),
+        fallbackReason,
+      };
     } catch (error) {
       fallbackReason = messageOf(error).split('\n')[0] ?? '';
       if (name === 'tensorflow') throw new UserError(`--backend: tensorflow cannot be loaded: ${fallbackReason}`);
@@ -42,7 +49,7 @@ export async function initBackend(name: BackendName | 'auto', threads = 1): Prom
   setThreadsCount(threads);
   await core.setBackend('wasm');
   await core.ready();
-  return { backend: 'wasm', tensorflow: null, fallbackReason };
+  return { backend: 'wasm', tensorflow: null, smallProducts: false, fallbackReason };
 }
 
 /** Loads the native addon and returns libtensorflow's version. */

@@ -18,7 +18,14 @@ test('every cell is counted once and measured once a process, and each is saved 
 
 test('the file says what the workers ran on', async () => {
   const { last } = await run({ workerFile: fakeWorker() });
-  expect(last.runtime).toEqual({ node: 'v20', tfjs: '4', backend: 'wasm', tensorflow: null, env: {} });
+  expect(last.runtime).toEqual({
+    node: 'v20',
+    tfjs: '4',
+    backend: 'wasm',
+    tensorflow: null,
+    small_products: false,
+    env: {},
+  });
   expect(last.machine.threads).toBe(1);
 });
 

@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withLock } from '../scripts/lock.mjs';
+import { addonRevision } from '../scripts/native_addon.mjs';
 import { downloadProblem, wheelFor } from '../scripts/native_wheel.mjs';
 import { isWhole, writeRecord } from '../scripts/record.mjs';
 import { run } from '../scripts/run.mjs';
@@ -178,10 +179,10 @@ const problem = () => nativeProblem(paths().package);
 
 describe('a proved addon', () => {
   /** A clone whose addon and library were proved; returns the library. */
-  async function provedClone(): Promise<string> {
+  async function provedClone(made?: object): Promise<string> {
     const library = put('cache/lib/libtensorflow_cc.so.2', 'x'.repeat(1000));
     const addon = put('cache/addon/tfjs_binding.node', 'addon');
-    await writeRecord(join(root, 'cache/addon/ready.json'), [addon, library]);
+    await writeRecord(join(root, 'cache/addon/ready.json'), [addon, library], made);
     const { link } = paths();
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(addon, link);
@@ -217,6 +218,13 @@ describe('a proved addon', () => {
     truncateSync(join(root, 'cache/addon/ready.json'), 20);
     expect(nativeState(paths()).kind).toBe('to do');
     expect(problem()).toMatch(/is not whole/);
+  });
+
+  test('an addon that was compiled from other sources of ours is not ready', async () => {
+    await provedClone({ userFolder: '', revision: addonRevision() });
+    expect(nativeState(paths()).kind).toBe('ready');
+    await writeRecord(join(root, 'cache/addon/ready.json'), [], { userFolder: '', revision: 'older' });
+    expect(nativeState(paths()).kind).toBe('to do');
   });
 
   test('libraries of another TENSORFLOW_LIB_DIR than the one asked for are not ready', async () => {

@@ -28,6 +28,7 @@ function fieldsOf({ machine, runtime, config, config_hash }: Results, scope: Sco
     'runtime.node': runtime.node,
     'runtime.tfjs': runtime.tfjs,
     'runtime.tensorflow': runtime.tensorflow,
+    'runtime.small_products': runtime.small_products ?? false,
     'config.quick': config.quick,
     ...work,
   };

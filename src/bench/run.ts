@@ -76,8 +76,11 @@ export async function runBenchmark(
   const onMessage = (message: WorkerMessage): void => {
     pace.hear(message);
     if (message.type === 'ready') {
-      const { backend: name, tensorflow } = message.backend;
-      const seen = { node, tfjs: message.tfjs, backend: name, tensorflow, env: message.env };
+      const { backend: name, tensorflow, smallProducts } = message.backend;
+      const seen = {
+        ...{ node, tfjs: message.tfjs, backend: name, tensorflow },
+        ...{ small_products: smallProducts, env: message.env },
+      };
       if (previous) checkSameRuntime(previous.runtime, seen);
       runtime = seen;
     }
@@ -104,8 +107,9 @@ export async function runBenchmark(
 
 /** Times of two runtimes do not belong in one file. */
 function checkSameRuntime(then: Results['runtime'], now: Results['runtime']): void {
-  for (const key of ['node', 'tfjs', 'backend', 'tensorflow'] as const) {
-    check(then[key] === now[key], `--resume: needs ${key} ${then[key]} as before, got ${now[key]}`);
+  for (const key of ['node', 'tfjs', 'backend', 'tensorflow', 'small_products'] as const) {
+    const [before, after] = [then[key] ?? false, now[key] ?? false];
+    check(before === after, `--resume: needs ${key} ${before} as before, got ${after}`);
   }
 }
 

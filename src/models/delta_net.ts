@@ -17,7 +17,6 @@
  * Everything but S' is one batched computation over all chunks. C is a speed setting, the result does not depend on it.
  * Departure from the original study: the delta rule itself (its code overwrote nothing), causal, with a carried state.
  */
-import { fuse } from '../compiled/fuse.js';
 import * as tf from '../tf.js';
 import { type Chunks, joinChunks, splitChunks } from './chunks.js';
 import { denseWeight, l2Norm, lowerTriangle, matMulLast, rmsNorm } from './layers.js';
@@ -54,12 +53,12 @@ export function deltaMixer(config: ModelConfig): Mixer<Parameters, LayerState<Mo
   const floats = d * D + (CONV_WIDTH - 1) * 3 * d;
   /** y [B, T, d] of what T tokens read. */
   const output = ({ gain, o }: Parameters, read: Chunks, B: number, T: number): tf.Tensor3D =>
-    fuse(() => matMulLast(joinChunks(tf.mul(rmsNorm(tf.mul(read, D ** -0.5)), gain), B, T), o));
+    matMulLast(joinChunks(tf.mul(rmsNorm(tf.mul(read, D ** -0.5)), gain), B, T), o);
   return {
     ...neverCloses,
     segmentTokens: 1024,
     // XLA takes longer for the products of chunks, of which there are more and more, and less for all around them.
-    optimizePrefill: (tokens) => (tokens < 1024 ? 'whole' : 'parts'),
+    optimizePrefill: () => 'whole',
     parameters: (weights) => ({
       qkv: denseWeight(weights, ['q', 'k', 'v'], d, d),
       taps: convTaps(weights, d),
@@ -111,18 +110,15 @@ function convTaps(weights: WeightSource, d: number): tf.Tensor2D {
  */
 function prepare(params: Parameters, past: Moving, x: tf.Tensor3D, H: number, C: number, lastOnly = false): Inputs {
   const d = x.shape[2];
-  // Two parts: in one, XLA would convolve once for the norms and once more for what they scale.
-  const { maps, window } = fuse(() => (lastOnly ? projectForLast : projectAll)(params, past.window, x));
-  const chunks = fuse(() => {
-    const [q, k, v] = maps.flatMap((y) => tf.split(y, y.shape[2] / d, 2)) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
-    const rate = splitChunks(tf.sqrt(tf.sigmoid(matMulLast(x, params.beta))), H, C); // [N, B * H, C, 1]
-    return {
-      q: l2Norm(splitChunks(q, H, Math.min(C, q.shape[1]))),
-      k: tf.mul(rate, l2Norm(splitChunks(k, H, C))) as Chunks,
-      v: tf.mul(rate, splitChunks(v, H, C)) as Chunks,
-    };
-  });
-  return { ...chunks, window };
+  const { maps, window } = (lastOnly ? projectForLast : projectAll)(params, past.window, x);
+  const [q, k, v] = maps.flatMap((y) => tf.split(y, y.shape[2] / d, 2)) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+  const rate = splitChunks(tf.sqrt(tf.sigmoid(matMulLast(x, params.beta))), H, C); // [N, B * H, C, 1]
+  return {
+    q: l2Norm(splitChunks(q, H, Math.min(C, q.shape[1]))),
+    k: tf.mul(rate, l2Norm(splitChunks(k, H, C))),
+    v: tf.mul(rate, splitChunks(v, H, C)),
+    window,
+  };
 }
 
 /** Convolved q, k and v side by side in one or more `maps`, and the window after them, [B, w - 1, 3d]. */
@@ -212,7 +208,7 @@ function chunkStates(start: tf.Tensor3D, P: Chunks, Q: Chunks): Chunks[] {
  */
 export function unitLowerInverse(A: tf.Tensor3D): tf.Tensor3D {
   const [n, C] = A.shape;
-  if (C <= SUBSTITUTED) return fuse(() => inverseBySubstitution(A));
+  if (C <= SUBSTITUTED) return inverseBySubstitution(A);
   if (C % 2 === 1) {
     const even = tf.pad(A, [
       [0, 0],

@@ -1,0 +1,172 @@
+/**
+ * Products of small matrices for XLA.
+ *
+ * What XLA compiles calls __xla_cpu_runtime_EigenMatMulF32 for a product and __xla_cpu_runtime_EigenBatchMatMulF32 for
+ * a stack of them. Those prepare each product for a thread pool, which takes longer than a product of [32, 32]. This
+ * file is a part of tfjs-node's addon, and the dynamic linker resolves what libtensorflow refers to in the addon before
+ * it looks in libtensorflow: so the calls come here, and what is not small goes on to the original. On other systems
+ * than Linux on x64, and on processors without AVX2, nothing changes. Figures: docs/decisions/006-small-products.md.
+ *
+ * Matrices lie column after column, as XLA hands them over: left [m, k] times right [k, n] is out [m, n]; a transposed
+ * one lies row after row.
+ */
+#if defined(__linux__) && defined(__x86_64__)
+
+#include <dlfcn.h>
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+extern "C" const char* TF_Version();
+
+namespace {
+
+using Lanes16 = float __attribute__((vector_size(64), aligned(4)));
+using Lanes8 = float __attribute__((vector_size(32), aligned(4)));
+
+/** Rows and columns of `left` at most: beyond, the original's order of work gains more than its preparations cost. */
+constexpr int64_t kSmall = 128;
+constexpr int64_t kMostHeight = 32;
+
+/** Some rows of a product. Those of `left` lie together, column after column. */
+struct Panel {
+  float* out;
+  int64_t out_step;  // floats from a column of `out` to the next
+  const float* left;
+  const float* right;
+  int64_t right_row, right_column;  // floats from an entry of `right` to the next below it, and beside it
+  int64_t n, k;
+};
+
+/** N columns of a panel R vectors high: their sums stay in registers while k runs. */
+template <typename V, int R, int N>
+[[gnu::always_inline]] inline void MultiplyColumns(const Panel& p, int64_t column) {
+  constexpr int64_t width = sizeof(V) / sizeof(float);
+  V sums[N][R] = {};
+  for (int64_t k = 0; k < p.k; k++) {
+    V left[R];
+    for (int r = 0; r < R; r++) left[r] = *reinterpret_cast<const V*>(p.left + (k * R + r) * width);
+    for (int c = 0; c < N; c++) {
+      const float right = p.right[k * p.right_row + (column + c) * p.right_column];
+      for (int r = 0; r < R; r++) sums[c][r] += left[r] * right;
+    }
+  }
+  for (int c = 0; c < N; c++) {
+    for (int r = 0; r < R; r++) *reinterpret_cast<V*>(p.out + (column + c) * p.out_step + r * width) = sums[c][r];
+  }
+}
+
+template <typename V, int R, int N>
+[[gnu::always_inline]] inline void MultiplyPanel(const Panel& p) {
+  int64_t column = 0;
+  for (; column + N <= p.n; column += N) MultiplyColumns<V, R, N>(p, column);
+  for (; column < p.n; column++) MultiplyColumns<V, R, 1>(p, column);
+}
+
+/** Code for panels of one height. */
+struct Kernel {
+  int64_t height;
+  void (*multiply)(const Panel&);
+};
+
+#define FOR_AVX512 __attribute__((target("avx512f,avx512vl,fma")))
+#define FOR_AVX2 __attribute__((target("avx2,fma")))
+
+FOR_AVX512 void Multiply32Avx512(const Panel& p) { MultiplyPanel<Lanes16, 2, 8>(p); }
+FOR_AVX512 void Multiply16Avx512(const Panel& p) { MultiplyPanel<Lanes16, 1, 8>(p); }
+FOR_AVX512 void Multiply8Avx512(const Panel& p) { MultiplyPanel<Lanes8, 1, 8>(p); }
+FOR_AVX2 void Multiply16Avx2(const Panel& p) { MultiplyPanel<Lanes8, 2, 4>(p); }
+FOR_AVX2 void Multiply8Avx2(const Panel& p) { MultiplyPanel<Lanes8, 1, 4>(p); }
+
+// By height, largest first, down to 8.
+constexpr Kernel kAvx512[] = {{kMostHeight, Multiply32Avx512}, {16, Multiply16Avx512}, {8, Multiply8Avx512}};
+constexpr Kernel kAvx2[] = {{16, Multiply16Avx2}, {8, Multiply8Avx2}};
+
+const Kernel* KernelsOfThisProcessor() {
+  __builtin_cpu_init();  // this may run before the constructor that does so
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return kAvx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kAvx2;
+  return nullptr;
+}
+
+/** to[j * to_step + i] = from[i * from_step + j] for i and j below 8. */
+__attribute__((target("avx"))) void Transpose8(const float* from, int64_t from_step, float* to, int64_t to_step) {
+  __m256 rows[8], pairs[8], fours[8];
+  for (int i = 0; i < 8; i++) rows[i] = _mm256_loadu_ps(from + i * from_step);
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    for (int j = 0; j < 2; j++) {
+      fours[i + 2 * j] = _mm256_shuffle_ps(pairs[i + j], pairs[i + j + 2], 0x44);
+      fours[i + 2 * j + 1] = _mm256_shuffle_ps(pairs[i + j], pairs[i + j + 2], 0xee);
+    }
+  }
+  for (int i = 0; i < 4; i++) {
+    _mm256_storeu_ps(to + i * to_step, _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x20));
+    _mm256_storeu_ps(to + (i + 4) * to_step, _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x31));
+  }
+}
+
+/** Puts `height` rows of `left`, from `row` on, together. */
+void Gather(float* to, const float* left, int64_t row, int64_t height, int64_t m, int64_t k, bool transposed) {
+  if (transposed) {
+    for (int64_t r = 0; r < height; r += 8) {
+      for (int64_t c = 0; c < k; c += 8) Transpose8(left + (row + r) * k + c, k, to + c * height + r, height);
+    }
+  } else {
+    for (int64_t c = 0; c < k; c++) std::memcpy(to + c * height, left + c * m + row, height * sizeof(float));
+  }
+}
+
+/** Multiplies `count` pairs of matrices that lie one after the other, or returns false where that is not its to do. */
+bool MultiplySmall(const Kernel* kernels, float* out, const float* left, const float* right, int64_t m, int64_t n,
+                   int64_t k, int64_t count, bool left_transposed, bool right_transposed) {
+  const bool small = m <= kSmall && k <= kSmall && m % 8 == 0 && (k % 8 == 0 || !left_transposed);
+  if (kernels == nullptr || !small) return false;
+  alignas(64) float gathered[kMostHeight * kSmall];
+  for (int64_t i = 0; i < count; i++, out += m * n, left += m * k, right += k * n) {
+    const Kernel* kernel = kernels;
+    for (int64_t row = 0; row < m; row += kernel->height) {
+      while (row + kernel->height > m) kernel++;
+      const bool as_it_lies = kernel->height == m && !left_transposed;
+      if (!as_it_lies) Gather(gathered, left, row, kernel->height, m, k, left_transposed);
+      kernel->multiply({out + row, m, as_it_lies ? left : gathered, right, right_transposed ? n : 1,
+                        right_transposed ? 1 : k, n, k});
+    }
+  }
+  return true;
+}
+
+const Kernel* const kKernels = KernelsOfThisProcessor();
+
+/** The function of this name in libtensorflow itself. */
+void* Original(const char* name) {
+  Dl_info library;
+  dladdr(reinterpret_cast<void*>(&TF_Version), &library);
+  return dlsym(dlopen(library.dli_fname, RTLD_LAZY | RTLD_NOLOAD), name);
+}
+
+}  // namespace
+
+extern "C" void __xla_cpu_runtime_EigenMatMulF32(const void* options, float* out, float* left, float* right, int64_t m,
+                                                 int64_t n, int64_t k, int32_t left_transposed,
+                                                 int32_t right_transposed) {
+  static const auto original =
+      reinterpret_cast<decltype(&__xla_cpu_runtime_EigenMatMulF32)>(Original("__xla_cpu_runtime_EigenMatMulF32"));
+  if (MultiplySmall(kKernels, out, left, right, m, n, k, 1, left_transposed, right_transposed)) return;
+  original(options, out, left, right, m, n, k, left_transposed, right_transposed);
+}
+
+extern "C" void __xla_cpu_runtime_EigenBatchMatMulF32(const void* options, float* out, float* left, float* right,
+                                                      int64_t m, int64_t n, int64_t k, int64_t count,
+                                                      int32_t left_transposed, int32_t right_transposed) {
+  static const auto original = reinterpret_cast<decltype(&__xla_cpu_runtime_EigenBatchMatMulF32)>(
+      Original("__xla_cpu_runtime_EigenBatchMatMulF32"));
+  if (MultiplySmall(kKernels, out, left, right, m, n, k, count, left_transposed, right_transposed)) return;
+  original(options, out, left, right, m, n, k, count, left_transposed, right_transposed);
+}
+
+#endif

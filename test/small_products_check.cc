@@ -1,0 +1,73 @@
+// Every code of native/small_products.cc that this processor runs, on every small shape of a table, against sums in
+// double. Prints what is wrong; the shapes that MultiplySmall leaves to XLA are counted.
+#include "../native/small_products.cc"
+
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+extern "C" const char* TF_Version() { return ""; }
+
+namespace {
+
+constexpr int64_t kCount = 3;
+
+float Next() {
+  static uint32_t state = 1;
+  state = state * 1664525 + 1013904223;
+  return static_cast<float>(state >> 8) / (1 << 23) - 1;
+}
+
+std::vector<float> Random(int64_t size) {
+  std::vector<float> values(size);
+  for (float& value : values) value = Next();
+  return values;
+}
+
+/** Whether each entry is within one rounding a term of the exact sum; true as well where nothing was computed. */
+bool IsRight(const Kernel* kernels, int64_t m, int64_t n, int64_t k, bool left_transposed, bool right_transposed,
+             int* taken) {
+  const auto left = Random(kCount * m * k), right = Random(kCount * k * n);
+  std::vector<float> out(kCount * m * n, NAN);
+  if (!MultiplySmall(kernels, out.data(), left.data(), right.data(), m, n, k, kCount, left_transposed,
+                     right_transposed)) {
+    return true;
+  }
+  ++*taken;
+  for (int64_t i = 0; i < kCount * m * n; i++) {
+    const int64_t matrix = i / (m * n), row = i % m, column = i / m % n;
+    double sum = 0, magnitude = 0;
+    for (int64_t j = 0; j < k; j++) {
+      const double term = static_cast<double>(left[matrix * m * k + (left_transposed ? row * k + j : j * m + row)]) *
+                          right[matrix * k * n + (right_transposed ? j * n + column : column * k + j)];
+      sum += term;
+      magnitude += std::fabs(term);
+    }
+    if (!(std::fabs(out[i] - sum) <= k * magnitude / (1 << 24))) return false;
+  }
+  return true;
+}
+
+void Check(const char* name, const Kernel* kernels) {
+  int taken = 0, all = 0;
+  for (int64_t m : {1, 8, 12, 16, 24, 32, 40, 56, 64, 104, 128, 136}) {
+    for (int64_t n : {1, 3, 4, 8, 13, 32, 200}) {
+      for (int64_t k : {1, 8, 13, 32, 128, 129}) {
+        for (int transposed = 0; transposed < 4; transposed++) {
+          all++;
+          if (!IsRight(kernels, m, n, k, transposed & 1, transposed & 2, &taken)) {
+            std::printf("wrong: %s m %ld n %ld k %ld transposed %d\n", name, m, n, k, transposed);
+          }
+        }
+      }
+    }
+  }
+  std::printf("%s %d of %d\n", name, taken, all);
+}
+
+}  // namespace
+
+int main() {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) Check("avx512", kAvx512);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) Check("avx2", kAvx2);
+}
