@@ -1,5 +1,6 @@
 /** `check-regressions`: is a new run slower, larger or of a higher order than a base run? */
 import { type Command, InvalidArgumentError } from 'commander';
+import { USUAL_SETS } from '../src/bench/timed_gate.js';
 import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
 
 export interface GateFlags {
@@ -8,6 +9,7 @@ export interface GateFlags {
   readonly confirm: boolean;
   readonly ab: boolean;
   readonly runs: number;
+  readonly sets: number;
   readonly seed: number;
   readonly advisory: boolean;
   readonly counted_only: boolean;
@@ -46,6 +48,12 @@ function describe(streams: Streams): Command {
     )
     .option('--ab', 'BASE and NEW are built checkouts: measure them in turns', false)
     .option('--runs <n>', 'with --ab: processes a side in the first set', wholeNumber('--runs', 1), 5)
+    .option(
+      '--sets <n>',
+      'with --ab or --confirm: sets of processes at most, each twice as large as the one before',
+      wholeNumber('--sets', 2),
+      USUAL_SETS,
+    )
     .option('--seed <n>', 'with --ab: of the order of the two sides', wholeNumber('--seed', 0), 1)
     .option('--advisory', 'compare whatever differs, and never fail', false)
     .option('--counted_only', 'judge only what is counted: machines and versions may differ', false)

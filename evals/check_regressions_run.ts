@@ -47,6 +47,7 @@ export async function checkRegressions(
     countedOnly: flags.counted_only,
     sideBySide: flags.ab,
     measure: pair.measure ?? (flags.confirm ? laboratory.measureHere(next.results) : null),
+    sets: flags.sets,
     exponents: flags.counted_only ? NO_EXPONENTS : exponentsOf(base, next),
   };
   const report = await runGate(base, next, options);

@@ -232,7 +232,7 @@ describe('confirming a stored run', () => {
     const own = fakeCheckout(join(folder, 'own'), run(1, [10]), slowdown);
     const next = run(1.2);
     using laboratory = openLaboratory({ stdout: { write: () => 0 }, stderr: { write: () => 0 } }, own.folder);
-    const verdicts = await timedGate(pairsOf(run(1), next), () => 0.05, laboratory.measureHere(next));
+    const verdicts = await timedGate(pairsOf(run(1), next), () => 0.05, laboratory.measureHere(next), 2);
     return { verdicts: verdicts.map(({ verdict }) => verdict), calls: own.calls() };
   };
   test('fails what fires again', async () => {

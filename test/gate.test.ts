@@ -5,7 +5,7 @@ import { countedGate } from '../src/bench/counted_gate.js';
 import { type GateOptions, runGate, timedGate } from '../src/bench/gate.js';
 import { marginRule, parseCellMargins } from '../src/bench/margins.js';
 import { criticalU, ratioInterval } from '../src/bench/rank_interval.js';
-import { judge } from '../src/bench/timed_gate.js';
+import { judge, USUAL_SETS } from '../src/bench/timed_gate.js';
 import { exitCode } from '../src/bench/verdicts.js';
 import type { Results } from '../src/results.js';
 import { makeResults } from './make_results.js';
@@ -22,6 +22,7 @@ const OPTIONS: GateOptions = {
   countedOnly: false,
   sideBySide: false,
   measure: null,
+  sets: USUAL_SETS,
   exponents: { base: [], new: [] },
 };
 const run = (values: readonly number[], override: Partial<Results> = {}): Results =>
@@ -36,6 +37,15 @@ describe('the ratio interval', () => {
     expect(criticalU(10, 10, 0.005)).toBe(16);
     expect(criticalU(7, 9, 0.025)).toBe(12);
     expect(criticalU(5, 5, 0.001)).toBe(-1);
+  });
+  // The exact values are sums of Gaussian binomial coefficients in whole numbers.
+  test.each([
+    [150, 150, 2e-4, 8602],
+    [150, 151, 2e-4, 8664],
+    [200, 200, 1e-4, 15717],
+  ])('of %d and %d values has the exact critical value, or one a little more cautious', (m, n, tail, exact) => {
+    expect(criticalU(m, n, tail)).toBeLessThanOrEqual(exact);
+    expect(criticalU(m, n, tail)).toBeGreaterThan(0.999 * exact);
   });
   test('is from the least to the greatest ratio of five and five processes', () => {
     expect(ratioInterval([10, 11, 12, 13, 14], [20, 22, 24, 26, 28], 0.001)).toEqual([20 / 14, 2.8]);
@@ -98,16 +108,12 @@ describe('measuring again', () => {
   const base = bareRun(cells, [QUIET, QUIET]);
   const ten = [...QUIET, ...times(1)];
   const tenBase = bareRun(cells, [ten, ten]);
-  const gated = (next: Results, again: ReturnType<typeof fakeMeasure>) =>
-    timedGate(pairsOf(base, next), () => 0.05, again);
+  const gated = (next: Results, again: ReturnType<typeof fakeMeasure>, sets = USUAL_SETS, from = base) =>
+    timedGate(pairsOf(from, next), () => 0.05, again, sets);
 
   test('asks for the cells that fired alone, with twice the processes', async () => {
     const again = fakeMeasure([{ base: null, new: bareRun(cells, [times(1.1, ten), ten]) }]);
-    const verdicts = await timedGate(
-      pairsOf(tenBase, bareRun(cells, [times(1.1, ten), times(1, ten)])),
-      () => 0.05,
-      again,
-    );
+    const verdicts = await gated(bareRun(cells, [times(1.1, ten), times(1, ten)]), again, USUAL_SETS, tenBase);
     expect(again.asked).toEqual([['Linear decode 16 eager', '20 runs']]);
     expect(verdicts.map(({ verdict }) => verdict)).toEqual(['regressed', 'not regressed']);
     expect(verdicts[0]).toMatchObject({ firings: 2, sets: 2, comparison: { newProcesses: 20 } });
@@ -124,15 +130,18 @@ describe('measuring again', () => {
     const verdicts = await gated(bareRun(cells, [times(1.1), times(1)]), fakeMeasure([calm, calm]));
     expect(verdicts[0]).toMatchObject({ firings: 1, sets: 3, verdict: 'not regressed' });
   });
-  test('gives up after two further sets', async () => {
+  test.each([2, 3, 5])('gives up after %d sets, each twice as large as the one before', async (sets) => {
     const near = { base: null, new: bareRun(cells, [times(1.048, ten), ten]) };
-    const again = fakeMeasure([near, near]);
-    const verdicts = await gated(bareRun(cells, [times(1.048), times(1)]), again);
-    expect(verdicts[0]).toMatchObject({ verdict: 'cannot tell', reason: 'the margin lies within the spread', sets: 3 });
+    const again = fakeMeasure([near, near, near, near]);
+    const verdicts = await gated(bareRun(cells, [times(1.048), times(1)]), again, sets);
+    expect(again.asked.map((asked) => asked.at(-1))).toEqual(
+      ['10 runs', '20 runs', '40 runs', '80 runs'].slice(0, sets - 1),
+    );
+    expect(verdicts[0]).toMatchObject({ verdict: 'cannot tell', reason: 'the margin lies within the spread', sets });
   });
   test('measures nothing when all is clear', async () => {
     const again = fakeMeasure([]);
-    await timedGate(pairsOf(tenBase, bareRun(cells, [times(1, ten), times(1, ten)])), () => 0.05, again);
+    await gated(bareRun(cells, [times(1, ten), times(1, ten)]), again, USUAL_SETS, tenBase);
     expect(again.asked).toEqual([]);
   });
   test('compares with the fresh base where both sides are measured', async () => {

@@ -51,7 +51,7 @@ describe('gates on identical code', () => {
 
   test('ours does as seldom as the page says', async () => {
     const { unclear, ...alarms } = await ourGate(file);
-    expect(METHOD).toContain(rowOf('`check-regressions --ab`, five processes a side', alarms));
+    expect(METHOD).toContain(rowOf('`check-regressions --ab --sets 2`, five processes a side, then ten', alarms));
     expect(METHOD).toContain(`it could not tell ${percent(unclear)} of the cells`);
     expect(alarms.suites).toBeLessThan(0.01);
   });

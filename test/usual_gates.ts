@@ -79,7 +79,7 @@ function squaredError(values: readonly number[]): number {
   return sum / (values.length - 1) / values.length;
 }
 
-/** What check-regressions --ab says: five processes a side, and up to twice ten more where it is not clear. */
+/** What check-regressions --ab --sets 2 says: five processes a side, and ten more where it is not clear. */
 export async function ourGate(results: Results): Promise<Alarms & { readonly unclear: number }> {
   const sideOf = (runs: readonly number[]): Results =>
     bareRun(
@@ -95,6 +95,7 @@ export async function ourGate(results: Results): Promise<Alarms & { readonly unc
       pairsOf(base, next),
       () => MARGIN,
       async () => pairOf(further.next().value),
+      2,
     );
     suites.push(verdicts.map(({ verdict }) => verdict));
   }

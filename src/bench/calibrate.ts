@@ -8,7 +8,7 @@ import type { Results } from '../results.js';
 import { median, quantile } from '../statistics.js';
 import { type Calibration, MAX_FALSE_ALARMS, type Rule, type SuiteRule } from './calibration.js';
 import { isMeasured, processValues } from './paired_cells.js';
-import { leastCalled, type ProcessSet, tailFor } from './timed_gate.js';
+import { leastCalled, type ProcessSet, tailFor, USUAL_SETS } from './timed_gate.js';
 
 export interface CalibrateOptions {
   readonly runs: readonly number[];
@@ -89,7 +89,7 @@ function rulesFor(
 ): { suite: SuiteRule; cells: Rule[] }[] {
   const rng = random(seed, `suites of ${runs}`);
   const processes = Math.min(...values.map((own) => own.length));
-  const tail = tailFor(values.length);
+  const tail = tailFor(values.length, USUAL_SETS);
   const called = Array.from({ length: suites }, () =>
     drawSuite(values, processes, runs, rng).map((sets) => leastCalled(sets, tail)),
   );

@@ -30,12 +30,10 @@ export interface GateOptions {
   readonly sideBySide: boolean;
   /** Null where nothing can be measured again: one set of processes then decides. */
   readonly measure: Measure | null;
+  /** Sets of processes at most where something can be measured again, each twice as large as the one before. */
+  readonly sets: number;
   readonly exponents: { readonly base: readonly SeriesExponent[]; readonly new: readonly SeriesExponent[] };
 }
-
-/** Fresh processes of a further set, as a multiple of the first set's. */
-const PROCESSES_FACTOR = 2;
-const MAX_FURTHER_SETS = 2;
 
 /**
  * Judges a new run against a base.
@@ -46,7 +44,7 @@ export async function runGate(base: NamedResults, next: NamedResults, options: G
   const scope = options.countedOnly || options.sideBySide ? 'work' : 'all';
   const differing = differences(base.results, next.results, scope);
   const counted = countedGate(base.results, next.results, pairs);
-  const { advisory, exponents, marginOf } = options;
+  const { advisory, exponents, marginOf, sets } = options;
   if (options.countedOnly || (differing.length > 0 && !advisory)) {
     return {
       differences: differing,
@@ -59,7 +57,7 @@ export async function runGate(base: NamedResults, next: NamedResults, options: G
   return {
     differences: differing,
     advisory,
-    timed: await timedGate(pairs, marginOf, differing.length > 0 ? null : options.measure),
+    timed: await timedGate(pairs, marginOf, differing.length > 0 ? null : options.measure, sets),
     counted,
     complexity: complexityGate(exponents.base, exponents.new),
   };
@@ -70,6 +68,7 @@ export async function timedGate(
   pairs: readonly CellPair[],
   marginOf: (cell: CellId) => number,
   measure: Measure | null,
+  mostSets: number,
 ): Promise<TimedVerdict[]> {
   const sets = new Map<string, ProcessSet[]>();
   for (const { id, base, new: next } of pairs) {
@@ -77,7 +76,7 @@ export async function timedGate(
   }
   const verdicts = (): TimedVerdict[] =>
     pairs.map((pair) => verdictOn(pair, sets, { margin: marginOf(pair.id), tail, firingsToFail }));
-  const tail = tailFor(pairs.length);
+  const tail = tailFor(pairs.length, measure === null ? 1 : mostSets);
   const firingsToFail = measure === null ? 1 : FIRINGS_TO_FAIL;
   // some cells may have more: those that compare-models found not to be precise
   const runs = Math.min(
@@ -86,11 +85,11 @@ export async function timedGate(
       .filter(isMeasured)
       .map((cell) => cell.processes.length),
   );
-  for (let further = 0; measure !== null && further < MAX_FURTHER_SETS; further++) {
+  for (let further = 1; measure !== null && further < mostSets; further++) {
     const open = verdicts().filter(({ verdict, comparison }) => verdict === 'cannot tell' && comparison !== null);
     if (open.length === 0) break;
     const cells = open.map(({ cell }) => cell);
-    const measured = await measure(cells, PROCESSES_FACTOR * runs);
+    const measured = await measure(cells, runs * 2 ** further);
     for (const cell of cells) sets.get(cellKey(cell))?.push(setOf(cell, measured));
   }
   return verdicts();

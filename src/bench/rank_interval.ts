@@ -3,7 +3,11 @@
  * (Moses 1965; Lehmann, Nonparametrics, 1975, section 2.6). It assumes that the new values are the base's times a factor.
  * The bootstrap of medians is no substitute: with five processes its 99 % interval misses the truth in several percent.
  */
+import { probit } from 'simple-statistics';
 import type { Interval } from '../statistics.js';
+
+/** Values of both samples together up to which U's distribution is counted out; above, its normal limit serves. */
+const COUNTED_OUT = 300;
 
 /**
  * The interval of next / base that misses the true factor with at most `tail` on each side. With too few values for that
@@ -28,6 +32,7 @@ export function criticalU(m: number, n: number, tail: number): number {
 const critical = new Map<string, number>();
 
 function findCriticalU(m: number, n: number, tail: number): number {
+  if (m + n > COUNTED_OUT) return Math.floor((m * n) / 2 + probit(tail) * Math.sqrt((m * n * (m + n + 1)) / 12) - 0.5);
   const arrangements = arrangementsByU(m, n);
   const total = arrangements.reduce((sum, count) => sum + count, 0);
   let below = 0;

@@ -16,6 +16,8 @@ export interface ProcessSet {
 
 /** Share of suites of identical code in which chance alone may take a ratio's interval off the truth, on either side. */
 const SUITE_ERROR = 0.01;
+/** Sets of processes that a cell gets at most, where nothing else is asked for. */
+export const USUAL_SETS = 3;
 /** A regression must be seen by this many sets of processes, where measuring again is possible. */
 export const FIRINGS_TO_FAIL = 2;
 /** With fewer than 5 processes only this is called slower: two single processes differ by 15 % often enough. */
@@ -32,8 +34,11 @@ export interface Rules {
   readonly firingsToFail: number;
 }
 
-/** The error that each side of each cell's interval may have, so that the whole suite's stays within bounds. */
-export const tailFor = (cells: number): number => SUITE_ERROR / 2 / cells;
+/**
+ * The error that each side of each cell's interval may have, so that the whole suite's stays within bounds.
+ * @param sets how often a cell may be judged: after each set of processes, but for the first where there are more
+ */
+export const tailFor = (cells: number, sets: number): number => SUITE_ERROR / 2 / cells / Math.max(1, sets - 1);
 
 /** Compares the processes of two runs. */
 export function compare(base: readonly number[], next: readonly number[], tail: number): Comparison {
