@@ -22,8 +22,8 @@ extern "C" const char* TF_Version();
 
 namespace {
 
-using Lanes16 = float __attribute__((vector_size(64), aligned(4)));
-using Lanes8 = float __attribute__((vector_size(32), aligned(4)));
+using Lanes16 = float __attribute__((vector_size(64)));
+using Lanes8 = float __attribute__((vector_size(32)));
 
 /** Rows and columns of `left` at most: beyond, the original's order of work gains more than its preparations cost. */
 constexpr int64_t kSmall = 128;
@@ -46,14 +46,14 @@ template <typename V, int R, int N>
   V sums[N][R] = {};
   for (int64_t k = 0; k < p.k; k++) {
     V left[R];
-    for (int r = 0; r < R; r++) left[r] = *reinterpret_cast<const V*>(p.left + (k * R + r) * width);
+    for (int r = 0; r < R; r++) std::memcpy(&left[r], p.left + (k * R + r) * width, sizeof(V));
     for (int c = 0; c < N; c++) {
       const float right = p.right[k * p.right_row + (column + c) * p.right_column];
       for (int r = 0; r < R; r++) sums[c][r] += left[r] * right;
     }
   }
   for (int c = 0; c < N; c++) {
-    for (int r = 0; r < R; r++) *reinterpret_cast<V*>(p.out + (column + c) * p.out_step + r * width) = sums[c][r];
+    for (int r = 0; r < R; r++) std::memcpy(p.out + (column + c) * p.out_step + r * width, &sums[c][r], sizeof(V));
   }
 }
 

@@ -22,7 +22,7 @@ import { run } from '../scripts/run.mjs';
 import { distIsStale, fingerprint, staleModules } from '../scripts/setup.mjs';
 import { nativePaths, nativeState, setUpNative } from '../scripts/setup_native.mjs';
 import { extract, zipDirectory } from '../scripts/unzip.mjs';
-import { nativeProblem } from '../src/native_check.js';
+import { hasSmallProducts, nativeProblem } from '../src/native_check.js';
 
 let root: string;
 beforeEach(() => {
@@ -231,6 +231,15 @@ describe('a proved addon', () => {
     await provedClone();
     expect(nativeState(paths({ TENSORFLOW_LIB_DIR: '/other' })).kind).toBe('to do');
   });
+});
+
+test('an addon carries our products of small matrices where it defines what XLA calls for them', () => {
+  const addon = 'node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node';
+  expect(hasSmallProducts(paths().package)).toBe(false);
+  put(addon, 'ELF');
+  expect(hasSmallProducts(paths().package)).toBe(false);
+  put(addon, 'ELF\0__xla_cpu_runtime_EigenMatMulF32\0');
+  expect(hasSmallProducts(paths().package)).toBe(true);
 });
 
 describe('a set-up without native backend', () => {

@@ -68,6 +68,7 @@ void Check(const char* name, const Kernel* kernels) {
 }  // namespace
 
 int main() {
+  __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) Check("avx512", kAvx512);
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) Check("avx2", kAvx2);
 }
