@@ -1,12 +1,10 @@
 /** The process that compare-models starts afresh for every run. */
 import { resourceUsage } from 'node:process';
+import { steeringVariables } from '../src/bench/environment.js';
 import type { WorkerMessage, WorkerOrder } from '../src/bench/messages.js';
 import { work } from '../src/bench/worker.js';
 import { UserError } from '../src/errors.js';
 import { createModel } from '../src/models/registry.js';
-
-/** Variables that change what the backend does. */
-const STEERING = /^(TF_|OMP_|MKL_|ONEDNN_|DNNL_|MALLOC_)/;
 
 const send = (message: WorkerMessage): void => {
   process.send?.(message);
@@ -20,10 +18,7 @@ process.once('message', async (order: WorkerOrder) => {
       send,
       now: () => performance.now(),
       peakRssBytes: () => resourceUsage().maxRSS * 1024,
-      env: () =>
-        Object.fromEntries(
-          Object.entries(process.env).filter((entry): entry is [string, string] => STEERING.test(entry[0])),
-        ),
+      env: () => steeringVariables(process.env),
     });
     send({ type: 'done' });
   } catch (error) {

@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { describeGit, describeMachine, type Observation, observe } from '../src/bench/environment.js';
+import {
+  describeGit,
+  describeMachine,
+  type Observation,
+  observe,
+  steeringVariables,
+} from '../src/bench/environment.js';
 import { temporaryFolder } from './temporary.js';
 
 const seen = (spinsMs: number[], steal = 0, all = 0): Observation => ({ load: 0.5, spinsMs, jiffies: { steal, all } });
@@ -49,4 +55,10 @@ test('the commit is that of a checkout, not of the folder around one', () => {
   if (git !== null) expect(git.commit).toMatch(/^[0-9a-f]{40}$/);
   expect(describeGit(join(root, 'src'))).toBeNull();
   expect(describeGit(temporaryFolder())).toBeNull();
+});
+
+test('variables of the backend are recorded, those of others with the same prefix are not', () => {
+  const backend = { TF_NUM_INTRAOP_THREADS: '1', XLA_FLAGS: '--xla', MALLOC_TRIM_THRESHOLD_: '9' };
+  const others = { PATH: '/bin', TF_VAR_password: 'secret', TF_CLI_CONFIG_FILE: '/home/a/.terraformrc' };
+  expect(steeringVariables({ ...backend, ...others })).toEqual(backend);
 });

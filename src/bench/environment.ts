@@ -69,6 +69,14 @@ export function describeMachine(
   };
 }
 
+/** Variables that change what the backend does. TF_CLI_… and TF_VAR_… are Terraform's, and may hold secrets. */
+const STEERING = /^(TF_(?!CLI_|VAR_)|XLA_|OMP_|MKL_|ONEDNN_|DNNL_|MALLOC_)/;
+
+export function steeringVariables(env: NodeJS.ProcessEnv): Record<string, string> {
+  const set = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(set.filter(([name]) => STEERING.test(name)));
+}
+
 export function cpuModel(): string {
   return os.cpus()[0]?.model.trim() ?? 'unknown';
 }
