@@ -1,13 +1,13 @@
 /** What XLA computes by native/small_products.cc where the addon carries it, and by its own code elsewhere. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findCompiler } from '../scripts/native_addon.mjs';
 import { compile } from '../src/compiled/compile.js';
 import * as tf from '../src/tf.js';
 import { disposeTree } from '../src/tree.js';
+import { temporaryFolder } from './temporary.js';
 
 const { backend, smallProducts } = await tf.initBackend('auto');
 
@@ -72,38 +72,29 @@ test.skipIf(backend !== 'tensorflow').each(forms)(
 const isLinuxX64 = process.platform === 'linux' && process.arch === 'x64';
 const compiler = isLinuxX64 ? await findCompiler().catch(() => null) : null;
 test.skipIf(compiler === null)('all code that this processor can run multiplies every shape it takes', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'attnscale-products-'));
-  try {
-    const [command, ...flags] = compiler!;
-    const [source, program] = [join(import.meta.dirname, 'small_products_check.cc'), join(folder, 'check')];
-    const compiled = spawnSync(command!, [...flags, '-std=c++17', '-O1', source, '-ldl', '-o', program]);
-    expect(compiled.status).toBe(0);
-    const { status, stdout } = spawnSync(program, { encoding: 'utf8' });
-    expect(status).toBe(0);
-    expect(stdout.replaceAll(/^avx\w+ 1008 of 2016\n/gm, '')).toBe('');
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const [command, ...flags] = compiler!;
+  const [source, program] = [join(import.meta.dirname, 'small_products_check.cc'), join(temporaryFolder(), 'check')];
+  const compiled = spawnSync(command!, [...flags, '-std=c++17', '-O1', source, '-ldl', '-o', program]);
+  expect(compiled.status).toBe(0);
+  const { status, stdout } = spawnSync(program, { encoding: 'utf8' });
+  expect(status).toBe(0);
+  expect(stdout.replaceAll(/^avx\w+ 1008 of 2016\n/gm, '')).toBe('');
 });
 
-/** The linker's report of where every name was found takes 100 MB: only what ends in the two functions is kept. */
+/** Reads the linker's report of where it found every name, some 100 MB. */
 test.skipIf(!smallProducts)('libtensorflow calls the addon for its products', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'attnscale-bindings-'));
+  const folder = temporaryFolder();
   const env = { ...process.env, LD_DEBUG: 'bindings', LD_DEBUG_OUTPUT: join(folder, 'ld') };
   const load = `Object.assign(require('util'), { isNullOrUndefined: (v) => v == null }); require('@tensorflow/tfjs-node');`;
-  try {
-    expect(spawnSync(process.execPath, ['-e', load], { env, cwd: join(import.meta.dirname, '..') }).status).toBe(0);
-    const report = readdirSync(folder)
-      .map((name) => readFileSync(join(folder, name), 'latin1'))
-      .join('');
-    const bound = [...report.matchAll(/to (\S+) \[0\]: normal symbol `(__xla_cpu_runtime_Eigen\w*MatMulF32)' \[/g)];
-    const products = bound.filter(([, , name]) => /Eigen(Batch)?MatMulF32/.test(name!));
-    expect(products.map(([, , name]) => name).sort()).toEqual([
-      '__xla_cpu_runtime_EigenBatchMatMulF32',
-      '__xla_cpu_runtime_EigenMatMulF32',
-    ]);
-    for (const [, file] of products) expect(file).toMatch(/tfjs_binding\.node$/);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  expect(spawnSync(process.execPath, ['-e', load], { env, cwd: join(import.meta.dirname, '..') }).status).toBe(0);
+  const report = readdirSync(folder)
+    .map((name) => readFileSync(join(folder, name), 'latin1'))
+    .join('');
+  const bound = /to (\S+) \[0\]: normal symbol `(__xla_cpu_runtime_Eigen(?:Batch)?MatMulF32)' \[/g;
+  const products = [...report.matchAll(bound)];
+  expect(products.map(([, , name]) => name).sort()).toEqual([
+    '__xla_cpu_runtime_EigenBatchMatMulF32',
+    '__xla_cpu_runtime_EigenMatMulF32',
+  ]);
+  for (const [, file] of products) expect(file).toMatch(/tfjs_binding\.node$/);
 });

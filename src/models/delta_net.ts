@@ -57,7 +57,6 @@ export function deltaMixer(config: ModelConfig): Mixer<Parameters, LayerState<Mo
   return {
     ...neverCloses,
     segmentTokens: 1024,
-    // XLA takes longer for the products of chunks, of which there are more and more, and less for all around them.
     optimizePrefill: () => 'whole',
     parameters: (weights) => ({
       qkv: denseWeight(weights, ['q', 'k', 'v'], d, d),
