@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { describeGit, describeMachine, observe } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
-import type { WorkerMessage } from '../src/bench/messages.js';
+import { type Ready, runtimeOf } from '../src/bench/messages.js';
 import {
   type CellTimes,
   comparePeers,
@@ -39,7 +39,7 @@ interface Host {
   readonly peer: PeerSettings;
   say(text: string): void;
   /** Hears what our processes run on. */
-  onReady(message: WorkerMessage & { readonly type: 'ready' }): void;
+  onReady(message: Ready): void;
 }
 
 /**
@@ -72,8 +72,8 @@ export async function runPeers(
     worker: { workerFile, cellTimeoutMs: flags.cell_timeout * 1000, pinnedCpu, signal },
     peer: { python, folder, timeoutMs: flags.peer_timeout * 1000, pinnedCpu, signal },
     say: (text) => streams.stderr.write(`${text}\n`),
-    onReady: ({ tfjs, backend: { backend, tensorflow, smallProducts } }) => {
-      runtime = { node: process.version, tfjs, backend, tensorflow, small_products: smallProducts };
+    onReady: (ready) => {
+      runtime = runtimeOf(process.version, ready);
     },
   };
   try {

@@ -13,56 +13,19 @@
 #if defined(__linux__) && defined(__x86_64__)
 
 #include <dlfcn.h>
-#include <immintrin.h>
 
 #include <cstdint>
 #include <cstring>
+
+#include "panels.h"
 
 extern "C" const char* TF_Version();
 
 namespace {
 
-using Lanes16 = float __attribute__((vector_size(64)));
-using Lanes8 = float __attribute__((vector_size(32)));
-
 /** Rows and columns of `left` at most: beyond, the original's order of work gains more than its preparations cost. */
 constexpr int64_t kSmall = 128;
 constexpr int64_t kMostHeight = 32;
-
-/** Some rows of a product. Those of `left` lie together, column after column. */
-struct Panel {
-  float* out;
-  int64_t out_step;  // floats from a column of `out` to the next
-  const float* left;
-  const float* right;
-  int64_t right_row, right_column;  // floats from an entry of `right` to the next below it, and beside it
-  int64_t n, k;
-};
-
-/** N columns of a panel R vectors high: their sums stay in registers while k runs. */
-template <typename V, int R, int N>
-[[gnu::always_inline]] inline void MultiplyColumns(const Panel& p, int64_t column) {
-  constexpr int64_t width = sizeof(V) / sizeof(float);
-  V sums[N][R] = {};
-  for (int64_t k = 0; k < p.k; k++) {
-    V left[R];
-    for (int r = 0; r < R; r++) std::memcpy(&left[r], p.left + (k * R + r) * width, sizeof(V));
-    for (int c = 0; c < N; c++) {
-      const float right = p.right[k * p.right_row + (column + c) * p.right_column];
-      for (int r = 0; r < R; r++) sums[c][r] += left[r] * right;
-    }
-  }
-  for (int c = 0; c < N; c++) {
-    for (int r = 0; r < R; r++) std::memcpy(p.out + (column + c) * p.out_step + r * width, &sums[c][r], sizeof(V));
-  }
-}
-
-template <typename V, int R, int N>
-[[gnu::always_inline]] inline void MultiplyPanel(const Panel& p) {
-  int64_t column = 0;
-  for (; column + N <= p.n; column += N) MultiplyColumns<V, R, N>(p, column);
-  for (; column < p.n; column++) MultiplyColumns<V, R, 1>(p, column);
-}
 
 /** Code for panels of one height. */
 struct Kernel {
@@ -70,8 +33,6 @@ struct Kernel {
   void (*multiply)(const Panel&);
 };
 
-#define FOR_AVX512 __attribute__((target("avx512f,avx512vl,fma")))
-#define FOR_AVX2 __attribute__((target("avx2,fma")))
 
 FOR_AVX512 void Multiply32Avx512(const Panel& p) { MultiplyPanel<Lanes16, 2, 8>(p); }
 FOR_AVX512 void Multiply16Avx512(const Panel& p) { MultiplyPanel<Lanes16, 1, 8>(p); }
@@ -88,26 +49,6 @@ const Kernel* KernelsOfThisProcessor() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return kAvx512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kAvx2;
   return nullptr;
-}
-
-/** to[j * to_step + i] = from[i * from_step + j] for i and j below 8. */
-__attribute__((target("avx"))) void Transpose8(const float* from, int64_t from_step, float* to, int64_t to_step) {
-  __m256 rows[8], pairs[8], fours[8];
-  for (int i = 0; i < 8; i++) rows[i] = _mm256_loadu_ps(from + i * from_step);
-  for (int i = 0; i < 8; i += 2) {
-    pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
-    pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
-  }
-  for (int i = 0; i < 8; i += 4) {
-    for (int j = 0; j < 2; j++) {
-      fours[i + 2 * j] = _mm256_shuffle_ps(pairs[i + j], pairs[i + j + 2], 0x44);
-      fours[i + 2 * j + 1] = _mm256_shuffle_ps(pairs[i + j], pairs[i + j + 2], 0xee);
-    }
-  }
-  for (int i = 0; i < 4; i++) {
-    _mm256_storeu_ps(to + i * to_step, _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x20));
-    _mm256_storeu_ps(to + (i + 4) * to_step, _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x31));
-  }
 }
 
 /** Puts `height` rows of `left`, from `row` on, together. */
@@ -133,8 +74,8 @@ bool MultiplySmall(const Kernel* kernels, float* out, const float* left, const f
       while (row + kernel->height > m) kernel++;
       const bool as_it_lies = kernel->height == m && !left_transposed;
       if (!as_it_lies) Gather(gathered, left, row, kernel->height, m, k, left_transposed);
-      kernel->multiply({out + row, m, as_it_lies ? left : gathered, right, right_transposed ? n : 1,
-                        right_transposed ? 1 : k, n, k});
+      kernel->multiply({out + row, m, as_it_lies ? left : gathered, kernel->height, right, right_transposed ? n : 1,
+                        right_transposed ? 1 : k, n, k, nullptr});
     }
   }
   return true;

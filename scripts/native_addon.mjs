@@ -1,18 +1,21 @@
-/** Compiles tfjs-node's addon, with our products of small matrices in it, and proves that it computes. */
+/** Compiles tfjs-node's addon, with our code of native/ in it, and proves that it computes. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { firstThatRuns, run } from './run.mjs';
 import { AGAIN, Unavailable } from './unavailable.mjs';
 
 const MAC = process.platform === 'darwin';
-const OWN_SOURCE = fileURLToPath(new URL('../native/small_products.cc', import.meta.url));
+const NATIVE = fileURLToPath(new URL('../native/', import.meta.url));
+const NAMES = readdirSync(NATIVE).sort();
+const OWN_SOURCES = NAMES.filter((name) => name.endsWith('.cc')).map((name) => join(NATIVE, name));
 
 /** Tells addons apart that were compiled from other sources of ours, or in another way. */
 export function addonRevision() {
   const hash = createHash('sha256');
-  for (const path of [OWN_SOURCE, fileURLToPath(import.meta.url)]) hash.update(readFileSync(path));
+  const paths = [...NAMES.map((name) => join(NATIVE, name)), fileURLToPath(import.meta.url)];
+  for (const path of paths) hash.update(readFileSync(path));
   return hash.digest('hex').slice(0, 12);
 }
 
@@ -33,7 +36,7 @@ export async function compileAddon(at, { include, libraries, near, to }) {
     ...(MAC ? ['-undefined', 'dynamic_lookup'] : ['-Wl,-z,now']),
     ...['-I', include, '-I', join(at.root, 'node_modules/node-api-headers/include')],
     ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(at.package, 'binding', name)),
-    ...[OWN_SOURCE, ...libraries, '-ldl', `-Wl,-rpath,${rpath}`, '-o', to],
+    ...[...OWN_SOURCES, ...libraries, '-ldl', `-Wl,-rpath,${rpath}`, '-o', to],
   ];
   const { status, stderr } = await run(command, args, { env: { ...process.env, LC_ALL: 'C' } });
   if (status === 0) return;

@@ -20,13 +20,24 @@ export function nativeProblem(packageFolder: string | null = tfjsNodeFolder()): 
   return changed ? `${resolve(folder, changed[0])} is not whole; ${REMEDY}` : null;
 }
 
+/** What native/ adds to XLA: products of small matrices, causal attention. */
+export type NativeCode = 'small_products' | 'causal_attention';
+
+/** A name that an addon contains if it carries that code. */
+const SYMBOLS: Readonly<Record<NativeCode, string>> = {
+  small_products: '__xla_cpu_runtime_EigenMatMulF32',
+  causal_attention: 'attnscale_causal_attention',
+};
+
 /**
- * Whether the addon carries native/small_products.cc, with which XLA multiplies small matrices two to four times as fast.
+ * The code of native/ that the addon carries.
  * @param packageFolder of @tensorflow/tfjs-node
  */
-export function hasSmallProducts(packageFolder: string | null = tfjsNodeFolder()): boolean {
+export function nativeCode(packageFolder: string | null = tfjsNodeFolder()): readonly NativeCode[] {
   const addon = join(packageFolder ?? '', ADDON);
-  return existsSync(addon) && readFileSync(addon).includes('__xla_cpu_runtime_EigenMatMulF32');
+  if (!existsSync(addon)) return [];
+  const bytes = readFileSync(addon);
+  return (Object.keys(SYMBOLS) as NativeCode[]).filter((name) => bytes.includes(SYMBOLS[name]));
 }
 
 function tfjsNodeFolder(): string | null {

@@ -137,6 +137,7 @@ export const resultsSchema = z
         .boolean()
         .optional()
         .describe('whether XLA multiplied small matrices with native/small_products.cc'),
+      causal_attention: z.boolean().optional().describe('whether XLA could call native/causal_attention.cc'),
       env: z.record(z.string(), z.string()),
     }),
     config,

@@ -4,9 +4,10 @@ import { dirname } from 'node:path';
 import util from 'node:util';
 import * as core from '@tensorflow/tfjs-core';
 import { messageOf, UserError } from './errors.js';
-import { hasSmallProducts, nativeProblem } from './native_check.js';
+import { type NativeCode, nativeCode, nativeProblem } from './native_check.js';
 
 export * from '@tensorflow/tfjs-core';
+export type { NativeCode } from './native_check.js';
 
 export type BackendName = 'tensorflow' | 'wasm';
 
@@ -14,10 +15,18 @@ export interface BackendInfo {
   readonly backend: BackendName;
   /** Version of libtensorflow, or null on wasm. */
   readonly tensorflow: string | null;
-  /** Whether XLA multiplies small matrices with our own code, see native/small_products.cc. */
-  readonly smallProducts: boolean;
+  /** The code of native/ that XLA calls. */
+  readonly nativeCode: readonly NativeCode[];
   /** Why wasm was chosen where tensorflow would have been preferred, else null. */
   readonly fallbackReason: string | null;
+}
+
+let carried: readonly NativeCode[] | null = null;
+
+/** Whether the addon carries this code of native/, which XLA can then call. */
+export function hasNative(name: NativeCode): boolean {
+  carried ??= nativeCode();
+  return carried.includes(name);
 }
 
 const require = createRequire(import.meta.url);
@@ -36,7 +45,7 @@ export async function initBackend(name: BackendName | 'auto', threads = 1): Prom
       return {
         backend: 'tensorflow',
         tensorflow: loadNative(threads),
-        smallProducts: hasSmallProducts(),
+        nativeCode: nativeCode(),
         fallbackReason,
       };
     } catch (error) {
@@ -49,7 +58,7 @@ export async function initBackend(name: BackendName | 'auto', threads = 1): Prom
   setThreadsCount(threads);
   await core.setBackend('wasm');
   await core.ready();
-  return { backend: 'wasm', tensorflow: null, smallProducts: false, fallbackReason };
+  return { backend: 'wasm', tensorflow: null, nativeCode: [], fallbackReason };
 }
 
 /** Loads the native addon and returns libtensorflow's version. */

@@ -22,7 +22,7 @@ export function fakeWorker(onCell = '', first = ''): string {
     const onCell = async (cell, order) => { ${onCell} };
     process.once('message', async (order) => {
       ${first}
-      await send({ type: 'ready', backend: { backend: 'wasm', tensorflow: null, smallProducts: false, fallbackReason: null }, tfjs: '4', env: {} });
+      await send({ type: 'ready', backend: { backend: 'wasm', tensorflow: null, nativeCode: [], fallbackReason: null }, tfjs: '4', env: {} });
       const failed = [];
       for (const [position, cell] of order.cells.entries()) {
         const series = cell.model + cell.phase;

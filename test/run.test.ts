@@ -24,6 +24,7 @@ test('the file says what the workers ran on', async () => {
     backend: 'wasm',
     tensorflow: null,
     small_products: false,
+    causal_attention: false,
     env: {},
   });
   expect(last.machine.threads).toBe(1);

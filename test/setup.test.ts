@@ -22,7 +22,7 @@ import { run } from '../scripts/run.mjs';
 import { distIsStale, fingerprint, staleModules } from '../scripts/setup.mjs';
 import { nativePaths, nativeState, setUpNative } from '../scripts/setup_native.mjs';
 import { extract, zipDirectory } from '../scripts/unzip.mjs';
-import { hasSmallProducts, nativeProblem } from '../src/native_check.js';
+import { nativeCode, nativeProblem } from '../src/native_check.js';
 
 let root: string;
 beforeEach(() => {
@@ -233,13 +233,15 @@ describe('a proved addon', () => {
   });
 });
 
-test('an addon carries our products of small matrices where it defines what XLA calls for them', () => {
+test('an addon carries the code of native/ of which it has the names', () => {
   const addon = 'node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node';
-  expect(hasSmallProducts(paths().package)).toBe(false);
+  expect(nativeCode(paths().package)).toEqual([]);
   put(addon, 'ELF');
-  expect(hasSmallProducts(paths().package)).toBe(false);
+  expect(nativeCode(paths().package)).toEqual([]);
   put(addon, 'ELF\0__xla_cpu_runtime_EigenMatMulF32\0');
-  expect(hasSmallProducts(paths().package)).toBe(true);
+  expect(nativeCode(paths().package)).toEqual(['small_products']);
+  put(addon, 'ELF\0__xla_cpu_runtime_EigenMatMulF32\0attnscale_causal_attention\0');
+  expect(nativeCode(paths().package)).toEqual(['small_products', 'causal_attention']);
 });
 
 describe('a set-up without native backend', () => {

@@ -29,6 +29,7 @@ function fieldsOf({ machine, runtime, config, config_hash }: Results, scope: Sco
     'runtime.tfjs': runtime.tfjs,
     'runtime.tensorflow': runtime.tensorflow,
     'runtime.small_products': runtime.small_products ?? false,
+    'runtime.causal_attention': runtime.causal_attention ?? false,
     'config.quick': config.quick,
     ...work,
   };

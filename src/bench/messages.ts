@@ -14,13 +14,16 @@ export type WorkerOrder =
 
 export type ModelInfo = Results['models'][number];
 
+/** What a worker runs on. */
+export interface Ready {
+  readonly type: 'ready';
+  readonly backend: BackendInfo;
+  readonly tfjs: string;
+  readonly env: Record<string, string>;
+}
+
 export type WorkerMessage =
-  | {
-      readonly type: 'ready';
-      readonly backend: BackendInfo;
-      readonly tfjs: string;
-      readonly env: Record<string, string>;
-    }
+  | Ready
   | { readonly type: 'model'; readonly model: ModelInfo }
   | { readonly type: 'start'; readonly cell: CellId }
   | { readonly type: 'measured'; readonly cell: CellId; readonly process: ProcessRun }
@@ -30,3 +33,15 @@ export type WorkerMessage =
   | { readonly type: 'refused'; readonly reason: string }
   /** Every cell of the order was tried. */
   | { readonly type: 'done' };
+
+/** What a results file says of it. */
+export function runtimeOf(
+  node: string,
+  { tfjs, backend: { backend, tensorflow, nativeCode }, env }: Ready,
+): Results['runtime'] {
+  const [small_products, causal_attention] = [
+    nativeCode.includes('small_products'),
+    nativeCode.includes('causal_attention'),
+  ];
+  return { node, tfjs, backend, tensorflow, small_products, causal_attention, env };
+}

@@ -6,7 +6,7 @@ import { check } from '../errors.js';
 import type { Results } from '../results.js';
 import { describeMachine, type Observation, observe } from './environment.js';
 import { createLedger, type Ledger, type ResultsHead } from './ledger.js';
-import type { WorkerMessage, WorkerOrder } from './messages.js';
+import { runtimeOf, type WorkerMessage, type WorkerOrder } from './messages.js';
 import { createPace } from './pace.js';
 import {
   type BackendChoice,
@@ -76,11 +76,7 @@ export async function runBenchmark(
   const onMessage = (message: WorkerMessage): void => {
     pace.hear(message);
     if (message.type === 'ready') {
-      const { backend: name, tensorflow, smallProducts } = message.backend;
-      const seen = {
-        ...{ node, tfjs: message.tfjs, backend: name, tensorflow },
-        ...{ small_products: smallProducts, env: message.env },
-      };
+      const seen = runtimeOf(node, message);
       if (previous) checkSameRuntime(previous.runtime, seen);
       runtime = seen;
     }
@@ -107,7 +103,7 @@ export async function runBenchmark(
 
 /** Times of two runtimes do not belong in one file. */
 function checkSameRuntime(then: Results['runtime'], now: Results['runtime']): void {
-  for (const key of ['node', 'tfjs', 'backend', 'tensorflow', 'small_products'] as const) {
+  for (const key of ['node', 'tfjs', 'backend', 'tensorflow', 'small_products', 'causal_attention'] as const) {
     const [before, after] = [then[key] ?? false, now[key] ?? false];
     check(before === after, `--resume: needs ${key} ${before} as before, got ${after}`);
   }

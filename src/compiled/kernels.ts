@@ -124,6 +124,7 @@ const outputNames: Readonly<Record<string, string>> = {
   EluGrad: 'backprops',
   MatMul: 'product',
   Softmax: 'softmax',
+  XlaCustomCallV2: 'results',
 };
 
 /** The name of an op's output i inside a function. */

@@ -145,6 +145,25 @@ export function recordFused<R extends Tree>(fn: () => R): R {
   return mapTree(result, (leaf) => outputs.next().value ?? leaf);
 }
 
+/** Records a call of native code with one float32 result, or returns null where XLA does not compile what is recorded. */
+export function recordNative(
+  name: string,
+  inputs: readonly tf.Tensor[],
+  sizes: readonly number[],
+  shape: readonly number[],
+): tf.Tensor | null {
+  if (!currentScope().forXla) return null;
+  const [output = null] = append('XlaCustomCallV2', inputs, [{ shape, dtype: 'float32' }], {
+    call_target_name: { text: `attnscale_${name}` },
+    backend_config: { text: sizes.join(' ') },
+    has_side_effect: { bool: false },
+    operand_dtypes: { types: inputs.map(({ dtype }) => supportedDtype(dtype)) },
+    result_dtypes: { types: ['float32'] },
+    result_shapes: { shapes: [shape] },
+  });
+  return output;
+}
+
 /** Whether the first argument, an iteration's number, is below the second, their count. */
 function lessThan(name: string, args: readonly Argument[]): GraphFunction {
   const inputs = args.slice(0, 2).map((arg) => arg.name);

@@ -2,11 +2,15 @@
  * Softmax attention over buffers that grow with the sequence, for the models that keep such buffers. B and H stand for
  * any two axes that only run along, of chunks by chunks [N, B * H, …] too.
  */
+import { nativeCall } from '../compiled/native_call.js';
 import * as tf from '../tf.js';
 import { mapTree } from '../tree.js';
 
 /** Added to a score that must not be seen. Finite, so that hiding everything gives no NaN. */
 const HIDDEN = -1e30;
+
+/** native/causal_attention.cc takes values of this many columns, or a multiple. */
+const NATIVE_WIDTH = 8;
 
 /** Keys [B, H, rows, D] and values [B, H, rows, D or e]. */
 export type KeysValues = { readonly k: tf.Tensor4D; readonly v: tf.Tensor4D };
@@ -32,6 +36,42 @@ export function attend(q: tf.Tensor4D, near: KeysValues, mask?: tf.Tensor, far?:
   return tf.add(tf.matMul(toFar, far.v), tf.matMul(toNear, near.v));
 }
 
+/**
+ * softmax( q·k / sqrt D ) v, causal: the last query sees all rows of `near`, each before it one row fewer, and all of
+ * them see `far`. No scores of all queries with all rows are ever in memory.
+ * @param q [B, H, T, D], T at most the rows of `near`
+ * @returns [B, H, T, D or e]
+ */
+export function attendCausally(q: tf.Tensor4D, near: KeysValues, far?: Buffered): tf.Tensor4D {
+  const [B, H, T, D] = q.shape;
+  const [, , rows, width] = near.v.shape;
+  const room = far?.k.shape[2] ?? 0;
+  if (T === 1) return attend(q, near, undefined, far);
+  const inTensors = () => attendByBlocks(q, near, far);
+  if (width % NATIVE_WIDTH !== 0) return inTensors();
+  const seen = far !== undefined && room > 0 ? [far.k, far.v, far.used] : [];
+  const inputs = [scaled(q), near.k, near.v, ...seen];
+  return nativeCall('causal_attention', inputs, [B * H, T, D, rows, width, room], [B, H, T, width], inTensors);
+}
+
+/** A block of queries at a time: a small one makes fewer scores that nobody may see. */
+function attendByBlocks(q: tf.Tensor4D, near: KeysValues, far?: Buffered): tf.Tensor4D {
+  const [B, H, T, D] = q.shape;
+  const before = near.k.shape[2] - T;
+  const most = T <= 1024 ? 128 : 256;
+  const causal = causalMask(Math.min(most, T));
+  const blocks: tf.Tensor4D[] = [];
+  for (let start = 0; start < T; start += most) {
+    const size = Math.min(most, T - start);
+    const seen = before + start; // by all queries of the block
+    const own = tf.slice(causal, [0, 0], [size, size]);
+    const mask = seen === 0 ? own : tf.concat([tf.zeros([size, seen]), own], 1);
+    const queries = tf.slice(q, [0, 0, start, 0], [B, H, size, D]);
+    blocks.push(attend(queries, sliceRows(near, 0, seen + size), mask, far));
+  }
+  return blocks.length === 1 ? (blocks[0] as tf.Tensor4D) : tf.concat(blocks, 2);
+}
+
 /** D^-1/2 · q for q [..., T, D]. */
 export const scaled = <X extends tf.Tensor>(q: X): X => tf.mul(q, (q.shape[q.rank - 1] as number) ** -0.5);
 
@@ -41,7 +81,7 @@ export function maskFrom(end: tf.Scalar, size: number): tf.Tensor1D {
 }
 
 /** What hides from a row of scores [size, size] the columns after its own. */
-export function causalMask(size: number): tf.Tensor2D {
+function causalMask(size: number): tf.Tensor2D {
   const values = new Float32Array(size * size);
   for (let row = 0; row < size; row++) values.fill(HIDDEN, row * size + row + 1, (row + 1) * size);
   return tf.tensor2d(values, [size, size]);

@@ -20,8 +20,8 @@ import { leaves, mapTree, type Tree } from '../tree.js';
 import {
   appendRows,
   attend,
+  attendCausally,
   type Buffered,
-  causalMask,
   type KeysValues,
   maskFrom,
   padRows,
@@ -194,8 +194,7 @@ function closeChunks(
   const offered = swapChunks(compress ? dense(vecF, compress) : vecF); // [B * H, m, e]
   const rows = { k: h, v: tf.reshape(offered, [-1, H, m, offered.shape[2]]) as tf.Tensor4D };
   const queries = tf.slice(r, [0, 0, m - asking, 0], [-1, H, asking, D]);
-  const mask = tf.slice(causalMask(m), [m - asking, 0], [asking, m]); // the chunk after i sees chunks up to i
-  const found = attend(queries, rows, mask, bank); // [B, H, asking, e]
+  const found = attendCausally(queries, rows, bank); // [B, H, asking, e]; the chunk after i sees chunks up to i
   const G = swapChunks(tf.reshape(found, [heads, asking, -1]));
   return { rows, retrieved: tf.reshape(expand ? dense(G, expand) : G, [asking, heads, D, D]) };
 }
@@ -211,8 +210,8 @@ function retrieve(q: Chunks, retrieved: Chunks, norm: RetrievalNorm): Chunks {
 
 /** Every position: q [N, B * H, C, D] -> [N, B * H, C, D]. */
 function readAll(q: Chunks, fresh: KeysValues, entering: Chunks, norm: RetrievalNorm): Chunks {
-  const [N, , C] = q.shape;
-  return tf.add(attend(q, fresh, causalMask(C)), retrieve(q, sliceChunks(entering, 0, N), norm));
+  const [N] = q.shape;
+  return tf.add(attendCausally(q, fresh), retrieve(q, sliceChunks(entering, 0, N), norm));
 }
 
 /** The last position, in `slot` of the last chunk: q [1, B * H, 1, D] -> [1, B * H, 1, D]. */

@@ -13,8 +13,7 @@ import { leaves, mapTree } from '../tree.js';
 import {
   appendRows,
   attend,
-  type Buffered,
-  causalMask,
+  attendCausally,
   type KeysValues,
   maskFrom,
   padRows,
@@ -28,8 +27,6 @@ import type { LayerState, Mixer, ModelConfig } from './model.js';
 
 /** Tokens a step writes among before they move to the cache. */
 const TAIL = 128;
-/** Queries that prefill works on at a time: with fewer, fewer scores are made that nobody may see. */
-const queryBlock = (T: number): number => (T <= 1024 ? 128 : 256);
 
 type Parameters = { readonly qkv: Dense; readonly o: Dense };
 
@@ -48,7 +45,8 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
   return {
     period: TAIL,
     segmentTokens: 4096,
-    optimizePrefill: (tokens) => (tokens < 512 ? 'whole' : 'parts'),
+    // Beyond, scores are too many for XLA to be fast where it has to make them.
+    optimizePrefill: (tokens) => (tokens < 512 || tf.hasNative('causal_attention') ? 'whole' : 'parts'),
     optimizeClosing: 'graph',
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
@@ -59,7 +57,7 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
       const [B, T] = x.shape;
       const [q, k, v] = fuse(() => projectHeads(x, qkv, H, lastOnly));
       const past = { ...cache, used: at.settled };
-      const read = lastOnly ? attend(q, { k, v }, undefined, past) : attendByBlocks(q, { k, v }, past);
+      const read = attendCausally(q, { k, v }, past);
       const whole = wholeTails(T);
       const rest = sliceRows({ k, v }, whole, T - whole);
       const moving = T === whole ? zeroRows(B, H, TAIL, D) : padRows(rest, TAIL);
@@ -92,20 +90,4 @@ function projectHeads(
 ): [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D] {
   const [q, k, v] = project(x, qkv, lastOnly);
   return [splitHeads(q, H), splitHeads(k, H), splitHeads(v, H)];
-}
-
-/** Causal attention of q [B, H, T, D] over the cache and the fresh keys of the same T tokens, a block of queries at a time. */
-function attendByBlocks(q: tf.Tensor4D, fresh: KeysValues, past: Buffered): tf.Tensor4D {
-  const [B, H, T, D] = q.shape;
-  const blocks: tf.Tensor4D[] = [];
-  const block = Math.min(queryBlock(T), T);
-  const causal = causalMask(block);
-  for (let start = 0; start < T; start += block) {
-    const size = Math.min(block, T - start);
-    const own = tf.slice(causal, [0, 0], [size, size]);
-    const mask = start === 0 ? own : tf.concat([tf.zeros([size, start]), own], 1);
-    const queries = tf.slice(q, [0, 0, start, 0], [B, H, size, D]);
-    blocks.push(attend(queries, sliceRows(fresh, 0, start + size), mask, past));
-  }
-  return blocks.length === 1 ? (blocks[0] as tf.Tensor4D) : tf.concat(blocks, 2);
 }

@@ -1,0 +1,270 @@
+/**
+ * Causal softmax attention for XLA.
+ *
+ * XLA's own code writes all scores to memory, goes over them four times, and adds and compares the entries of a row one
+ * by one. This goes over the keys block by block and keeps a running maximum and sum for each query (Milakov and
+ * Gimelshein 2018, arXiv 1805.02867, algorithm 3; Rabe and Staats 2021, arXiv 2112.05682), with the queries side by
+ * side in the lanes of a vector, so that nothing is summed across lanes. Graphs call it by name, through the registry
+ * that XLA has for such functions. The same in tensors: attendCausally in src/models/attention.ts. Figures:
+ * docs/decisions/007-causal-attention.md.
+ *
+ * Matrices lie row after row, those of a stack one after the other.
+ */
+#if defined(__linux__) && defined(__x86_64__)
+
+#include <algorithm>
+#include <atomic>
+#include <cinttypes>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "panels.h"
+
+namespace {
+
+/** Keys that are worked on at a time: their scores, keys and values together fit the first-level cache. */
+constexpr int64_t kBlock = 64;
+/** Columns of a product that are summed at a time. */
+constexpr int64_t kColumns = 8;
+/** Multiplications and additions that take far longer than starting a thread. */
+constexpr double kWorthAThread = 1e8;
+
+struct KeysValues {
+  const float* keys;    // [rows, depth]
+  const float* values;  // [rows, width]
+};
+
+/** The last query sees all of the `rows`, each before it one fewer; all of them see the first `used` of `far_rows`. */
+struct Call {
+  int64_t stack, queries, depth, rows, width, far_rows, used;
+  const float* q;  // [queries, depth]
+  KeysValues near, far;
+  float* out;  // [queries, width]
+};
+
+template <typename V>
+using Bits = std::conditional_t<kLanes<V> == 16, uint32_t __attribute__((vector_size(64))),
+                                uint32_t __attribute__((vector_size(32)))>;
+
+/** e^x for x <= 0, within two units in the last place; 0 where it would be below the smallest normal number. */
+template <typename V>
+INLINE V Exp(const V& x) {
+  const V rounder = V{} + 12582912.f;  // 1.5 · 2^23: what is added to it is rounded to an integer
+  const V shifted = x * 1.44269504f + rounder;
+  const V n = shifted - rounder;
+  const V r = x - n * 0.693359375f - n * -2.12194440e-4f;  // ln 2 in two parts; both, and the polynomial: Cephes expf
+  V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  const V power = p * r * r + r + 1.f;
+  const V scaled = (V)((Bits<V>)power + ((Bits<V>)shifted << 23));
+  return x > -87.f ? scaled : V{};
+}
+
+/** Queries side by side in the lanes of two vectors, and what they have seen so far. */
+template <typename V>
+struct Block {
+  static constexpr int64_t kCount = 2 * kLanes<V>;
+  V largest[2], sum[2];         // of the scores; of their exponentials, over that of the largest
+  std::vector<float> turned;    // the queries [depth, kCount]
+  std::vector<float> read;      // what the exponentials weigh the values to, [kCount, width]
+  float scores[kBlock * kCount];  // [keys, kCount]
+};
+
+/** Puts `count` rows of x side by side, [depth, lanes]; lanes to spare repeat the last one. */
+void Turn(float* to, int64_t lanes, const float* x, int64_t count, int64_t depth) {
+  int64_t row = 0;
+  for (; depth % 8 == 0 && row + 8 <= count; row += 8) {
+    for (int64_t k = 0; k < depth; k += 8) Transpose8(x + row * depth + k, depth, to + k * lanes + row, lanes);
+  }
+  for (; row < lanes; row++) {
+    for (int64_t k = 0; k < depth; k++) to[k * lanes + row] = x[std::min(row, count - 1) * depth + k];
+  }
+}
+
+/** Hides from query i the scores of the keys from `seen` + i on. */
+template <typename V>
+INLINE void Hide(float* scores, int64_t count, int64_t seen) {
+  constexpr int64_t kCount = Block<V>::kCount;
+  float lanes[kCount];
+  for (int64_t i = 0; i < kCount; i++) lanes[i] = static_cast<float>(i);
+  for (int64_t j = std::max<int64_t>(seen, 0); j < count; j++) {
+    const V first = V{} + static_cast<float>(j - seen + 1);  // of the queries that see key j
+    for (int r = 0; r < 2; r++) {
+      float* score = scores + j * kCount + r * kLanes<V>;
+      Store(score, Load<V>(lanes + r * kLanes<V>) < first ? V{} - INFINITY : Load<V>(score));
+    }
+  }
+}
+
+/** Turns scores into exponentials; `kept` is what earlier ones count now that there may be a larger score. */
+template <typename V>
+INLINE void Weigh(Block<V>& block, int64_t count, float* kept) {
+  const auto at = [&](int64_t j, int r) { return block.scores + j * Block<V>::kCount + r * kLanes<V>; };
+  V largest[2] = {block.largest[0], block.largest[1]}, sum[2];
+  for (int64_t j = 0; j < count; j++) {
+    for (int r = 0; r < 2; r++) {
+      const V score = Load<V>(at(j, r));
+      largest[r] = score > largest[r] ? score : largest[r];
+    }
+  }
+  for (int r = 0; r < 2; r++) {
+    const V factor = Exp<V>(block.largest[r] - largest[r]);
+    Store(kept + r * kLanes<V>, factor);
+    sum[r] = block.sum[r] * factor;
+  }
+  for (int64_t j = 0; j < count; j++) {
+    for (int r = 0; r < 2; r++) {
+      const V weight = Exp<V>(Load<V>(at(j, r)) - largest[r]);
+      Store(at(j, r), weight);
+      sum[r] += weight;
+    }
+  }
+  for (int r = 0; r < 2; r++) block.largest[r] = largest[r], block.sum[r] = sum[r];
+}
+
+/** Adds the values of `count` keys, weighed. A product of panels as wide as the values, with a column for each query. */
+template <typename V>
+INLINE void Read(Block<V>& block, const float* values, int64_t width, int64_t count, const float* kept) {
+  constexpr int64_t kCount = Block<V>::kCount;
+  int64_t from = 0;
+  const auto panel = [&] {
+    return Panel{block.read.data() + from, width, values + from, width, block.scores, kCount, 1, kCount, count, kept};
+  };
+  for (; from + 2 * kLanes<V> <= width; from += 2 * kLanes<V>) MultiplyPanel<V, 2, kColumns>(panel());
+  for (; from + kLanes<V> <= width; from += kLanes<V>) MultiplyPanel<V, 1, kColumns>(panel());
+  for (; from < width; from += kLanes<Lanes8>) MultiplyPanel<Lanes8, 1, kColumns>(panel());
+}
+
+/** `count` keys and values, of which the first query sees `seen`. */
+template <typename V>
+INLINE void See(Block<V>& block, const Call& call, KeysValues at, int64_t count, int64_t seen) {
+  constexpr int64_t kCount = Block<V>::kCount;
+  MultiplyPanel<V, 2, kColumns>({block.scores, kCount, block.turned.data(), kCount, at.keys, 1, call.depth, count,
+                                 call.depth, nullptr});
+  if (seen < count) Hide<V>(block.scores, count, seen);
+  float kept[kCount];
+  Weigh<V>(block, count, kept);
+  Read<V>(block, at.values, call.width, count, kept);
+}
+
+/** Queries [first, first + kCount) of a matrix. */
+template <typename V>
+INLINE void AttendBlock(Block<V>& block, const Call& call, int64_t matrix, int64_t first) {
+  constexpr int64_t kCount = Block<V>::kCount;
+  const auto rows_of = [&](const KeysValues& all, int64_t rows, int64_t row) {
+    const int64_t at = matrix * rows + row;
+    return KeysValues{all.keys + at * call.depth, all.values + at * call.width};
+  };
+  const int64_t query = matrix * call.queries + first, count = std::min(kCount, call.queries - first);
+  Turn(block.turned.data(), kCount, call.q + query * call.depth, count, call.depth);
+  std::fill(block.read.begin(), block.read.end(), 0.f);
+  for (int r = 0; r < 2; r++) block.largest[r] = V{} - INFINITY, block.sum[r] = V{};
+  for (int64_t j = 0; j < call.used; j += kBlock) {
+    See<V>(block, call, rows_of(call.far, call.far_rows, j), std::min(kBlock, call.used - j), kBlock);
+  }
+  const int64_t seen = call.rows - call.queries + first + 1;
+  const int64_t rows = seen + count - 1;
+  for (int64_t j = 0; j < rows; j += kBlock) {
+    See<V>(block, call, rows_of(call.near, call.rows, j), std::min(kBlock, rows - j), seen - j);
+  }
+  for (int64_t i = 0; i < count; i++) {
+    const float share = 1 / block.sum[i / kLanes<V>][i % kLanes<V>];
+    float* out = call.out + (query + i) * call.width;
+    for (int64_t e = 0; e < call.width; e++) out[e] = block.read[i * call.width + e] * share;
+  }
+}
+
+/** Takes blocks of queries until none is left. */
+template <typename V>
+INLINE void AttendBlocks(const Call& call, std::atomic<int64_t>& taken) {
+  constexpr int64_t kCount = Block<V>::kCount;
+  Block<V> block;
+  block.turned.resize(call.depth * kCount);
+  block.read.resize(kCount * call.width);
+  const int64_t blocks = (call.queries + kCount - 1) / kCount;
+  for (int64_t i; (i = taken++) < call.stack * blocks;) AttendBlock<V>(block, call, i / blocks, i % blocks * kCount);
+}
+
+using Attend = void (*)(const Call&, std::atomic<int64_t>&);
+FOR_AVX512 void AttendAvx512(const Call& call, std::atomic<int64_t>& taken) { AttendBlocks<Lanes16>(call, taken); }
+FOR_AVX2 void AttendAvx2(const Call& call, std::atomic<int64_t>& taken) { AttendBlocks<Lanes8>(call, taken); }
+FOR_AVX void AttendAvx(const Call& call, std::atomic<int64_t>& taken) { AttendBlocks<Lanes8>(call, taken); }
+
+Attend AttendOfThisProcessor() {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return AttendAvx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return AttendAvx2;
+  return AttendAvx;  // which libtensorflow needs as well
+}
+
+/** As many as TensorFlow computes an operation with, if there is work for them. */
+int64_t ThreadsFor(const Call& call) {
+  const char* asked = std::getenv("TF_NUM_INTRAOP_THREADS");
+  const double pairs = static_cast<double>(call.stack) * call.queries * (call.used + call.rows - call.queries / 2.);
+  const double worth = pairs * (call.depth + call.width) / kWorthAThread;
+  return std::max<int64_t>(1, std::min<double>(asked == nullptr ? 1 : std::atol(asked), worth));
+}
+
+void AttendWith(Attend attend, const Call& call) {
+  std::atomic<int64_t> taken{0};
+  std::vector<std::thread> others;
+  for (int64_t i = ThreadsFor(call) - 1; i > 0; i--) others.emplace_back(attend, std::cref(call), std::ref(taken));
+  attend(call, taken);
+  for (std::thread& other : others) other.join();
+}
+
+}  // namespace
+
+/**
+ * softmax(q·k) v of a stack of matrices. `values` [.., width] have a multiple of 8 columns.
+ * @param out [stack, queries, width]
+ * @param in q [stack, queries, depth], keys and values [stack, rows, ..] and, if there are far rows, keys and values
+ *   [stack, far_rows, ..] and how many of those count, a float
+ * @param sizes decimal: stack, queries, depth, rows, width, far_rows
+ */
+extern "C" void attnscale_causal_attention(void* out, const void** in, const char* sizes, size_t length, void*) {
+  Call call{};
+  std::sscanf(std::string(sizes, length).c_str(), "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64,
+              &call.stack, &call.queries, &call.depth, &call.rows, &call.width, &call.far_rows);
+  const auto input = [&](int i) { return static_cast<const float*>(in[i]); };
+  call.q = input(0);
+  call.near = {input(1), input(2)};
+  if (call.far_rows > 0) {
+    call.far = {input(3), input(4)};
+    call.used = static_cast<int64_t>(*input(5));
+  }
+  call.out = static_cast<float*>(out);
+  static const Attend attend = AttendOfThisProcessor();
+  AttendWith(attend, call);
+}
+
+namespace xla {
+
+/** As xla/service/custom_call_target_registry.h of libtensorflow declares it. */
+class CustomCallTargetRegistry {
+ public:
+  static CustomCallTargetRegistry* Global();
+  void Register(const std::string& name, void* function, const std::string& platform);
+};
+
+}  // namespace xla
+
+namespace {
+
+[[maybe_unused]] const bool kRegistered = [] {
+  void* function = reinterpret_cast<void*>(&attnscale_causal_attention);
+  xla::CustomCallTargetRegistry::Global()->Register("attnscale_causal_attention", function, "Host");
+  return true;
+}();
+
+}  // namespace
+
+#endif

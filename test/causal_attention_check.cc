@@ -1,0 +1,116 @@
+// Every code of native/causal_attention.cc that this processor runs, on a table of shapes, against sums in double.
+// Prints what is wrong.
+#include "../native/causal_attention.cc"
+
+xla::CustomCallTargetRegistry* xla::CustomCallTargetRegistry::Global() {
+  static CustomCallTargetRegistry registry;
+  return &registry;
+}
+void xla::CustomCallTargetRegistry::Register(const std::string&, void*, const std::string&) {}
+
+namespace {
+
+constexpr double kRounding = 1. / (1 << 24);
+
+float Next() {
+  static uint32_t state = 1;
+  state = state * 1664525 + 1013904223;
+  return static_cast<float>(state >> 8) / (1 << 23) - 1;
+}
+
+std::vector<float> Random(int64_t size, float most) {
+  std::vector<float> values(size);
+  for (float& value : values) value = most * Next();
+  return values;
+}
+
+/** The keys and values one query sees: their exact scores, and of each the most that its roundings can be. */
+struct Seen {
+  std::vector<double> scores;
+  std::vector<const float*> values;
+  double largest = -INFINITY, error = 0;
+
+  void Add(const float* q, const float* k, const float* v, int64_t depth) {
+    double score = 0, magnitude = 0;
+    for (int64_t i = 0; i < depth; i++) {
+      score += static_cast<double>(q[i]) * k[i];
+      magnitude += std::fabs(static_cast<double>(q[i]) * k[i]);
+    }
+    scores.push_back(score);
+    values.push_back(v);
+    largest = std::max(largest, score);
+    error = std::max(error, (depth + 1) * magnitude * kRounding);
+  }
+};
+
+/** Whether query `i` of a matrix read what it should; values are below 1. */
+bool IsRight(const Call& call, int64_t matrix, int64_t i) {
+  Seen seen;
+  const float* q = call.q + (matrix * call.queries + i) * call.depth;
+  const auto add = [&](const KeysValues& all, int64_t rows, int64_t count) {
+    for (int64_t j = matrix * rows; j < matrix * rows + count; j++) {
+      seen.Add(q, all.keys + j * call.depth, all.values + j * call.width, call.depth);
+    }
+  };
+  add(call.far, call.far_rows, call.used);
+  add(call.near, call.rows, call.rows - call.queries + i + 1);
+  // Of a weight: its score's error twice (its own, the largest's), a few roundings of e^x; one more for each sum.
+  const double bound = 2 * seen.error + (2 * seen.scores.size() + 16 + std::fabs(seen.largest)) * kRounding;
+  double sum = 0;
+  for (double& score : seen.scores) sum += score = std::exp(score - seen.largest);
+  for (int64_t e = 0; e < call.width; e++) {
+    double value = 0;
+    for (size_t j = 0; j < seen.scores.size(); j++) value += seen.scores[j] / sum * seen.values[j][e];
+    if (!(std::fabs(value - call.out[(matrix * call.queries + i) * call.width + e]) <= bound)) return false;
+  }
+  return true;
+}
+
+void Check(const char* name, Attend attend, const Call& shape, float most) {
+  Call call = shape;
+  const auto q = Random(call.stack * call.queries * call.depth, most);
+  auto keys = Random(call.stack * call.rows * call.depth, 1), far_keys = Random(call.stack * call.far_rows * call.depth, 1);
+  const auto values = Random(call.stack * call.rows * call.width, 1);
+  const auto far_values = Random(call.stack * call.far_rows * call.width, 1);
+  std::vector<float> out(call.stack * call.queries * call.width, NAN);
+  // Far rows that do not count must not be read.
+  for (int64_t i = 0; i < call.stack; i++) {
+    const auto matrix = far_keys.begin() + i * call.far_rows * call.depth;
+    std::fill(matrix + call.used * call.depth, matrix + call.far_rows * call.depth, NAN);
+  }
+  call.q = q.data();
+  call.near = {keys.data(), values.data()};
+  call.far = {far_keys.data(), far_values.data()};
+  call.out = out.data();
+  AttendWith(attend, call);
+  for (int64_t i = 0; i < call.stack * call.queries; i++) {
+    if (IsRight(call, i / call.queries, i % call.queries)) continue;
+    std::printf("wrong: %s stack %ld queries %ld depth %ld rows %ld width %ld far %ld used %ld, query %ld\n", name,
+                call.stack, call.queries, call.depth, call.rows, call.width, call.far_rows, call.used, i);
+    return;
+  }
+}
+
+void CheckAll(const char* name, Attend attend) {
+  for (const auto& [queries, rows] : {std::pair{1, 1}, {2, 2}, {7, 9}, {16, 16}, {31, 200}, {32, 32}, {33, 65}, {100, 228}}) {
+    for (int64_t depth : {1, 8, 13, 32}) {
+      for (int64_t width : {8, 16, 24, 40, 64}) {
+        for (const auto& [far, used] : {std::pair{0, 0}, {1, 0}, {64, 64}, {130, 129}}) {
+          Check(name, attend, {3, queries, depth, rows, width, far, used}, 2);
+        }
+      }
+    }
+  }
+  Check(name, attend, {2, 64, 32, 64, 32}, 60);         // weights down to 0
+  Check(name, attend, {2, 1500, 32, 2000, 32, 70, 9}, 2);  // by several threads
+}
+
+}  // namespace
+
+int main() {
+  setenv("TF_NUM_INTRAOP_THREADS", "3", 1);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) CheckAll("avx512", AttendAvx512);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) CheckAll("avx2", AttendAvx2);
+  CheckAll("avx", AttendAvx);
+  std::printf("checked\n");
+}
