@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { compile } from '../src/compiled/compile.js';
 import type { NativeBackend } from '../src/compiled/trace_backend.js';
 import * as tf from '../src/tf.js';
-import { leaves, type Tree, tidyTree } from '../src/tree.js';
+import { disposeTree, leaves, type Tree, tidyTree } from '../src/tree.js';
 import { errorOf, maxDifference } from './compiled_support.js';
 
 const { backend } = await tf.initBackend('auto');
@@ -100,6 +100,29 @@ compiledTest('a large tensor from outside is shared, and lives until the compile
   compiled.dispose();
   expect(tf.memory().numDataBuffers).toBe(buffers - 1 + 2);
 });
+
+compiledTest.each(['none', 'graph', 'whole'] as const)(
+  'a large tensor that a function makes is fed too, %s',
+  (optimize) => {
+    const table = Float32Array.from({ length: 10_000 }, (_, i) => i % 7);
+    const marks = Uint8Array.from({ length: 40_000 }, (_, i) => i % 2);
+    const fn = (x: tf.Tensor) => [
+      tf.matMul(x, tf.tensor2d(table, [100, 100])),
+      tf.logicalNot(tf.tensor1d(marks, 'bool')),
+      tf.tensor2d(table, [100, 100]),
+    ];
+    const x = tf.ones([1, 100]);
+    const want = values(fn(x));
+    const buffers = tf.memory().numDataBuffers;
+    const compiled = compile(fn, { optimize });
+    expect(compiled.prepare(x).constantBytes).toBe(0);
+    const got = compiled(x);
+    compiled.dispose();
+    expect(values(got)).toEqual(want);
+    disposeTree(got);
+    expect(tf.memory().numDataBuffers).toBe(buffers);
+  },
+);
 
 compiledTest('a small tensor is stored once, and one of equal elements as one of them', () => {
   const weight = tf.randomNormal([10, 10]);

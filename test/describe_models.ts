@@ -15,28 +15,33 @@ import { MIXER_LAWS } from './mixer_laws.js';
 import { LAWS } from './model_laws.js';
 import { randomIds, SMALL } from './session.js';
 
-/** How models are run, by mode. A new mode is one entry. */
-export type Modes = Readonly<Record<string, Runner | undefined>>;
+/** How models are run; what it holds beside its results can be freed. */
+interface Mode {
+  readonly run?: Runner;
+  dispose(): void;
+}
+/** A new mode is one entry. */
+export type ModesByName = Readonly<Record<string, Mode>>;
+const EAGER: Mode = { dispose: () => undefined };
 
 /** Where the backend cannot be loaded its tests are reported as skipped, with the reason. */
-export async function describeModels(backend: tf.BackendName, modes: Modes = { eager: undefined }): Promise<void> {
+export async function describeModels(backend: tf.BackendName, modes: ModesByName = {}): Promise<void> {
   const missing = await tf.initBackend(backend).then(() => null, messageOf);
   if (missing !== null) console.warn(`skipped: ${missing}`);
   describe.skipIf(missing !== null)(missing === null ? backend : `${backend} (${missing})`, () => {
-    describeLaws('mixers', MIXER_LAWS);
-    describeLaws('delta rule', DELTA_LAWS);
-    for (const [mode, run] of Object.entries(modes)) describe(mode, () => describeMode(run));
+    describeLaws('mixers', EAGER, MIXER_LAWS);
+    describeLaws('delta rule', EAGER, DELTA_LAWS);
+    for (const [name, mode] of Object.entries({ eager: EAGER, ...modes })) describe(name, () => describeMode(mode));
   });
 }
 
-function describeMode(run: Runner | undefined): void {
-  const mode = run === undefined ? {} : { run };
+function describeMode(mode: Mode): void {
   for (const name of MODEL_NAMES) {
     const create = (config = {}, options = {}) => createModel(name, { ...SMALL, ...config }, { ...mode, ...options });
-    describeLaws(name, LAWS, { name, create });
+    describeLaws(name, mode, LAWS, { name, create });
   }
-  if (run !== undefined) test.each(LONG)('%s: prefill of %i tokens and decode equal the eager ones', equalsEager(run));
-  describeLaws('chunks', CHUNK_LAWS, (name, config) => createModel(name, config, mode));
+  if (mode !== EAGER) test.each(LONG)('%s: prefill of %i tokens and decode equal the eager ones', equalsEager(mode));
+  describeLaws('chunks', mode, CHUNK_LAWS, (name, config) => createModel(name, config, mode));
   test.each(GOLDEN_FILES)('%s passes on both paths', async (file) => {
     const fixture = parseFixture(goldenBytes(file), file);
     const { prefill, steps } = checkParity(await createModel(fixture.model, fixture.config, mode), fixture);
@@ -51,9 +56,9 @@ const LONG = MODEL_NAMES.flatMap((name) => [[name, 300] as const, [name, 1100] a
 const WIDE = { ...SMALL, vocabSize: 1000, hiddenDim: 128, numHeads: 4, ffDim: 512, chunkSize: 32, scanChunk: 32 };
 const MODE_TOLERANCE = 1e-6;
 
-const equalsEager = (run: Runner) => async (name: string, length: number) => {
+const equalsEager = (mode: Mode) => async (name: string, length: number) => {
   const outputs: Record<string, number[]>[] = [];
-  for (const options of [{}, { run }]) {
+  for (const options of [EAGER, mode]) {
     const model = await createModel(name, WIDE, options);
     const params = model.init(randomWeights(1));
     const tokens = tf.tensor2d(randomIds(1, length, WIDE.vocabSize).flat(), [1, length], 'int32');
@@ -63,6 +68,7 @@ const equalsEager = (run: Runner) => async (name: string, length: number) => {
     outputs.push({ logits: [...logits.dataSync()], decoded: [...decoded.tokens.dataSync()] });
     disposeTree([params, tokens, logits, state, token, decoded.tokens, decoded.state]);
   }
+  mode.dispose();
   const [eager, other] = outputs;
   expect(other?.decoded).toEqual(eager?.decoded);
   expect(relativeError(other?.logits ?? [], eager?.logits ?? [])).toBeLessThanOrEqual(MODE_TOLERANCE);
@@ -70,12 +76,13 @@ const equalsEager = (run: Runner) => async (name: string, length: number) => {
 
 type Laws<A extends unknown[]> = Readonly<Record<string, (...args: A) => void | Promise<void>>>;
 
-/** A test a law; none may leave a tensor behind. */
-function describeLaws<A extends unknown[]>(title: string, laws: Laws<A>, ...args: A): void {
+/** A test a law; none may leave a tensor behind, when the mode's graphs are gone. */
+function describeLaws<A extends unknown[]>(title: string, mode: Mode, laws: Laws<A>, ...args: A): void {
   describe(title, () => {
     test.each(Object.entries(laws))('%s', async (_, law) => {
       const { numTensors, numDataBuffers } = tf.memory();
       await law(...args);
+      mode.dispose();
       expect(tf.memory()).toMatchObject({ numTensors, numDataBuffers });
     });
   });

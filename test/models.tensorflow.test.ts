@@ -1,7 +1,9 @@
 import { createModes } from '../src/bench/modes.js';
 import { describeModels } from './describe_models.js';
 
-const { run } = createModes().runners.compiled;
-const { run: quick } = createModes(undefined, false).runners.compiled;
+const modeOf = ({ runners, dispose }: ReturnType<typeof createModes>) => ({ ...runners.compiled, dispose });
 
-await describeModels('tensorflow', { eager: undefined, compiled: run, 'compiled quickly': quick });
+await describeModels('tensorflow', {
+  compiled: modeOf(createModes()),
+  'compiled quickly': modeOf(createModes(undefined, false)),
+});

@@ -26,7 +26,7 @@ import {
   withTraceBackend,
 } from './trace_backend.js';
 
-/** Tensors of at least this size that a function reads are fed with every call instead of copied into its graph. */
+/** Tensors of at least this size that a function reads or makes are fed with every call instead of copied into its graph. */
 const FED_BYTES = 32_768;
 /** Constants up to this size are looked up by content, so that an axis or a scalar is stored once. */
 const SMALL_BYTES = 64;
@@ -44,8 +44,8 @@ interface Scope {
   readonly parent: Scope | null;
   readonly args: Argument[];
   readonly nodes: GraphNode[];
-  /** Tensors from outside, in the order of the arguments that were added for them. */
-  readonly imports: tf.TensorInfo[];
+  /** Tensors that are fed, in the order of the arguments that were added for them. */
+  readonly imports: Import[];
   readonly refs: Map<tf.DataId, string>;
   readonly smallConstants: Map<string, string>;
   /** Loop bodies and conditions, and what XLA compiles; shared by all scopes of a recording. */
@@ -55,6 +55,9 @@ interface Scope {
   /** Whether XLA compiles all that is recorded here. */
   readonly forXla: boolean;
 }
+
+/** A tensor from outside, or one that was made while recording, which will be gone by then, with its values. */
+type Import = tf.TensorInfo & { readonly values?: tf.TypedArray };
 
 let scope: Scope | null = null;
 let trace: NativeBackend | null = null;
@@ -92,7 +95,7 @@ export function record<A extends readonly Tree[], R extends Tree>(
   const [{ result, results } = { result: examples, results: [] }] = recorded;
   check(results.length > 0, 'compile: the function must return a tensor, got none');
   const main = { name: 'main', args: root.args, nodes: root.nodes, results };
-  const captured = root.imports.map((info) => reference(native, info));
+  const captured = root.imports.map((info) => tf.keep(fedTensor(native, info)));
   return { graph: { main, functions: root.functions }, captured, result: result as R };
 }
 
@@ -210,10 +213,11 @@ function resultOf(tensor: tf.Tensor): Result {
   return { ref: refTo(tensor), dtype: supportedDtype(tensor.dtype) };
 }
 
-/** One more tensor on the same data. */
-function reference(native: NativeBackend, { dataId, shape, dtype }: tf.TensorInfo): tf.Tensor {
+/** One more tensor on the same data, or a tensor of the values. */
+function fedTensor(native: NativeBackend, { dataId, shape, dtype, values }: Import): tf.Tensor {
+  if (values !== undefined) return tf.tensor(values, shape, dtype);
   native.incRef(dataId);
-  return tf.keep(tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, native));
+  return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, native);
 }
 
 function tracedTensor(ref: string, { shape, dtype }: TensorSpec): tf.Tensor {
@@ -243,10 +247,14 @@ function comesFromOutside({ dataId, shape }: tf.TensorInfo): boolean {
 }
 
 function constant({ dataId, shape, dtype }: tf.TensorInfo): string {
-  const { nodes, smallConstants } = currentScope();
+  const { parent, nodes, imports, smallConstants } = currentScope();
   const values = tf.engine().readSync(dataId);
   check(ArrayBuffer.isView(values), 'compile: constants must be numbers or booleans, got strings');
   const tensor = compact({ dtype: supportedDtype(dtype), shape, bytes: bytesOf(values) });
+  if (parent === null && tensor.bytes.length >= FED_BYTES) {
+    imports.push({ dataId, shape, dtype, values });
+    return addArgument({ shape, dtype });
+  }
   const isSmall = tensor.bytes.length <= SMALL_BYTES;
   const content = `${dtype}[${shape}]${isSmall ? Buffer.from(tensor.bytes).toString('hex') : ''}`;
   const known = isSmall ? smallConstants.get(content) : undefined;

@@ -1,7 +1,7 @@
 /**
  * A graph in the encoding TensorFlow loads: a SavedModel of one meta graph, written field by field.
  * Field numbers are those of tensorflow/core/framework/{node_def,attr_value,tensor,graph,function}.proto and
- * tensorflow/core/protobuf/{meta_graph,saved_model,config,rewriter_config}.proto.
+ * tensorflow/core/protobuf/{meta_graph,saved_model}.proto.
  */
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,6 +29,7 @@ const LEFT_ALONE = { _tf_data_function: { bool: true } };
 const RAM_DIRECTORY = '/dev/shm';
 const FEEDS = 'feeds';
 const CALL = 'call';
+const VARIABLE = 'variable';
 
 const fedToCall = (i: number): string => `${FEEDS}:${i}`;
 const fetchedFromCall = (i: number): string => `${CALL}:${i}`;
@@ -148,15 +149,13 @@ function attributes(field: number, attrs: Attrs): Bytes {
   return each(Object.entries(attrs), ([key, value]) => message(field, text(1, key), message(2, attribute(value))));
 }
 
-/** @param more fields, already encoded */
-function node(field: number, { name, op, inputs, attrs }: GraphNode, more: Bytes = ''): Bytes {
+function node(field: number, { name, op, inputs, attrs }: GraphNode): Bytes {
   return message(
     field,
     text(1, name),
     text(2, op),
     each(inputs, (input) => text(3, input)),
     attributes(5, attrs),
-    more,
   );
 }
 
@@ -199,39 +198,36 @@ function session({ args, nodes, results }: GraphFunction): GraphNode[] {
   return [...feeds, ...nodes, ...fetches];
 }
 
-/** A call of a function, as a node. */
-function callOf(callee: GraphFunction, inputs: readonly string[]): GraphNode {
-  return { name: CALL, op: 'StatefulPartitionedCall', inputs, attrs: callAttrs(callee) };
-}
-
 /** The session of a function that XLA compiles. */
 function compiledSession(main: GraphFunction): GraphNode[] {
   const inputs = main.args.map(({ name }) => name);
   const results = main.results.map(({ dtype }, i) => ({ ref: fetchedFromCall(i), dtype }));
-  return session({ ...main, nodes: [callOf(main, inputs)], results });
+  const call = { name: CALL, op: 'StatefulPartitionedCall', inputs, attrs: callAttrs(main) };
+  return session({ ...main, nodes: [call], results });
 }
 
-/** A session of two nodes, fewer than grappler looks at: one that is fed in place of all arguments (if any), and the call. */
-function bareSession(main: GraphFunction): Bytes {
-  const dtypes = { types: main.args.map(({ dtype }) => dtype) };
-  const feeds: GraphNode = { name: FEEDS, op: 'Unstage', inputs: [], attrs: { dtypes } };
-  const inputs = main.args.map((_, i) => fedToCall(i));
-  return (inputs.length > 0 ? node(1, feeds) : '') + node(1, callOf(main, inputs), UNOPTIMISED);
+/**
+ * A session of three nodes, fewer than grappler looks at: one that is fed in place of all arguments (if any), the
+ * function, called by its name, which TensorFlow then runs as it is, on one device and after no more passes, and a
+ * reference variable that comes before it. XLA's passes keep clear of what such a variable reaches; of any other call
+ * they read the function, twice, to look for one.
+ */
+function bareSession({ name, args }: GraphFunction): GraphNode[] {
+  const scalar = { dtype: { type: 'float32' }, shape: { shape: [] } } as const;
+  const dtypes = { types: args.map(({ dtype }) => dtype) };
+  return [
+    ...(args.length > 0 ? [{ name: FEEDS, op: 'Unstage', inputs: [], attrs: { dtypes } }] : []),
+    { name: VARIABLE, op: 'VariableV2', inputs: [], attrs: scalar },
+    { name: CALL, op: name, inputs: [...args.map((_, i) => fedToCall(i)), `^${VARIABLE}`], attrs: {} },
+  ];
 }
-
-/** `graph_options.rewrite_options.disable_meta_optimizer`, for the function that is called. */
-const UNOPTIMISED = message(
-  5,
-  text(1, 'config_proto'),
-  message(2, message(2, message(10, message(10, integer(19, 1))))),
-);
 
 const nodesOf = (nodes: readonly GraphNode[]): Bytes => each(nodes, (inner) => node(1, inner));
 
 function savedModel({ main, functions }: Graph, optimize: Optimization): Bytes {
   const compiled = { ...main, xla: true };
   const [nodes, callee] = {
-    none: () => [bareSession(main), libraryFunction(main, LEFT_ALONE)],
+    none: () => [nodesOf(bareSession(main)), libraryFunction(main, LEFT_ALONE)],
     graph: () => [nodesOf(session(main)), ''],
     parts: () => [nodesOf(session(main)), ''],
     whole: () => [nodesOf(compiledSession(compiled)), libraryFunction(compiled)],
