@@ -91,7 +91,26 @@ void Check(const char* name, Attend attend, const Call& shape, float most) {
   }
 }
 
-void CheckAll(const char* name, Attend attend) {
+using Exponential = void (*)(const float* x, float* y);
+FOR_AVX512 void ExpAvx512(const float* x, float* y) { Store(y, Exp<Lanes16>(Load<Lanes16>(x))); }
+FOR_AVX2 void ExpAvx2(const float* x, float* y) { Store(y, Exp<Lanes8>(Load<Lanes8>(x))); }
+FOR_AVX void ExpAvx(const float* x, float* y) { Store(y, Exp<Lanes8>(Load<Lanes8>(x))); }
+
+/** Within two units in the last place where e^x is normal, 0 below. */
+void CheckExp(const char* name, Exponential exponential) {
+  for (double from = 0; from > -100; from -= 1. / 1024) {
+    float x[16], y[16];
+    std::fill(x, x + 16, static_cast<float>(from));
+    exponential(x, y);
+    const double exact = x[0] > -87 ? std::exp(static_cast<double>(x[0])) : 0;
+    if (std::fabs(y[0] - exact) <= 4 * kRounding * exact) continue;
+    std::printf("wrong: %s e^%.9g is %.9g\n", name, x[0], y[0]);
+    return;
+  }
+}
+
+void CheckAll(const char* name, Attend attend, Exponential exponential) {
+  CheckExp(name, exponential);
   for (const auto& [queries, rows] : {std::pair{1, 1}, {2, 2}, {7, 9}, {16, 16}, {31, 200}, {32, 32}, {33, 65}, {100, 228}}) {
     for (int64_t depth : {1, 8, 13, 32}) {
       for (int64_t width : {8, 16, 24, 40, 64}) {
@@ -109,8 +128,8 @@ void CheckAll(const char* name, Attend attend) {
 
 int main() {
   setenv("TF_NUM_INTRAOP_THREADS", "3", 1);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) CheckAll("avx512", AttendAvx512);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) CheckAll("avx2", AttendAvx2);
-  CheckAll("avx", AttendAvx);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) CheckAll("avx512", AttendAvx512, ExpAvx512);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) CheckAll("avx2", AttendAvx2, ExpAvx2);
+  CheckAll("avx", AttendAvx, ExpAvx);
   std::printf("checked\n");
 }

@@ -59,17 +59,22 @@ function attendByBlocks(q: tf.Tensor4D, near: KeysValues, far?: Buffered): tf.Te
   const [B, H, T, D] = q.shape;
   const before = near.k.shape[2] - T;
   const most = T <= 1024 ? 128 : 256;
-  const causal = causalMask(Math.min(most, T));
+  if (T <= most) return attend(q, near, afterSeen(before, causalMask(T)), far);
+  const causal = causalMask(most);
   const blocks: tf.Tensor4D[] = [];
   for (let start = 0; start < T; start += most) {
     const size = Math.min(most, T - start);
     const seen = before + start; // by all queries of the block
-    const own = tf.slice(causal, [0, 0], [size, size]);
-    const mask = seen === 0 ? own : tf.concat([tf.zeros([size, seen]), own], 1);
+    const mask = afterSeen(seen, tf.slice(causal, [0, 0], [size, size]));
     const queries = tf.slice(q, [0, 0, start, 0], [B, H, size, D]);
     blocks.push(attend(queries, sliceRows(near, 0, seen + size), mask, far));
   }
-  return blocks.length === 1 ? (blocks[0] as tf.Tensor4D) : tf.concat(blocks, 2);
+  return tf.concat(blocks, 2);
+}
+
+/** A mask of the last columns with `seen` columns before them, which it does not hide. */
+function afterSeen(seen: number, mask: tf.Tensor2D): tf.Tensor2D {
+  return seen === 0 ? mask : tf.concat([tf.zeros([mask.shape[0], seen]), mask], 1);
 }
 
 /** D^-1/2 · q for q [..., T, D]. */
