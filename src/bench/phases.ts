@@ -1,4 +1,5 @@
 /** The phases of docs/method.md, A.2, as things to run: each ends by reading the last tokens back to JavaScript. */
+import { greedyTokens } from '../models/greedy.js';
 import type { SequenceModel } from '../models/model.js';
 import { random } from '../random.js';
 import type { Phase } from '../results.js';
@@ -64,12 +65,11 @@ function repeated(tokensPerRepeat: number, once: () => void): PreparedCell {
   return { timed, tokensPerRepeat, singleStep: null, counted: once, dispose: () => undefined };
 }
 
-/** Prefill and its greedy token, which is read. */
+/** Prefill and its greedy token, known on the host. */
 function prefill({ model, params }: Subject, tokens: tf.Tensor2D): { next: tf.Tensor1D; state: Tree } {
   const { logits, state } = model.prefill(params, tokens);
-  const next = tf.argMax(logits, -1) as tf.Tensor1D;
+  const next = greedyTokens(logits);
   logits.dispose();
-  next.dataSync();
   return { next, state };
 }
 

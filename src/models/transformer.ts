@@ -1,6 +1,7 @@
 /** A sequence model out of a mixer: host code around the passes, which a runner may compile. */
 import * as tf from '../tf.js';
 import { disposeTree, mapTree, type Tree, tidyTree } from '../tree.js';
+import { greedyTokens } from './greedy.js';
 import type { LayerState, Mixer, ModelConfig, Output, Runner, SequenceModel } from './model.js';
 import {
   BLOCK_STEPS,
@@ -218,7 +219,7 @@ function decodeByBlocks<P extends Tree, S extends LayerState>(
       return calls.block(params, from, last, Math.min(wanted, toClose, BLOCK_STEPS));
     }
     const out = calls.closingStep(params, from, last);
-    const tokens = tf.tidy(() => tf.expandDims(tf.argMax(out.logits, -1), 1) as tf.Tensor2D);
+    const tokens = tf.tidy(() => tf.expandDims(greedyTokens(out.logits), 1) as tf.Tensor2D);
     out.logits.dispose();
     return { tokens, state: out.state };
   };
