@@ -33,7 +33,6 @@ struct Kernel {
   void (*multiply)(const Panel&);
 };
 
-
 FOR_AVX512 void Multiply32Avx512(const Panel& p) { MultiplyPanel<Lanes16, 2, 8>(p); }
 FOR_AVX512 void Multiply16Avx512(const Panel& p) { MultiplyPanel<Lanes16, 1, 8>(p); }
 FOR_AVX512 void Multiply8Avx512(const Panel& p) { MultiplyPanel<Lanes8, 1, 8>(p); }

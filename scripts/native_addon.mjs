@@ -22,10 +22,10 @@ export function addonRevision() {
 /**
  * One compiler call; node-gyp is not needed, since node-api-headers has Node's headers.
  * @param {{ root: string, package: string }} at
- * @param {{ include: string, libraries: readonly string[], near: boolean, to: string }} parts
- *   near: find the libraries relative to the addon, so that both can be moved together
+ * @param {{ include: string, libraries: readonly string[], near: boolean, to: string, own: boolean }} parts
+ *   near: find the libraries relative to the addon, so that both can be moved together; own: with our code
  */
-export async function compileAddon(at, { include, libraries, near, to }) {
+export async function compileAddon(at, { include, libraries, near, to, own }) {
   const [command, ...flags] = await findCompiler();
   const folder = dirname(libraries[0]);
   const rpath = near ? `${MAC ? '@loader_path' : '$ORIGIN'}/${relative(dirname(to), folder)}` : folder;
@@ -36,7 +36,7 @@ export async function compileAddon(at, { include, libraries, near, to }) {
     ...(MAC ? ['-undefined', 'dynamic_lookup'] : ['-Wl,-z,now']),
     ...['-I', include, '-I', join(at.root, 'node_modules/node-api-headers/include')],
     ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(at.package, 'binding', name)),
-    ...[...OWN_SOURCES, ...libraries, '-ldl', `-Wl,-rpath,${rpath}`, '-o', to],
+    ...[...(own ? OWN_SOURCES : []), ...libraries, '-ldl', `-Wl,-rpath,${rpath}`, '-o', to],
   ];
   const { status, stderr } = await run(command, args, { env: { ...process.env, LC_ALL: 'C' } });
   if (status === 0) return;

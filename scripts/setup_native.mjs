@@ -137,15 +137,22 @@ async function fromCache(at, cache, say) {
   return buildAddon(at, store, addon);
 }
 
-/** Compiles the addon into `addon` against the lib/ and include/ of `folder`, links it and proves it. */
+/**
+ * Compiles the addon into `addon` against the lib/ and include/ of `folder`, links it and proves it. Our code calls what
+ * not every libtensorflow shows: where the addon cannot be had with it, it is made without.
+ */
 async function buildAddon(at, folder, addon) {
   const libraries = librariesIn(join(folder, 'lib'));
   const binary = join(addon, ADDON);
   await rm(addon, { recursive: true, force: true });
   await mkdir(addon, { recursive: true });
-  await compileAddon(at, { include: join(folder, 'include'), libraries, near: folder === dirname(addon), to: binary });
-  await link(at, addon);
-  const version = await smokeTest(at.root);
+  const parts = { include: join(folder, 'include'), libraries, near: folder === dirname(addon), to: binary };
+  const build = async (own) => {
+    await compileAddon(at, { ...parts, own });
+    await link(at, addon);
+    return smokeTest(at.root);
+  };
+  const version = await build(true).catch(() => build(false));
   const made = { userFolder: at.userFolder, revision: addonRevision() };
   await writeRecord(join(addon, READY), [binary, ...libraries], made);
   return version;

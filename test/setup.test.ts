@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -13,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { withLock } from '../scripts/lock.mjs';
 import { addonRevision } from '../scripts/native_addon.mjs';
 import { downloadProblem, wheelFor } from '../scripts/native_wheel.mjs';
@@ -242,6 +243,30 @@ test('an addon carries the code of native/ of which it has the names', () => {
   expect(nativeCode(paths().package)).toEqual(['small_products']);
   put(addon, 'ELF\0__xla_cpu_runtime_EigenMatMulF32\0attnscale_causal_attention\0');
   expect(nativeCode(paths().package)).toEqual(['small_products', 'causal_attention']);
+});
+
+test.runIf(process.platform === 'linux')('an addon that cannot be had with our code is made without', async () => {
+  const compiler = put(
+    'compiler',
+    '#!/bin/sh\ncase "$*" in *causal_attention.cc*) echo "error: no" >&2; exit 1;; *--version*) exit 0;; esac\n' +
+      'for output; do :; done\necho made > "$output"\n',
+  );
+  chmodSync(compiler, 0o755);
+  vi.stubEnv('CXX', compiler);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  put('node_modules/@tensorflow/tfjs-node/package.json', '{"version":"1.0.0","main":"index.js"}');
+  put(
+    'node_modules/@tensorflow/tfjs-node/index.js',
+    `module.exports = { tensor2d: () => 0, matMul: () => ({ dataSync: () => [7, 10, 15, 22] }),
+      getBackend: () => 'tensorflow', backend: () => ({ binding: { TF_Version: '2.0' } }) };`,
+  );
+  for (const name of ['libtensorflow.so.2', 'libtensorflow_framework.so.2']) put(`tf/lib/${name}`, 'ELF');
+  const at = paths({ TENSORFLOW_LIB_DIR: join(root, 'tf') });
+  const lines: string[] = [];
+  expect(await setUpNative(at, (line: string) => lines.push(line))).toEqual({ kind: 'ready' });
+  expect(lines).toEqual(['native backend ready, TensorFlow 2.0']);
+  expect(readFileSync(at.link, 'utf8')).toBe('made\n');
+  expect(nativeCode(at.package)).toEqual([]);
 });
 
 describe('a set-up without native backend', () => {
