@@ -95,7 +95,7 @@ async function provide(at, say) {
   if (!existsSync(at.package)) {
     throw new Unavailable('npm left @tensorflow/tfjs-node out', `\`npm ci --ignore-scripts\`, ${AGAIN}`);
   }
-  if (at.userFolder) return buildAddon(at, at.userFolder, join(at.ownFolder, 'addon'));
+  if (at.userFolder) return buildAddon(at, at.userFolder, join(at.ownFolder, 'addon'), say);
   if (lstatSync(at.link, { throwIfNoEntry: false })?.isFile()) {
     const version = await adoptForeign(at).catch(() => null);
     if (version) return version;
@@ -134,14 +134,14 @@ async function fromCache(at, cache, say) {
     if (version) return version;
   }
   if (!isWhole(join(store, 'files.json'))) await fetchWheel(store, say);
-  return buildAddon(at, store, addon);
+  return buildAddon(at, store, addon, say);
 }
 
 /**
  * Compiles the addon into `addon` against the lib/ and include/ of `folder`, links it and proves it. Our code calls what
  * not every libtensorflow shows: where the addon cannot be had with it, it is made without.
  */
-async function buildAddon(at, folder, addon) {
+async function buildAddon(at, folder, addon, say) {
   const libraries = librariesIn(join(folder, 'lib'));
   const binary = join(addon, ADDON);
   await rm(addon, { recursive: true, force: true });
@@ -152,7 +152,11 @@ async function buildAddon(at, folder, addon) {
     await link(at, addon);
     return smokeTest(at.root);
   };
-  const version = await build(true).catch(() => build(false));
+  const version = await build(true).catch(async ({ message }) => {
+    const without = await build(false);
+    say(`without our code for XLA, which is slower (${message})`);
+    return without;
+  });
   const made = { userFolder: at.userFolder, revision: addonRevision() };
   await writeRecord(join(addon, READY), [binary, ...libraries], made);
   return version;

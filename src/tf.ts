@@ -23,11 +23,13 @@ export interface BackendInfo {
 
 let carried: readonly NativeCode[] | null = null;
 
-/** Whether the addon carries this code of native/, which XLA can then call. */
-export function hasNative(name: NativeCode): boolean {
+function carriedCode(): readonly NativeCode[] {
   carried ??= nativeCode();
-  return carried.includes(name);
+  return carried;
 }
+
+/** Whether the addon carries this code of native/, which XLA can then call. */
+export const hasNative = (name: NativeCode): boolean => carriedCode().includes(name);
 
 const require = createRequire(import.meta.url);
 
@@ -45,7 +47,7 @@ export async function initBackend(name: BackendName | 'auto', threads = 1): Prom
       return {
         backend: 'tensorflow',
         tensorflow: loadNative(threads),
-        nativeCode: nativeCode(),
+        nativeCode: carriedCode(),
         fallbackReason,
       };
     } catch (error) {

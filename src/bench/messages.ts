@@ -39,9 +39,9 @@ export function runtimeOf(
   node: string,
   { tfjs, backend: { backend, tensorflow, nativeCode }, env }: Ready,
 ): Results['runtime'] {
-  const [small_products, causal_attention] = [
-    nativeCode.includes('small_products'),
-    nativeCode.includes('causal_attention'),
-  ];
-  return { node, tfjs, backend, tensorflow, small_products, causal_attention, env };
+  return {
+    ...{ node, tfjs, backend, tensorflow, env },
+    small_products: nativeCode.includes('small_products'),
+    causal_attention: nativeCode.includes('causal_attention'),
+  };
 }

@@ -4,7 +4,7 @@ import { isRecording, recordFused } from './recording.js';
 /**
  * What is done to a graph before it first runs; each takes longer than the one before.
  *
- *     none    nothing: it is ready in a third of the time and runs as fast within 5 %, or, many small products, 20 % slower
+ *     none    nothing: it is ready in a third of the time and runs up to 5 % slower, 20 % where many small products are made
  *     graph   TensorFlow rewrites it
  *     parts   and XLA compiles the parts marked by `fuse`
  *     whole   XLA compiles all of it

@@ -229,14 +229,17 @@ function tracedTensor(ref: string, { shape, dtype }: TensorSpec): tf.Tensor {
 
 /** How nodes of the current scope refer to a tensor; one from outside becomes an argument or a constant. */
 function refTo(tensor: tf.TensorInfo): string {
-  const { refs, imports } = currentScope();
+  const { refs } = currentScope();
   const known = refs.get(tensor.dataId);
   if (known !== undefined) return known;
-  const isImport = comesFromOutside(tensor);
-  if (isImport) imports.push(tensor);
-  const ref = isImport ? addArgument(tensor) : constant(tensor);
+  const ref = comesFromOutside(tensor) ? imported(tensor) : constant(tensor);
   refs.set(tensor.dataId, ref);
   return ref;
+}
+
+function imported(tensor: Import): string {
+  currentScope().imports.push(tensor);
+  return addArgument(tensor);
 }
 
 /** Large tensors of the tensorflow backend, and in a loop's body what was traced around the loop. */
@@ -247,14 +250,11 @@ function comesFromOutside({ dataId, shape }: tf.TensorInfo): boolean {
 }
 
 function constant({ dataId, shape, dtype }: tf.TensorInfo): string {
-  const { parent, nodes, imports, smallConstants } = currentScope();
+  const { parent, nodes, smallConstants } = currentScope();
   const values = tf.engine().readSync(dataId);
   check(ArrayBuffer.isView(values), 'compile: constants must be numbers or booleans, got strings');
   const tensor = compact({ dtype: supportedDtype(dtype), shape, bytes: bytesOf(values) });
-  if (parent === null && tensor.bytes.length >= FED_BYTES) {
-    imports.push({ dataId, shape, dtype, values });
-    return addArgument({ shape, dtype });
-  }
+  if (parent === null && tensor.bytes.length >= FED_BYTES) return imported({ dataId, shape, dtype, values });
   const isSmall = tensor.bytes.length <= SMALL_BYTES;
   const content = `${dtype}[${shape}]${isSmall ? Buffer.from(tensor.bytes).toString('hex') : ''}`;
   const known = isSmall ? smallConstants.get(content) : undefined;

@@ -9,8 +9,8 @@ import { mapTree } from '../tree.js';
 /** Added to a score that must not be seen. Finite, so that hiding everything gives no NaN. */
 const HIDDEN = -1e30;
 
-/** native/causal_attention.cc takes values of this many columns, or a multiple. */
-const NATIVE_WIDTH = 8;
+/** Whether native/causal_attention.cc is there and takes values of this many columns. */
+export const attendsNatively = (width: number): boolean => width % 8 === 0 && tf.hasNative('causal_attention');
 
 /** Keys [B, H, rows, D] and values [B, H, rows, D or e]. */
 export type KeysValues = { readonly k: tf.Tensor4D; readonly v: tf.Tensor4D };
@@ -48,7 +48,7 @@ export function attendCausally(q: tf.Tensor4D, near: KeysValues, far?: Buffered)
   const room = far?.k.shape[2] ?? 0;
   if (T === 1) return attend(q, near, undefined, far);
   const inTensors = () => attendByBlocks(q, near, far);
-  if (width % NATIVE_WIDTH !== 0) return inTensors();
+  if (!attendsNatively(width)) return inTensors();
   const seen = far !== undefined && room > 0 ? [far.k, far.v, far.used] : [];
   const inputs = [scaled(q), near.k, near.v, ...seen];
   return nativeCall('causal_attention', inputs, [B * H, T, D, rows, width, room], [B, H, T, width], inTensors);

@@ -14,6 +14,7 @@ import {
   appendRows,
   attend,
   attendCausally,
+  attendsNatively,
   type KeysValues,
   maskFrom,
   padRows,
@@ -46,7 +47,7 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
     period: TAIL,
     segmentTokens: 4096,
     // Beyond, scores are too many for XLA to be fast where it has to make them.
-    optimizePrefill: (tokens) => (tokens < 512 || tf.hasNative('causal_attention') ? 'whole' : 'parts'),
+    optimizePrefill: (tokens) => (tokens < 512 || attendsNatively(D) ? 'whole' : 'parts'),
     optimizeClosing: 'graph',
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
