@@ -5,8 +5,10 @@ import { expect, test } from 'vitest';
 import { findCompiler } from '../scripts/native_addon.mjs';
 import { compile } from '../src/compiled/compile.js';
 import { attendCausally } from '../src/models/attention.js';
+import { softmaxMixer } from '../src/models/softmax.js';
 import * as tf from '../src/tf.js';
 import { disposeTree } from '../src/tree.js';
+import { SMALL } from './session.js';
 import { temporaryFolder } from './temporary.js';
 
 const { backend, nativeCode } = await tf.initBackend('auto');
@@ -108,6 +110,18 @@ withNative('XLA alone calls the addon, for values of 8 columns or a multiple, an
   expect([calls(shape, 'whole'), calls(shape, 'parts'), calls(shape, 'graph')]).toEqual([1, 0, 0]);
   expect(calls({ ...shape, width: 12 }, 'whole')).toBe(0);
   expect(calls({ ...shape, queries: 1 }, 'whole')).toBe(0);
+});
+
+test('Softmax is left to XLA whole where scores are few, or where the addon makes them for its head dim', () => {
+  const choice = (hiddenDim: number, tokens: number) =>
+    softmaxMixer({ ...SMALL, hiddenDim, numHeads: 2 }).optimizePrefill(tokens);
+  const long = nativeCode.includes('causal_attention') ? 'whole' : 'parts';
+  expect([choice(16, 256), choice(16, 512), choice(24, 256), choice(24, 512)]).toEqual([
+    'whole',
+    long,
+    'whole',
+    'parts',
+  ]);
 });
 
 const isLinuxX64 = process.platform === 'linux' && process.arch === 'x64';
