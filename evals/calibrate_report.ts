@@ -1,9 +1,10 @@
 /** What calibrate prints. */
-import type { Table } from '../src/analysis/tables.js';
+
 import { sharpest } from '../src/bench/calibrate.js';
 import { type Calibration, MAX_FALSE_ALARMS, type Rule, type SuiteRule } from '../src/bench/calibration.js';
 import { cellKey } from '../src/bench/plan.js';
 import { percent } from '../src/exports/gate_tables.js';
+import type { Table } from '../src/report/table.js';
 
 /** Cells that the advice names, the worst first. */
 const NAMED_CELLS = 3;

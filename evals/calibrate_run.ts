@@ -2,9 +2,9 @@
 import { resolve } from 'node:path';
 import pc from 'picocolors';
 import writeFileAtomic from 'write-file-atomic';
-import { toTerminal } from '../src/analysis/tables.js';
 import { calibrate } from '../src/bench/calibrate.js';
 import { check } from '../src/errors.js';
+import { toTerminal } from '../src/report/terminal.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
 import type { CalibrateFlags } from './calibrate.js';
 import { advice, calibrationTable } from './calibrate_report.js';

@@ -1,12 +1,13 @@
 /** What check-parity does once its flags are read. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Table, toTerminal } from '../src/analysis/tables.js';
 import { createModes } from '../src/bench/modes.js';
 import { checkParity, PARITY_TOLERANCE, type Parity, passes, type Worst } from '../src/bench/parity.js';
 import { check, messageOf } from '../src/errors.js';
 import { parseFixture } from '../src/models/fixture.js';
 import { createModel } from '../src/models/registry.js';
+import type { Table } from '../src/report/table.js';
+import { toTerminal } from '../src/report/terminal.js';
 import { initBackend } from '../src/tf.js';
 import type { ParityFlags } from './check_parity.js';
 import { EXIT, type Streams } from './command_line.js';

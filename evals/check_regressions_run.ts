@@ -1,7 +1,6 @@
 /** What check-regressions does once its flags are read: read or measure two runs, judge, print, export. */
 import { existsSync } from 'node:fs';
 import pc from 'picocolors';
-import { toTerminal } from '../src/analysis/tables.js';
 import { type Calibration, checkCalibration, parseCalibration } from '../src/bench/calibration.js';
 import { type GateOptions, runGate } from '../src/bench/gate.js';
 import { marginRule, parseCellMargins } from '../src/bench/margins.js';
@@ -11,6 +10,7 @@ import { check } from '../src/errors.js';
 import { parseFormats } from '../src/exports/formats.js';
 import { exportGate } from '../src/exports/gate_exports.js';
 import { gateSummary, gateTables } from '../src/exports/gate_tables.js';
+import { toTerminal } from '../src/report/terminal.js';
 import { parseResults, readJson } from '../src/results.js';
 import type { GateFlags } from './check_regressions.js';
 import type { Streams } from './command_line.js';

@@ -1,9 +1,11 @@
 /** What compare-models prints: its plan, its table, its warnings. */
-import { bytesText, integerText, timeText } from '../src/analysis/format.js';
-import { type Table, toTerminal } from '../src/analysis/tables.js';
+
 import type { CellId } from '../src/bench/plan.js';
 import { halfWidthPct, mostProcesses } from '../src/bench/precision.js';
 import type { RunSpec } from '../src/bench/run.js';
+import { bytesText, integerText, timeText } from '../src/report/format.js';
+import type { Table } from '../src/report/table.js';
+import { toTerminal } from '../src/report/terminal.js';
 import type { Cell, Phase, Results } from '../src/results.js';
 
 const NOT_MEASURED = '–';

@@ -1,7 +1,9 @@
 /** What `npm run peers` prints. */
-import { integerText, withInterval } from '../src/analysis/format.js';
-import { type Table, toTerminal } from '../src/analysis/tables.js';
+
 import type { PeerCell, PeerMode } from '../src/bench/peers.js';
+import { integerText, withInterval } from '../src/report/format.js';
+import type { Table } from '../src/report/table.js';
+import { toTerminal } from '../src/report/terminal.js';
 
 const NONE = '–';
 const HEADINGS: Record<PeerMode, string> = { eager: 'PyTorch eager ms', compile: 'PyTorch compiled ms' };

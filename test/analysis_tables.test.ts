@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { analyze } from '../src/analysis/analysis.js';
-import { exponentText, timeText, withInterval } from '../src/analysis/format.js';
 import { readMeasurements } from '../src/analysis/read_measurements.js';
-import { buildTables, preamble, type Table, toTerminal } from '../src/analysis/tables.js';
+import { buildTables, preamble } from '../src/analysis/tables.js';
 import { exportAnalysis } from '../src/exports/analysis_exports.js';
+import { exponentText, timeText, withInterval } from '../src/report/format.js';
+import type { Table } from '../src/report/table.js';
+import { toTerminal } from '../src/report/terminal.js';
 import type { Results } from '../src/results.js';
 import { makeResults, type Times } from './make_results.js';
 

@@ -7,8 +7,8 @@ import { describe, expect, test } from 'vitest';
 import type { GateReport, TimedVerdict } from '../src/bench/verdicts.js';
 import { exportFileName, parseFormats } from '../src/exports/formats.js';
 import { exportGate } from '../src/exports/gate_exports.js';
-import { toJunit } from '../src/exports/junit.js';
 import { exportResults } from '../src/exports/results_exports.js';
+import { toJunit } from '../src/report/junit.js';
 import type { Results } from '../src/results.js';
 import { makeResults } from './make_results.js';
 

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { analyze } from '../src/analysis/analysis.js';
-import { exponentText, timeText } from '../src/analysis/format.js';
 import { readMeasurements } from '../src/analysis/read_measurements.js';
 import { calibrate } from '../src/bench/calibrate.js';
+import { exponentText, timeText } from '../src/report/format.js';
 import { parseResults, readJson } from '../src/results.js';
 import { type Alarms, alarmsOf, ourGate, ratioOfMeans, ratioOfMinima, SUITES, spreads, tTest } from './usual_gates.js';
 

@@ -1,10 +1,10 @@
 /** Everything that tables and charts say, computed once from the measurements. */
 import { check } from '../errors.js';
+import type { Estimate } from '../report/format.js';
 import { type Interval, MIN_PROCESSES_FOR_CI, mean, median, medianInterval } from '../statistics.js';
 import { estimatePair, presentValues, type Replicates, replicate } from './bootstrap.js';
 import { type Crossover, crossover } from './crossover.js';
 import { fitPowerLaw, MIN_LENGTHS } from './fit.js';
-import type { Estimate } from './format.js';
 import { findSeries, type MeasuredPoint, type Measurements, type Series } from './measurements.js';
 import { type Scaling, scalingOf } from './scaling.js';
 

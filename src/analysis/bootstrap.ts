@@ -3,6 +3,7 @@
  * process does to all its cells alike cancels in exponents and ratios (docs/method.md, "Fits").
  */
 import { type Random, random } from '../random.js';
+import type { Estimate } from '../report/format.js';
 import { BOOTSTRAP_RESAMPLES, type Interval, MIN_PROCESSES_FOR_CI, median, percentileInterval } from '../statistics.js';
 import {
   EXPONENT_STEP,
@@ -14,7 +15,6 @@ import {
   type Point,
   studentT95,
 } from './fit.js';
-import type { Estimate } from './format.js';
 
 /** t of every process at one length: process i at position i, null where it has none. */
 export interface ReplicatedPoint {

@@ -1,7 +1,8 @@
 /** From an analysis to the rows and layers of a panel. */
+
+import type { Estimate } from '../report/format.js';
 import type { Analysis, AnalyzedPoint, ModelAnalysis } from './analysis.js';
 import { type AxisEncoding, type Layer, modelScales } from './chart_parts.js';
-import type { Estimate } from './format.js';
 
 export const SCHEMA = 'https://vega.github.io/schema/vega-lite/v6.json';
 export const WIDE = 1040;

@@ -1,5 +1,6 @@
 /** complexity_loglog.png as a vega-lite specification: a straight line is a power of n. */
 import type { TopLevelSpec } from 'vega-lite';
+import { exponentText, timeText } from '../report/format.js';
 import { type Analysis, hasIntervals, type ModelAnalysis } from './analysis.js';
 import { MIN_LENGTHS_FOR_FLOOR } from './bootstrap.js';
 import { errorBars, heading, lengthsOf, POINT, rows, SCHEMA, scaleEstimate, WIDE } from './chart_layers.js';
@@ -17,7 +18,6 @@ import {
   timeUnit,
 } from './chart_parts.js';
 import { floorFitAt, floorShare, powerLawAt } from './fit.js';
-import { exponentText, timeText } from './format.js';
 
 /** complexity_loglog.png: every process, medians with intervals, fitted curves and guide slopes. */
 export function complexityLogLog(analysis: Analysis): TopLevelSpec {

@@ -1,5 +1,6 @@
 /** complexity_analysis.png as a vega-lite specification: a pure function of the analysis. */
 import type { TopLevelSpec } from 'vega-lite';
+import type { Estimate } from '../report/format.js';
 import { type Analysis, type AnalyzedPoint, hasIntervals, type ModelAnalysis } from './analysis.js';
 import { curveLayers, extent, heading, lengthsOf, rows, SCHEMA, scaleEstimate, WIDE } from './chart_layers.js';
 import {
@@ -17,7 +18,6 @@ import {
 } from './chart_parts.js';
 import { fitCost } from './classes.js';
 import { MIN_LENGTHS } from './fit.js';
-import type { Estimate } from './format.js';
 
 const PANEL = { width: 460, height: 280 };
 /** More dashed curves than this hide the measured ones. */

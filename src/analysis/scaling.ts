@@ -1,5 +1,6 @@
 /** How any {n, t} data grows: the fits of one curve, and where two curves cross (docs/method.md, "Fits"). */
 import { check } from '../errors.js';
+import type { Estimate } from '../report/format.js';
 import {
   estimate,
   type FloorExponent,
@@ -15,7 +16,6 @@ import {
 import { type ClassFit, fitClasses, fitQuadratic, type QuadraticFit } from './classes.js';
 import { type Crossover, crossover } from './crossover.js';
 import { checkPoints, fitPowerLaw, localSlopes, MIN_LENGTHS, type PowerLaw, upperHalf } from './fit.js';
-import type { Estimate } from './format.js';
 
 /** What was measured at one length. */
 export interface Observation {

@@ -1,20 +1,12 @@
-/** The tables of an analysis as text: pure data first, then one renderer per format. */
-import CliTable from 'cli-table3';
+/** The tables of an analysis. */
+import { bytesText, type Estimate, exponentText, integerText, timeText, withInterval } from '../report/format.js';
+import type { Table } from '../report/table.js';
 import { MIN_PROCESSES_FOR_CI } from '../statistics.js';
 import type { Analysis, AnalyzedPoint, ModelAnalysis } from './analysis.js';
 import { MIN_LENGTHS_FOR_FLOOR } from './bootstrap.js';
 import { PLAUSIBLE_DELTA } from './classes.js';
 import type { Crossover } from './crossover.js';
 import { floorShare } from './fit.js';
-import { bytesText, type Estimate, exponentText, integerText, timeText, withInterval } from './format.js';
-
-export interface Table {
-  readonly title: string;
-  readonly columns: readonly string[];
-  /** The first cell names the row. */
-  readonly rows: readonly (readonly string[])[];
-  readonly notes: readonly string[];
-}
 
 const NONE = '–';
 
@@ -291,15 +283,4 @@ function timeOrRange({ ms, rangeMs, processCount }: AnalyzedPoint): string {
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(share >= 5e-4 && share < 0.1 ? 1 : 0)} %`;
-}
-
-/** For the terminal; bold titles only when colour is wanted. */
-export function toTerminal(tables: readonly Table[], bold: (text: string) => string): string {
-  return tables
-    .map(({ title, columns, rows, notes }) => {
-      const table = new CliTable({ head: [...columns], style: { head: [], border: [], compact: true } });
-      table.push(...rows.map((row) => [...row]));
-      return [bold(title), table.toString(), ...notes].join('\n');
-    })
-    .join('\n\n');
 }

@@ -2,11 +2,11 @@
 import { csvFormat } from 'd3-dsv';
 import { cellKey } from '../bench/plan.js';
 import type { GateReport, Verdict } from '../bench/verdicts.js';
+import { type TestCase, toJunit } from '../report/junit.js';
+import { toMarkdown } from '../report/markdown.js';
 import type { Results } from '../results.js';
 import type { ExportFormat } from './formats.js';
 import { gateSummary, gateTables } from './gate_tables.js';
-import { type TestCase, toJunit } from './junit.js';
-import { toMarkdown } from './markdown.js';
 import { exportResults } from './results_exports.js';
 
 /** @param next the new run: benchmark histories (gab, bmf) take its values, not the verdicts */

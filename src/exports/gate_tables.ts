@@ -1,8 +1,9 @@
 /** What the gate says as tables. */
-import { withInterval } from '../analysis/format.js';
-import type { Table } from '../analysis/tables.js';
+
 import { cellKey } from '../bench/plan.js';
 import type { CountedVerdict, ExponentEstimate, GateReport, TimedVerdict } from '../bench/verdicts.js';
+import { withInterval } from '../report/format.js';
+import type { Table } from '../report/table.js';
 
 /** Every cell's ratio; the counts that changed; the exponents. Tables without a row are left out. */
 export function gateTables({ timed, counted, complexity }: GateReport): Table[] {

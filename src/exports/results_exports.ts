@@ -1,11 +1,11 @@
 /** A results file in the formats of other programs. */
 import { csvFormat } from 'd3-dsv';
-import { bytesText, integerText, timeText } from '../analysis/format.js';
-import type { Table } from '../analysis/tables.js';
+import { bytesText, integerText, timeText } from '../report/format.js';
+import { type TestCase, toJunit } from '../report/junit.js';
+import { toMarkdown } from '../report/markdown.js';
+import type { Table } from '../report/table.js';
 import type { Cell, Results } from '../results.js';
 import type { ExportFormat } from './formats.js';
-import { type TestCase, toJunit } from './junit.js';
-import { toMarkdown } from './markdown.js';
 
 /** The whole file's text. */
 export function exportResults(results: Results, format: ExportFormat): string {

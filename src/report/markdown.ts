@@ -1,6 +1,6 @@
 /** Tables as GitHub's Markdown. */
 import { markdownTable } from 'markdown-table';
-import type { Table } from '../analysis/tables.js';
+import type { Table } from './table.js';
 
 /** A document: heading, remarks, then every table with its notes. */
 export function toMarkdown(heading: string, remarks: readonly string[], tables: readonly Table[]): string {
