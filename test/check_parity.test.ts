@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { main } from '../evals/check_parity.js';
-import { goldenBytes, SMALL_GOLDEN, withConfig, withFirst } from './golden_files.js';
+import { goldenBytes, SMALL_GOLDEN, withConfig, withElement, withFirst } from './golden_files.js';
 
 let folder = '';
 let printed = '';
@@ -54,6 +54,13 @@ test('a file that fails exits 1 and is marked', async () => {
   expect(await run()).toBe(1);
   expect(printed).toMatch(/good\.safetensors .* ok/);
   expect(printed).toMatch(/wrong\.safetensors .* FAIL/);
+});
+
+test('a golden file of which one position is not a number exits 1 and names the position', async () => {
+  const V = 19;
+  put('nan', withElement('expected.logits', 2 * V, Number.NaN));
+  expect(await run()).toBe(1);
+  expect(printed.replaceAll('│', ' ')).toMatch(/nan\.safetensors +BSBR +NaN +2 +NaN +2 +FAIL/);
 });
 
 test('unreadable files exit 2, each with a line, and the others are still checked', async () => {

@@ -45,13 +45,17 @@ export const withConfig = (change: Readonly<Record<string, unknown>>): Uint8Arra
   });
 
 /** The small golden file with another first element of a tensor. */
-export function withFirst(name: string, value: number): Uint8Array {
+export const withFirst = (name: string, value: number): Uint8Array => withElement(name, 0, value);
+
+/** The small golden file with another element of a tensor. */
+export function withElement(name: string, index: number, value: number): Uint8Array {
   const bytes = goldenBytes(SMALL_GOLDEN);
   const { header, data } = split(bytes);
   const { dtype, data_offsets } = storedOf(header, name);
   const view = new DataView(data.buffer, data.byteOffset);
-  if (dtype === 'I32') view.setInt32(data_offsets[0], value, true);
-  else view.setFloat32(data_offsets[0], value, true);
+  const at = data_offsets[0] + 4 * index;
+  if (dtype === 'I32') view.setInt32(at, value, true);
+  else view.setFloat32(at, value, true);
   return bytes;
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { UserError } from '../src/errors.js';
 import { greedyTokens } from '../src/models/greedy.js';
 import * as tf from '../src/tf.js';
 
@@ -21,4 +22,17 @@ test('greedy tokens are the arg max of each row, the first of equal ones', () =>
       tf.dispose([values, tokens]);
     }),
   );
+});
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY])('logits of %f are refused', (value) => {
+  for (const row of [
+    [value, value],
+    [value, 1],
+  ]) {
+    const logits = tf.tensor2d([[1, 2], row]);
+    expect(() => greedyTokens(logits)).toThrow(
+      new UserError(`prefill: the largest logit must be finite, got ${value}`),
+    );
+    logits.dispose();
+  }
 });

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { checkParity, passes, relativeError, splits } from '../src/bench/parity.js';
 import { parseFixture } from '../src/models/fixture.js';
+import type { Output } from '../src/models/model.js';
 import { createModel } from '../src/models/registry.js';
 import * as tf from '../src/tf.js';
+import type { Tree } from '../src/tree.js';
 import { goldenBytes, SMALL_GOLDEN, withConfig, withFirst, withHeader } from './golden_files.js';
 
 await tf.initBackend('wasm');
@@ -59,10 +61,62 @@ describe('parity', () => {
     expect(splits(2, 1)).toEqual([1]);
     expect(splits(1, 4)).toEqual([]);
   });
+});
 
-  test('the relative error is the rms of the difference over the rms of the expected', () => {
+describe('what is not a number', () => {
+  test.each([0, 2, 4])('a golden logit that is not a number fails at its position %i', async (position) => {
+    const fixture = parseFixture(goldenBytes(SMALL_GOLDEN), SMALL_GOLDEN);
+    fixture.logits[position * fixture.config.vocabSize + 3] = Number.NaN;
+    const parity = checkParity(await createModel(fixture.model, fixture.config), fixture);
+    expect(passes(parity)).toBe(false);
+    expect(parity.prefill).toEqual({ ratio: Number.NaN, position });
+    if (position > 0) expect(parity.steps).toEqual({ ratio: Number.NaN, position });
+  });
+
+  test.each([1, 2, 3, 4])('a model that returns NaN once, after %i tokens, fails there', async (position) => {
+    const fixture = parseFixture(goldenBytes(SMALL_GOLDEN), SMALL_GOLDEN);
+    const model = await createModel(fixture.model, fixture.config);
+    let length = 0;
+    const spoiled = (out: Output<Tree>): Output<Tree> => {
+      if (length !== position + 1) return out;
+      const logits = tf.mul(out.logits, Number.NaN) as tf.Tensor2D;
+      out.logits.dispose();
+      return { ...out, logits };
+    };
+    const parity = checkParity(
+      {
+        ...model,
+        prefill(params, tokens) {
+          length = tokens.shape[1];
+          return spoiled(model.prefill(params, tokens));
+        },
+        step(params, state, token) {
+          length++;
+          return spoiled(model.step(params, state, token));
+        },
+      },
+      fixture,
+    );
+    expect(passes(parity)).toBe(false);
+    expect([parity.prefill, parity.steps]).toEqual([
+      { ratio: Number.NaN, position },
+      { ratio: Number.NaN, position },
+    ]);
+  });
+});
+
+describe('the relative error', () => {
+  test('is the rms of the difference over the rms of the expected', () => {
     expect(relativeError([3, 4], [3, 4])).toBe(0);
     expect(relativeError([1.1, 1.1], [1, 1])).toBeCloseTo(0.1, 7);
     expect(relativeError([Number.NaN], [1])).toBeNaN();
+    expect(relativeError([1], [Number.NaN])).toBeNaN();
+    expect(relativeError([Number.POSITIVE_INFINITY], [Number.POSITIVE_INFINITY])).toBeNaN();
+  });
+
+  test('values of another number are never close', () => {
+    expect(relativeError([1, 2], [1])).toBeNaN();
+    expect(relativeError([1], [1, 2])).toBeNaN();
+    expect(relativeError([], [])).toBeNaN();
   });
 });

@@ -7,7 +7,7 @@ import { disposeTree } from '../tree.js';
 /** Largest rms(got − expected) / rms(expected) that passes. */
 export const PARITY_TOLERANCE = 1e-4;
 
-/** The largest ratio of a path, and where it is: `position` counts from 0. */
+/** The largest ratio of a path, or its first NaN, and where it is: `position` counts from 0. */
 export interface Worst {
   readonly ratio: number;
   readonly position: number;
@@ -21,7 +21,7 @@ export interface Parity {
 }
 
 export const passes = ({ prefill, steps }: Parity): boolean =>
-  prefill.ratio <= PARITY_TOLERANCE && steps.ratio <= PARITY_TOLERANCE; // false for NaN
+  prefill.ratio <= PARITY_TOLERANCE && steps.ratio <= PARITY_TOLERANCE; // a NaN is not
 
 /** Runs a model over a golden file. */
 export function checkParity(model: SequenceModel, fixture: Fixture): Parity {
@@ -77,15 +77,18 @@ function createTracker({ logits: expected, batch, tokens, config: { vocabSize: V
       for (let row = 0; row < batch; row++) {
         const start = (row * tokens + position) * V;
         const ratio = relativeError(got.subarray(row * V, (row + 1) * V), expected.subarray(start, start + V));
-        if (!(ratio <= worst.ratio)) worst = { ratio, position }; // a NaN stays
-        if (Number.isNaN(ratio)) return;
+        if (isWorse(ratio, worst.ratio)) worst = { ratio, position };
       }
     },
   };
 }
 
-/** rms(got − expected) / (rms(expected) + 1e-8). */
+/** A ratio that is no number is worse than any that is, and no later one takes its place. */
+const isWorse = (ratio: number, than: number): boolean => !Number.isNaN(than) && !(ratio <= than);
+
+/** rms(got − expected) / (rms(expected) + 1e-8); NaN where they differ in length or either is not a number. */
 export function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (got.length !== expected.length) return Number.NaN;
   let error = 0;
   let size = 0;
   for (let i = 0; i < expected.length; i++) {
