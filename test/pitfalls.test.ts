@@ -1,4 +1,4 @@
-/** The figures of the two pitfalls in docs/method.md, computed again from results/pitfalls/. */
+/** The figures of the two pitfalls in docs/method.md, computed again from results/showcase/pitfalls/. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { parseResults, readJson } from '../src/results.js';
 import { type Alarms, alarmsOf, ourGate, ratioOfMeans, ratioOfMinima, SUITES, spreads, tTest } from './usual_gates.js';
 
 const pathOf = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
-const resultsOf = (name: string) => parseResults(readJson(pathOf(`results/pitfalls/${name}`), name), name);
+const resultsOf = (name: string) => parseResults(readJson(pathOf(`results/showcase/pitfalls/${name}`), name), name);
 const METHOD = readFileSync(pathOf('docs/method.md'), 'utf8');
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
