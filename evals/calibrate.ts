@@ -1,6 +1,8 @@
 /** `calibrate`: what the gate is worth on this machine, for these cells. */
 import type { Command } from 'commander';
+import { check } from '../src/errors.js';
 import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
+import { excessArgumentText } from './usage_hints.js';
 
 export interface CalibrateFlags {
   readonly runs: number;
@@ -17,7 +19,10 @@ const EXAMPLES = `
 
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
-  return runCommand<CalibrateFlags>(describe(streams), argv, streams, async (flags, positional) => {
+  const command = describe(streams);
+  return runCommand<CalibrateFlags>(command, argv, streams, async (flags, positional) => {
+    const [first = '--'] = positional;
+    check(first.startsWith('--'), excessArgumentText(first, command));
     const { calibrateMachine } = await import('./calibrate_run.js');
     return calibrateMachine(flags, positional, streams);
   });

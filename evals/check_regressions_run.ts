@@ -7,7 +7,7 @@ import { marginRule, parseCellMargins } from '../src/bench/margins.js';
 import type { NamedResults } from '../src/bench/paired_cells.js';
 import { exitCode, type GateReport } from '../src/bench/verdicts.js';
 import { check } from '../src/errors.js';
-import { parseFormats } from '../src/exports/formats.js';
+import { EXPORT_FORMATS, parseFormats } from '../src/exports/formats.js';
 import { exportGate } from '../src/exports/gate_exports.js';
 import { gateSummary, gateTables } from '../src/exports/gate_tables.js';
 import { toTerminal } from '../src/report/terminal.js';
@@ -33,7 +33,7 @@ export async function checkRegressions(
   check(!(flags.ab && flags.confirm), '--confirm: is part of --ab already, got both');
   const cellMargins = parseCellMargins(flags.cell_margin);
   const calibration = flags.calibration === undefined ? null : readCalibration(flags.calibration);
-  const formats = flags.export === undefined ? [] : parseFormats(flags.export);
+  const formats = flags.export === undefined ? [] : parseFormats(flags.export, EXPORT_FORMATS);
   prepareExports(flags.output_dir, 'regressions', formats);
   using laboratory = openLaboratory(streams);
   const pair: RunPair = flags.ab

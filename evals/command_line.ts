@@ -1,6 +1,8 @@
 /** What all commands share: flags, errors and exit codes. Loads nothing heavy: `--help` and bad flags answer at once. */
 import { Command, CommanderError } from 'commander';
 import { check, UserError } from '../src/errors.js';
+import { packageVersion } from './package_folder.js';
+import { excessArgumentText, unknownFlagText } from './usage_hints.js';
 
 /** Where a command writes its text: tables on stdout, progress and warnings on stderr. */
 export interface Streams {
@@ -13,7 +15,10 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 export function createCommand(name: string, description: string, { stdout, stderr }: Streams): Command {
   return new Command(name)
     .description(description)
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print this')
     .allowExcessArguments(false)
+    .showSuggestionAfterError(false) // usage_hints.ts has its own
     .exitOverride()
     .configureHelp({
       optionDescription: ({ description, defaultValue }) =>
@@ -39,7 +44,7 @@ export async function runCommand<Options>(
   run: (options: Options, positional: readonly string[]) => Promise<number>,
 ): Promise<number> {
   try {
-    command.parse(argv.map(withUnderscores), { from: 'user' });
+    command.parse(lastLists(argv.map(withUnderscores), command), { from: 'user' });
     return await run(command.opts<Options & Record<string, unknown>>(), command.args);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
@@ -49,10 +54,15 @@ export async function runCommand<Options>(
 }
 
 /** One line for bad usage or input. @throws everything else */
-function usageMessage(error: unknown, { args, registeredArguments }: Command): string {
+function usageMessage(error: unknown, command: Command): string {
   if (error instanceof UserError) return oneLine(error.message);
   if (!(error instanceof CommanderError)) throw error;
-  if (error.code === 'commander.excessArguments') return `unexpected argument ${args[registeredArguments.length]}`;
+  const { args, registeredArguments } = command;
+  if (error.code === 'commander.excessArguments') {
+    return excessArgumentText(args[registeredArguments.length] ?? '', command);
+  }
+  const [, unknownFlag] = /unknown option '(.*)'/s.exec(error.message) ?? [];
+  if (unknownFlag !== undefined) return oneLine(unknownFlagText(unknownFlag, command));
   return oneLine(error.message.replace(/^error: /, ''));
 }
 
@@ -62,6 +72,18 @@ const oneLine = (text: string): string => text.trim().replaceAll(/\s*\n\s*/g, ' 
 function withUnderscores(argument: string): string {
   const [, flag, value = ''] = /^--([^=]+)(=.*)?$/s.exec(argument) ?? [];
   return flag === undefined ? argument : `--${flag.replaceAll('-', '_')}${value}`;
+}
+
+/** Of a flag with a list that is given twice the later list counts, as with any other flag. */
+function lastLists(argv: readonly string[], { options }: Command): string[] {
+  const lists = new Set(options.filter(({ variadic }) => variadic).map(({ long }) => long));
+  const flags = argv.map((argument) => /^--[^=]+/.exec(argument)?.[0]);
+  let dropping = false;
+  return argv.filter((argument, i) => {
+    const flag = flags[i];
+    if (argument.startsWith('--')) dropping = lists.has(flag) && flags.lastIndexOf(flag) > i;
+    return !dropping;
+  });
 }
 
 /** A parser of whole numbers of at least `min` for commander. */

@@ -4,7 +4,7 @@ import { describeGit } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
 import { pinnableCpu } from '../src/bench/pinning.js';
 import { type Progress, type RunHost, type RunLabel, type RunSpec, runBenchmark } from '../src/bench/run.js';
-import { parseFormats } from '../src/exports/formats.js';
+import { EXPORT_FORMATS, parseFormats } from '../src/exports/formats.js';
 import { exportResults } from '../src/exports/results_exports.js';
 import { type Results, SCHEMA_VERSION } from '../src/results.js';
 import { EXIT, type Streams } from './command_line.js';
@@ -30,7 +30,7 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   const pinnedCpu = flags.no_pin ? null : pinnableCpu(flags.threads);
   const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec, pinnedCpu);
   const file = fileOf(flags);
-  const formats = flags.export === undefined ? [] : parseFormats(flags.export);
+  const formats = flags.export === undefined ? [] : parseFormats(flags.export, EXPORT_FORMATS);
   if (!flags.dry_run) {
     prepareOutput(file);
     prepareExports(dirname(file), EXPORT_NAME, formats);

@@ -5,7 +5,7 @@ import { csvParse } from 'd3-dsv';
 import { parse as parseJunit } from 'junit2json';
 import { describe, expect, test } from 'vitest';
 import type { GateReport, TimedVerdict } from '../src/bench/verdicts.js';
-import { exportFileName, parseFormats } from '../src/exports/formats.js';
+import { EXPORT_FORMATS, exportFileName, parseFormats } from '../src/exports/formats.js';
 import { exportGate } from '../src/exports/gate_exports.js';
 import { exportResults } from '../src/exports/results_exports.js';
 import { toJunit } from '../src/report/junit.js';
@@ -199,8 +199,11 @@ describe.each(['md', 'github'] as const)('%s', (format) => {
 
 describe('formats', () => {
   test('are named on the command line with commas', () => {
-    expect(parseFormats('csv,junit')).toEqual(['csv', 'junit']);
-    expect(() => parseFormats('csv,xml')).toThrow('--export: must be of csv, md, junit, gab, bmf, github, got xml');
+    expect(parseFormats('csv,junit', EXPORT_FORMATS)).toEqual(['csv', 'junit']);
+    expect(parseFormats(' csv, JUnit ,CSV', EXPORT_FORMATS)).toEqual(['csv', 'junit']);
+    const rule = '--export: must be of csv, md, junit, gab, bmf, github, got ';
+    expect(() => parseFormats('csv,xml', EXPORT_FORMATS)).toThrow(`${rule}xml`);
+    expect(() => parseFormats('csv,', EXPORT_FORMATS)).toThrow(`${rule}''`);
   });
   test('have file names, but for the step summary', () => {
     expect(exportFileName('regressions', 'junit')).toBe('regressions.junit.xml');

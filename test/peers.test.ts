@@ -203,7 +203,7 @@ describe('npm run peers', () => {
     ['--rounds 0', '--rounds: must be a whole number of at least 1, got 0'],
     ['--peer_modes quick', "'quick' is invalid"],
     ['--seq_lengths many', 'got many'],
-    ['--retrieval_norm l2', "unknown option '--retrieval_norm'"],
+    ['--retrieval_norm l2', 'unknown flag --retrieval_norm'],
   ])('refuses %s', async (flags, reason) => {
     const { code, stderr } = await call(...flags.split(' '));
     expect(code).toBe(2);

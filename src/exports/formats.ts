@@ -18,11 +18,17 @@ export function exportFileName(name: string, format: ExportFormat): string | nul
   return format === 'github' ? null : name + EXTENSIONS[format];
 }
 
-/** `csv,junit` as formats. @throws UserError naming what is none */
-export function parseFormats(text: string): ExportFormat[] {
-  return text.split(',').map((word) => {
-    const format = EXPORT_FORMATS.find((known) => known === word);
-    check(format !== undefined, `--export: must be of ${EXPORT_FORMATS.join(', ')}, got ${word}`);
+/**
+ * `csv, junit` as formats, each once.
+ * @param formats those that can be asked for
+ * @throws UserError naming what is none
+ */
+export function parseFormats<Format extends string>(text: string, formats: readonly Format[]): Format[] {
+  const found = text.split(',').map((word) => {
+    const name = word.trim().toLowerCase();
+    const format = formats.find((known) => known === name);
+    check(format !== undefined, `--export: must be of ${formats.join(', ')}, got ${name === '' ? `'${word}'` : word}`);
     return format;
   });
+  return [...new Set(found)];
 }

@@ -1,0 +1,33 @@
+/** What to write instead of a flag or argument that a command does not take. */
+import type { Command } from 'commander';
+import { closest, distance } from 'fastest-levenshtein';
+
+/** A flag this many letters away from the one that was written was meant. */
+const FEW_LETTERS = 2;
+/** A word as short as this begins too many others. */
+const SHORT_WORD = 2;
+
+/** @example `unknown flag --seq_len; did you mean --seq_lengths? (compare-models --help lists all)` */
+export function unknownFlagText(flag: string, command: Command): string {
+  const flags = command.options.flatMap(({ long }) => long ?? []);
+  const related = flags.filter((one) => haveWordInCommon(flag, one));
+  const near = related.length > 0 ? related : flags.filter((one) => distance(flag, one) <= FEW_LETTERS);
+  const meant = near.length === 0 ? '' : `; did you mean ${closest(flag, near)}?`;
+  return `unknown flag ${flag}${meant} (${command.name()} --help lists all)`;
+}
+
+/** @example `unexpected argument a.json; did you mean --results_file a.json?` */
+export function excessArgumentText(argument: string, { options }: Command): string {
+  const takesFile = options.some(({ long }) => long === RESULTS_FLAG) && /\.(json|csv)$/i.test(argument);
+  return `unexpected argument ${argument}${takesFile ? `; did you mean ${RESULTS_FLAG} ${argument}?` : ''}`;
+}
+
+const RESULTS_FLAG = '--results_file';
+
+/** `--heads` and `--num_heads`, `--seq_len` and `--seq_lengths`. */
+function haveWordInCommon(a: string, b: string): boolean {
+  const begins = (short: string, long: string): boolean => short.length > SHORT_WORD && long.startsWith(short);
+  return wordsOf(a).some((one) => wordsOf(b).some((other) => begins(one, other) || begins(other, one)));
+}
+
+const wordsOf = (flag: string): string[] => flag.replace(/^-+/, '').split('_');
