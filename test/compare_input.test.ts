@@ -84,14 +84,6 @@ describe('bad input is refused in one line that names flag and value, with exit 
     ['--models BSBR,,DeltaNet', '--models: ', "got ''"],
     ['--backend gpu', '--backend: must be one of auto, tensorflow, wasm', 'got gpu'],
     ['--mode fast', '--mode: must be one of auto, eager, compiled, both', 'got fast'],
-    ['--n_token 3', 'unknown flag --n_token; did you mean --n_tokens?', '(compare-models --help lists all)'],
-    ['--seq_len 512', 'unknown flag --seq_len; did you mean --seq_lengths?', ''],
-    ['--hidden-size 64', 'unknown flag --hidden_size; did you mean --hidden_dim?', ''],
-    ['--layers 2', 'unknown flag --layers; did you mean --num_layers?', ''],
-    ['--heads 2', 'unknown flag --heads; did you mean --num_heads?', ''],
-    ['--quikc', 'unknown flag --quikc; did you mean --quick?', ''],
-    ['--quick=yes', 'unknown flag --quick=yes; did you mean --quick?', ''],
-    ['--epochs 3', 'unknown flag --epochs (compare-models --help lists all)', ''],
     ['extra', 'unexpected argument extra', ''],
     ["--output ''", '--output: must be the name of a file', "got ''"],
     ['--output .', '--output: must be the name of a file', 'got .'],
@@ -101,6 +93,19 @@ describe('bad input is refused in one line that names flag and value, with exit 
     await expectRefused(['--output_dir', output, ...words(flags)], start, end);
     expect(existsSync(output)).toBe(false);
   });
+});
+
+test.each([
+  ['--n_token 3', 'unknown flag --n_token; did you mean --n_tokens?', '(compare-models --help lists all)'],
+  ['--seq_len 512', 'unknown flag --seq_len; did you mean --seq_lengths?', ''],
+  ['--hidden-size 64', 'unknown flag --hidden_size; did you mean --hidden_dim?', ''],
+  ['--layers 2', 'unknown flag --layers; did you mean --num_layers?', ''],
+  ['--heads 2', 'unknown flag --heads; did you mean --num_heads?', ''],
+  ['--quikc', 'unknown flag --quikc; did you mean --quick?', ''],
+  ['--quick=yes', 'unknown flag --quick=yes; did you mean --quick?', ''],
+  ['--epochs 3', 'unknown flag --epochs (compare-models --help lists all)', ''],
+])('a flag that is unknown gets a hint: %s', async (flags, start, end) => {
+  await expectRefused(flags.split(' '), start, end);
 });
 
 describe('--prompt', () => {
