@@ -1,8 +1,14 @@
 /** `calibrate`: what the gate is worth on this machine, for these cells. */
 import type { Command } from 'commander';
 import { check } from '../src/errors.js';
-import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
-import { excessArgumentText } from './usage_hints.js';
+import {
+  createCommand,
+  excessArgumentText,
+  positiveNumber,
+  runCommand,
+  type Streams,
+  wholeNumber,
+} from './command_line.js';
 
 export interface CalibrateFlags {
   readonly runs: number;

@@ -2,7 +2,6 @@
 import { Command, CommanderError } from 'commander';
 import { check, UserError } from '../src/errors.js';
 import { packageVersion } from './package_folder.js';
-import { excessArgumentText, unknownFlagText } from './usage_hints.js';
 
 /** Where a command writes its text: tables on stdout, progress and warnings on stderr. */
 export interface Streams {
@@ -48,13 +47,13 @@ export async function runCommand<Options>(
     return await run(command.opts<Options & Record<string, unknown>>(), command.args);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
-    stderr.write(`error: ${usageMessage(error, command)}\n`);
+    stderr.write(`error: ${await usageMessage(error, command)}\n`);
     return EXIT.usage;
   }
 }
 
 /** One line for bad usage or input. @throws everything else */
-function usageMessage(error: unknown, command: Command): string {
+async function usageMessage(error: unknown, command: Command): Promise<string> {
   if (error instanceof UserError) return oneLine(error.message);
   if (!(error instanceof CommanderError)) throw error;
   const { args, registeredArguments } = command;
@@ -62,9 +61,20 @@ function usageMessage(error: unknown, command: Command): string {
     return excessArgumentText(args[registeredArguments.length] ?? '', command);
   }
   const [, unknownFlag] = /unknown option '(.*)'/s.exec(error.message) ?? [];
-  if (unknownFlag !== undefined) return oneLine(unknownFlagText(unknownFlag, command));
+  if (unknownFlag !== undefined) {
+    const { unknownFlagText } = await import('./usage_hints.js');
+    return oneLine(unknownFlagText(unknownFlag, command));
+  }
   return oneLine(error.message.replace(/^error: /, ''));
 }
+
+/** @example `unexpected argument a.json; did you mean --results_file a.json?` */
+export function excessArgumentText(argument: string, { options }: Command): string {
+  const takesFile = options.some(({ long }) => long === RESULTS_FLAG) && /\.(json|csv)$/i.test(argument);
+  return `unexpected argument ${argument}${takesFile ? `; did you mean ${RESULTS_FLAG} ${argument}?` : ''}`;
+}
+
+const RESULTS_FLAG = '--results_file';
 
 const oneLine = (text: string): string => text.trim().replaceAll(/\s*\n\s*/g, ' ');
 

@@ -1,4 +1,4 @@
-/** What to write instead of a flag or argument that a command does not take. */
+/** What to write instead of a flag that a command does not take; loaded when there is one. */
 import type { Command } from 'commander';
 import { closest, distance } from 'fastest-levenshtein';
 
@@ -15,14 +15,6 @@ export function unknownFlagText(flag: string, command: Command): string {
   const meant = near.length === 0 ? '' : `; did you mean ${closest(flag, near)}?`;
   return `unknown flag ${flag}${meant} (${command.name()} --help lists all)`;
 }
-
-/** @example `unexpected argument a.json; did you mean --results_file a.json?` */
-export function excessArgumentText(argument: string, { options }: Command): string {
-  const takesFile = options.some(({ long }) => long === RESULTS_FLAG) && /\.(json|csv)$/i.test(argument);
-  return `unexpected argument ${argument}${takesFile ? `; did you mean ${RESULTS_FLAG} ${argument}?` : ''}`;
-}
-
-const RESULTS_FLAG = '--results_file';
 
 /** `--heads` and `--num_heads`, `--seq_len` and `--seq_lengths`. */
 function haveWordInCommon(a: string, b: string): boolean {
