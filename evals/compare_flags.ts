@@ -16,6 +16,7 @@ export interface Flags {
   readonly compression_factor: number;
   readonly retrieval_norm: (typeof NORMS)[number];
   readonly seq_lengths: readonly string[];
+  readonly exact_lengths?: true;
   readonly n_tokens: number;
   readonly batch_size: number;
   readonly runs?: number;
@@ -30,6 +31,7 @@ export interface Flags {
   readonly output: string;
   readonly resume?: string;
   readonly export?: string;
+  readonly analyze?: true;
   readonly precision: number;
   readonly max_time: number;
   readonly cell_timeout: number;

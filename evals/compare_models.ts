@@ -43,6 +43,10 @@ export function modelOptions(): Option[] {
 function measuringOptions(): Option[] {
   return [
     withDefault('seq_lengths', '<n...>', 'lengths of the prompt; 256-8192*2 is 256 512 … 8192'),
+    new Option(
+      '--exact_lengths',
+      'only those: else 3 or 4 lengths get one or two longer ones, for the fit, where the time allows',
+    ),
     whole('n_tokens', 1, 'tokens to generate after the prompt'),
     whole('batch_size', 1, 'B, rows'),
     new Option('--runs <n>', 'fresh processes (default: 5, or 1 with --quick)').argParser(wholeNumber('--runs', 1)),
@@ -79,6 +83,7 @@ function fileOptions(): Option[] {
       'go on with a results file; same flags, but --runs may be more, --precision and --max_time others',
     ),
     new Option('--export <formats>', 'also csv, md, junit, gab, bmf, github; several with commas'),
+    new Option('--analyze', 'then the tables and pictures of analyze-results, in the folder of the results file'),
     new Option('--dry_run', 'print the plan and an estimate of its time').default(false),
     new Option('--no_progress', 'no progress on stderr').default(false),
   ];

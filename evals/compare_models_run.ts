@@ -7,11 +7,13 @@ import { type Progress, type RunHost, type RunLabel, type RunSpec, runBenchmark 
 import { EXPORT_FORMATS, parseFormats } from '../src/exports/formats.js';
 import { exportResults } from '../src/exports/results_exports.js';
 import { type Results, SCHEMA_VERSION } from '../src/results.js';
+import { type AddedLengths, addLengths } from './added_lengths.js';
 import { EXIT, type Streams } from './command_line.js';
 import { DEFAULTS, type Flags } from './compare_flags.js';
 import { configHash, readPrompt, runConfigOf, specOf } from './compare_plan.js';
-import { fallbackText, planText, reportText, warningsOf } from './compare_report.js';
-import { isFinished, readPrevious } from './compare_resume.js';
+import { fallbackText, planText, reportText, threadsWarning, warningsOf } from './compare_report.js';
+import { addedIn, isFinished, readPrevious } from './compare_resume.js';
+import { estimateMs } from './estimate.js';
 import { prepareExports, writeExports } from './export_files.js';
 import { outputFile, prepareOutput } from './output.js';
 import { packageFolder, packageVersion, WORKER_FILE } from './package_folder.js';
@@ -25,8 +27,9 @@ const EXPORT_NAME = 'comparison';
 export async function compareModels(flags: Flags, argv: readonly string[], streams: Streams): Promise<number> {
   const { lengths, note } = parseLengths(flags.seq_lengths);
   const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt);
-  const spec = specOf(flags, lengths, prompt);
-  const label = labelOf(flags, runConfigOf(flags, spec.runs, lengths, prompt), argv);
+  const longer = longerLengths(flags, lengths, prompt);
+  const spec = specOf(flags, [...lengths, ...longer.added], prompt);
+  const label = labelOf(flags, runConfigOf(flags, spec.runs, lengths, longer.added, prompt), argv);
   const pinnedCpu = flags.no_pin ? null : pinnableCpu(flags.threads);
   const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec, pinnedCpu);
   const file = fileOf(flags);
@@ -35,14 +38,18 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
     prepareOutput(file);
     prepareExports(dirname(file), EXPORT_NAME, formats);
   }
-  if (note !== null) streams.stderr.write(`${note}\n`);
+  for (const text of [note, longer.note, threadsWarning(flags.threads)]) {
+    if (text !== null) streams.stderr.write(`${text}\n`);
+  }
   if (flags.dry_run) {
-    streams.stdout.write(planText(spec, pinnedCpu, file));
+    streams.stdout.write(planText(spec, longer.added, pinnedCpu, file));
     return EXIT.ok;
   }
   const finish = async (results: Results, where: string): Promise<number> => {
     await writeExports(dirname(file), EXPORT_NAME, formats, (format) => exportResults(results, format), streams);
-    return report(results, where, streams);
+    const code = report(results, where, streams);
+    if (flags.analyze === true && canAnalyze(results)) await analyze(file, streams);
+    return code;
   };
   if (previous && isFinished(previous, label.config)) return finish(previous, `nothing left to measure in ${file}`);
   const writer = createResultsWriter(file, flags.resume !== undefined && resolve(flags.resume) === file);
@@ -50,6 +57,14 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   if (results !== null) return finish(results, `written to ${writer.written()}`);
   streams.stderr.write(`interrupted: ${writer.written() === null ? 'nothing was measured yet' : goOnText(file)}\n`);
   return EXIT.interrupted;
+}
+
+/** Those that a run adds to what was asked for; those of the file that a run goes on with. */
+function longerLengths(flags: Flags, lengths: readonly number[], prompt: Buffer | null): AddedLengths {
+  const { resume, max_time, exact_lengths } = flags;
+  if (resume !== undefined) return { added: addedIn(resume), note: null };
+  const timeOf = (all: readonly number[]): number => estimateMs(specOf(flags, all, prompt));
+  return addLengths(lengths, exact_lengths === true ? 0 : 1000 * max_time, timeOf);
 }
 
 function labelOf(flags: Flags, config: Results['config'], argv: readonly string[]): RunLabel {
@@ -68,6 +83,16 @@ function labelOf(flags: Flags, config: Results['config'], argv: readonly string[
 function fileOf({ resume, output, output_dir }: Flags): string {
   const inPlace = resume !== undefined && output === DEFAULTS.output;
   return inPlace ? resolve(resume) : outputFile(output_dir, output);
+}
+
+/** Whether anything was measured of the phase that analyze-results takes by default. */
+const canAnalyze = ({ cells }: Results): boolean =>
+  cells.some(({ phase, status }) => phase === 'generate' && status === 'ok');
+
+async function analyze(file: string, streams: Streams): Promise<void> {
+  const { analyzeResults } = await import('./analyze_results_run.js');
+  streams.stdout.write('\n');
+  await analyzeResults({ results_file: file, output_dir: dirname(file) }, streams);
 }
 
 function report(results: Results, where: string, { stdout, stderr }: Streams): number {

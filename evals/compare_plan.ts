@@ -102,7 +102,13 @@ function tokensNeeded(config: ModelConfig, lengths: readonly number[]): number {
 }
 
 /** The part of the plan that is written to the results file. */
-export function runConfigOf(flags: Flags, runs: number, lengths: readonly number[], prompt: Buffer | null): RunConfig {
+export function runConfigOf(
+  flags: Flags,
+  runs: number,
+  lengths: readonly number[],
+  added: readonly number[],
+  prompt: Buffer | null,
+): RunConfig {
   return {
     vocab_size: flags.vocab_size,
     hidden_dim: flags.hidden_dim,
@@ -114,6 +120,7 @@ export function runConfigOf(flags: Flags, runs: number, lengths: readonly number
     compression_factor: flags.compression_factor,
     retrieval_norm: flags.retrieval_norm,
     seq_lengths: [...lengths],
+    ...(added.length === 0 ? {} : { added_lengths: [...added] }),
     n_tokens: flags.n_tokens,
     batch_size: flags.batch_size,
     runs,
@@ -129,8 +136,19 @@ export function runConfigOf(flags: Flags, runs: number, lengths: readonly number
 
 /** Of what makes two cells of the same name comparable: not of how many were measured, how often, or with which speed setting. */
 export function configHash(config: RunConfig): string {
-  const { seq_lengths, runs, quick, recompute, cell_timeout_s, mode, precision_pct, max_time_s, scan_chunk, ...shape } =
-    config;
+  const {
+    seq_lengths,
+    added_lengths,
+    runs,
+    quick,
+    recompute,
+    cell_timeout_s,
+    mode,
+    precision_pct,
+    max_time_s,
+    scan_chunk,
+    ...shape
+  } = config;
   return sha256(JSON.stringify(shape)).slice(0, 16);
 }
 

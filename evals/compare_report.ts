@@ -1,4 +1,5 @@
 /** What compare-models prints: its plan, its table, its warnings. */
+import { availableParallelism } from 'node:os';
 
 import type { CellId } from '../src/bench/plan.js';
 import { halfWidthPct, mostProcesses } from '../src/bench/precision.js';
@@ -7,6 +8,8 @@ import { bytesText, integerText, timeText } from '../src/report/format.js';
 import type { Table } from '../src/report/table.js';
 import { toTerminal } from '../src/report/terminal.js';
 import type { Cell, Phase, Results } from '../src/results.js';
+import { tokensText } from './added_lengths.js';
+import { estimateMs } from './estimate.js';
 
 const NOT_MEASURED = '–';
 
@@ -33,7 +36,7 @@ export function reportText(results: Results): string {
     ],
     rows: [...rows.values()].map((row) => [
       name(row[0] as Cell),
-      integerText((row[0] as Cell).n),
+      lengthText((row[0] as Cell).n, config),
       ...phases.map((phase) => valueText(row.find((cell) => cell.phase === phase))),
       ...decodeTexts(row.find(({ phase }) => phase === 'decode')),
       stateText(row),
@@ -41,6 +44,11 @@ export function reportText(results: Results): string {
     notes: notesOf(results),
   };
   return toTerminal([table], (text) => text);
+}
+
+/** A length that the run added has a mark. */
+function lengthText(n: number, { added_lengths: added = [] }: Results['config']): string {
+  return `${integerText(n)}${added.includes(n) ? ' +' : ''}`;
 }
 
 const HEADINGS: Record<Phase, (nTokens: number) => string> = {
@@ -83,6 +91,7 @@ function notesOf({ config, cells }: Results): string[] {
     `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a chunk. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
     `Times: the fastest sample ${estimator}; ${interval}.`,
     ...precisionNotes(config, cells),
+    ...(config.added_lengths === undefined ? [] : [`+: ${tokensText(config.added_lengths)} were added for the fit.`]),
     ...compilingText(cells),
     ...troubles.map(
       ({ model, phase, n, mode, status, reason }) => `${model} ${phase} n = ${n} (${mode}): ${status}: ${reason}`,
@@ -106,6 +115,12 @@ function compilingText(cells: readonly Cell[]): string[] {
   const first = cells.flatMap(({ processes }) => processes.filter(({ run }) => run === 0));
   const ms = first.reduce((sum, { compile_ms }) => sum + compile_ms, 0);
   return ms === 0 ? [] : [`Graphs: ${(ms / 1000).toFixed(1)} s a process to build, outside all times.`];
+}
+
+/** More threads than there are cores; null where there are not. */
+export function threadsWarning(threads: number, cores = availableParallelism()): string | null {
+  if (threads <= cores) return null;
+  return `warning: --threads: ${threads} threads share ${cores} core${cores === 1 ? '' : 's'}: they wait for each other, so times are longer and vary more; use at most --threads ${cores}`;
 }
 
 /** What a reader must know before believing the table: what was seen, why it matters, what to do. */
@@ -138,14 +153,14 @@ export function fallbackText(reason: string): string {
 }
 
 /** The plan, without measuring anything. */
-export function planText(spec: RunSpec, pinnedCpu: number | null, file: string): string {
+export function planText(spec: RunSpec, added: readonly number[], pinnedCpu: number | null, file: string): string {
   const { cells, runs, workload, backend, threads } = spec;
   const list = (pick: (cell: CellId) => string | number): string => [...new Set(cells.map(pick))].join(' ');
   return [
     `models       ${list(({ model }) => model)}`,
     `phases       ${list(({ phase }) => phase)}`,
     `modes        ${list(({ mode }) => mode)}`,
-    `lengths      ${list(({ n }) => n)}`,
+    `lengths      ${list(({ n }) => n)}${added.length === 0 ? '' : ` (${tokensText(added)}: added for the fit)`}`,
     `tokens       ${workload.nTokens} generated after the prompt, batch ${workload.batchSize}`,
     `backend      ${backend}, ${threadsText(threads)}${pinnedCpu === null ? '' : ` on CPU ${pinnedCpu}`}`,
     `processes    1 that checks and counts; ${runs} that measure${runs === 1 ? 's' : ''} ${cells.length} cells${runs === 1 ? '' : ' each'}`,
@@ -166,38 +181,9 @@ function addedText(spec: RunSpec): string {
   return `no processes are added (${maxTimeS === 0 ? '--max_time 0' : 'fewer than 5 give no interval'})`;
 }
 
-/** Typical speeds in eager mode: FLOPs a millisecond of prefill, and the least a decode step takes. */
-const SPEED = {
-  native: { flopsPerMs: 4e7, stepMs: 2 },
-  wasm: { flopsPerMs: 4e6, stepMs: 0.6 },
-};
-/** Loading the backend and making weights, a process. */
-const START_MS = 2000;
-
-/** A rough guess, from what a cell takes at least and the speeds above. */
-function estimateText({ cells, runs, workload, rules, backend }: RunSpec): string {
-  const { flopsPerMs, stepMs } = SPEED[backend === 'wasm' ? 'wasm' : 'native'];
-  const tokenMs = (denseFlopsPerToken(workload.config) * workload.batchSize) / flopsPerMs;
-  const steps = workload.nTokens * Math.max(stepMs, tokenMs);
-  const callMs = ({ phase, n }: CellId): number => {
-    if (phase === 'decode') return 32 * Math.max(stepMs, tokenMs);
-    return { prefill: n * tokenMs, generate: n * tokenMs + steps, recompute: workload.nTokens * n * tokenMs }[phase];
-  };
-  const { warmup, samples } = rules;
-  const cellMs = (cell: CellId): number => {
-    const call = callMs(cell);
-    const warm = Math.max(warmup.minMs, Math.min(warmup.minCalls * call, warmup.maxMs + call));
-    const prompt = cell.phase === 'decode' ? cell.n * tokenMs : 0;
-    return prompt + call + warm + Math.max(samples.minMs, Math.min(samples.minCount * call, samples.maxMs + call));
-  };
-  const sum = (ms: (cell: CellId) => number): number => cells.reduce((total, cell) => total + ms(cell), START_MS);
-  const seconds = (sum(callMs) + runs * sum(cellMs)) / 1000;
+function estimateText(spec: RunSpec): string {
+  const seconds = estimateMs(spec) / 1000;
   return seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`;
 }
 
 const threadsText = (threads: number): string => `${threads} thread${threads === 1 ? '' : 's'}`;
-
-/** Of the maps of a layer and its feed-forward, whatever the mixer. */
-function denseFlopsPerToken({ numLayers, hiddenDim, ffDim }: RunSpec['workload']['config']): number {
-  return numLayers * (8 * hiddenDim ** 2 + 4 * hiddenDim * ffDim);
-}

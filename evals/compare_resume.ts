@@ -31,6 +31,11 @@ export function readPrevious(file: string, label: RunLabel, spec: RunSpec, pinne
   return previous;
 }
 
+/** The lengths that the run of a file added. @throws UserError when it is not a results file */
+export function addedIn(file: string): readonly number[] {
+  return parseResults(readJson(file, '--resume'), `--resume: ${file}`).config.added_lengths ?? [];
+}
+
 /** Whether going on would measure nothing. */
 export function isFinished({ complete, cells, config }: Results, wanted: Results['config']): boolean {
   const same = SAMPLING.every((key) => config[key] === wanted[key]);

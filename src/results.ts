@@ -88,7 +88,11 @@ const config = z.strictObject({
     .describe('tokens in a chunk of prefill, of LinearTransformer and DeltaNet; in older files chunk_size was'),
   compression_factor: count,
   retrieval_norm: z.enum(['none', 'l2']),
-  seq_lengths: z.array(count.min(1)),
+  seq_lengths: z.array(count.min(1)).describe('those that were asked for'),
+  added_lengths: z
+    .array(count.min(1))
+    .optional()
+    .describe('longer ones that the run added, so that the floor fit can tell an exponent; absent where none were'),
   n_tokens: count.min(1),
   batch_size: count.min(1),
   runs: count.min(1),
@@ -172,8 +176,8 @@ export type Counted = z.infer<typeof counted>;
 export type RunConfig = z.infer<typeof config>;
 export type Machine = z.infer<typeof machine>;
 
-/** Reads a JSON file. @throws UserError naming the flag, the file and what is wrong with it */
-export function readJson(path: string, where: string): unknown {
+/** The text of a file. @throws UserError naming the flag and the file when it cannot be read or is empty */
+export function readFileText(path: string, where: string): string {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -181,6 +185,12 @@ export function readJson(path: string, where: string): unknown {
     throw new UserError(`${where}: cannot read ${path} (${messageOf(error)})`);
   }
   if (text.trim() === '') throw new UserError(`${where}: ${path} is empty; run compare-models again`);
+  return text;
+}
+
+/** Reads a JSON file. @throws UserError naming the flag, the file and what is wrong with it */
+export function readJson(path: string, where: string): unknown {
+  const text = readFileText(path, where);
   try {
     return parseJson(text);
   } catch (error) {

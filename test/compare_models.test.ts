@@ -76,6 +76,27 @@ test('a run that is interrupted leaves a valid file, and resuming completes it w
   expect(read(folder)).toEqual(whole);
 });
 
+test('a run adds lengths, analyzes itself, and is resumed with the lengths that it added', async () => {
+  const folder = temporaryFolder();
+  const few = ['--models', 'LinearTransformer', '--seq_lengths', '8', '16', '32', '--quick'];
+  const first = await start(folder, ...SMALL, ...few, '--analyze').ended;
+  expect(first.code).toBe(0);
+  expect(first.stderr).toContain('64 and 128 tokens are measured too; --exact_lengths leaves them out');
+  expect(first.stdout).toContain('64 and 128 tokens (hollow symbols) were added to the 3 lengths asked for');
+  const file = read(folder);
+  expect(file.config).toMatchObject({ seq_lengths: [8, 16, 32], added_lengths: [64, 128] });
+  expect(new Set(file.cells.map(({ n }) => n))).toEqual(new Set([8, 16, 32, 64, 128]));
+  expect(Object.keys(file.time_results['LinearTransformer'] ?? {})).toEqual(['8', '16', '32']);
+  const pictures = ['complexity_analysis.png', 'complexity_loglog.png'];
+  expect(readdirSync(join(folder, 'results')).sort()).toEqual(['comparison_results.json', ...pictures]);
+
+  const resumed = ['--resume', 'results/comparison_results.json', '--runs', '2', '--max_time', '1'];
+  const second = await start(folder, ...SMALL, ...few, ...resumed).ended;
+  expect([second.code, second.stderr]).toEqual([0, expect.not.stringContaining('error')]);
+  expect(read(folder).config.added_lengths).toEqual([64, 128]);
+  expect(read(folder).cells.map(({ processes }) => processes.length)).toEqual(Array(15).fill(2));
+});
+
 test('--help exits 0 and loads nothing but the flags', async () => {
   const { code, stdout, stderr, loaded } = await start(temporaryFolder(), '--help').ended;
   expect([code, stderr]).toEqual([0, '']);

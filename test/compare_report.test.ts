@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { planText, reportText, warningsOf } from '../evals/compare_report.js';
+import { planText, reportText, threadsWarning, warningsOf } from '../evals/compare_report.js';
 import type { Cell, Results } from '../src/results.js';
 import { SPEC } from './fake_worker.js';
 import { makeResults } from './make_results.js';
@@ -93,19 +93,36 @@ test('leaked tensors and far samples are warned of', () => {
 });
 
 test('the plan tells what would be measured, and a time that grows with the processes', () => {
-  const seconds = (runs: number) => Number(/^time +about (\d+) s$/m.exec(planText({ ...SPEC, runs }, null, 'f'))?.[1]);
-  expect(planText(SPEC, null, 'somewhere.json')).toContain(
+  const seconds = (runs: number) =>
+    Number(/^time +about (\d+) s$/m.exec(planText({ ...SPEC, runs }, [], null, 'f'))?.[1]);
+  expect(planText(SPEC, [], null, 'somewhere.json')).toContain(
     'processes    1 that checks and counts; 2 that measure 12 cells each',
   );
-  expect(planText(SPEC, null, 'somewhere.json')).toMatch(/^results +somewhere\.json$/m);
+  expect(planText(SPEC, [], null, 'somewhere.json')).toMatch(/^results +somewhere\.json$/m);
   expect(seconds(8)).toBeGreaterThan(seconds(2));
 });
 
 test('the plan tells which processes may be added, or why none', () => {
-  const added = (change: object) => /^precision +(.+)$/m.exec(planText({ ...SPEC, ...change }, null, 'f'))?.[1];
+  const added = (change: object) => /^precision +(.+)$/m.exec(planText({ ...SPEC, ...change }, [], null, 'f'))?.[1];
   expect(added({ runs: 5, maxTimeS: 175 })).toBe(
     'up to 10 more processes for cells not within ± 2.5 %, while the run is expected to end within 175 s',
   );
   expect(added({ runs: 5, maxTimeS: 0 })).toBe('no processes are added (--max_time 0)');
   expect(added({ runs: 1, maxTimeS: 175 })).toBe('no processes are added (fewer than 5 give no interval)');
+});
+
+test('more threads than cores are said, with what to do', () => {
+  expect(threadsWarning(64, 2)).toBe(
+    'warning: --threads: 64 threads share 2 cores: they wait for each other, so times are longer and vary more; use at most --threads 2',
+  );
+  expect(threadsWarning(2, 1)).toContain('2 threads share 1 core:');
+  expect([threadsWarning(2, 2), threadsWarning(1, 2)]).toEqual([null, null]);
+});
+
+test('lengths that the run added have a mark in the table, and a note', () => {
+  const plain = makeResults({ A: { 512: [1], 1024: [2], 2048: [3] } });
+  const text = reportText({ ...plain, config: { ...plain.config, seq_lengths: [512, 1024], added_lengths: [2048] } });
+  expect(text).toMatch(/2,048 \+\s/);
+  expect(text).not.toMatch(/1,024 \+/);
+  expect(text).toContain('+: 2,048 tokens were added for the fit.');
 });

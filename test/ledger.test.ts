@@ -186,3 +186,11 @@ test('every measured cell says why it has no more processes, once the run is ove
   expect(reasons(false)).toEqual(['5 processes so far', 'precise to 0 %', undefined]);
   expect(reasons(true)).toEqual(['time was up (--max_time 60 s), precise to 17 %', 'precise to 0 %', undefined]);
 });
+
+test("the original study's keys hold what was asked for, not what the run added", () => {
+  const { cells: all, ...file } = full(1).results({ ...HEAD, config: { ...HEAD.config, added_lengths: [2048] } });
+  expect(new Set(all.map(({ n }) => n))).toEqual(new Set(LENGTHS));
+  expect(file.seq_lengths).toEqual([512]);
+  expect(file.time_results).toEqual({ BSBR: { 512: 0.01 }, LinearTransformer: { 512: 0.01 } });
+  expect(Object.keys(file.memory_results['BSBR'] ?? {})).toEqual(['512']);
+});

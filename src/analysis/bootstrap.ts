@@ -41,7 +41,7 @@ export interface FloorExponent extends Estimate {
 }
 
 export const MIN_LENGTHS_FOR_FLOOR = 5;
-const MIN_RANGE = 16;
+export const MIN_RANGE = 16;
 /** With this share of resamples without a floor, a pure power of n is not excluded. */
 const NO_FLOOR_SHARE = 0.025;
 /** Two standard errors that differ by more than this factor contradict each other... */

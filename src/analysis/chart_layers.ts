@@ -6,7 +6,9 @@ import { type AxisEncoding, type Layer, modelScales } from './chart_parts.js';
 
 export const SCHEMA = 'https://vega.github.io/schema/vega-lite/v6.json';
 export const WIDE = 1040;
-export const POINT = { type: 'point', filled: true, size: 70, opacity: 1 } as const;
+const POINT = { type: 'point', filled: true, size: 70, opacity: 1 } as const;
+/** Makes a symbol under it hollow. */
+const HOLE = { type: 'point', filled: true, size: 16, opacity: 1, color: 'white', shape: 'circle' } as const;
 
 /** One row of a panel; low and high are the ends of an interval, if there is one. */
 export interface Row {
@@ -15,6 +17,8 @@ export interface Row {
   readonly value: number;
   readonly low: number | null;
   readonly high: number | null;
+  /** Of a length that was not asked for. */
+  readonly added: boolean;
 }
 
 /** The title of a picture: what it shows and what was timed. */
@@ -37,9 +41,8 @@ export function rows(models: readonly ModelAnalysis[], pick: (point: AnalyzedPoi
     points.flatMap((point) => {
       const picked = pick(point);
       if (picked === null) return [];
-      return [
-        { model: name, n: point.n, value: picked.value, low: picked.ci?.[0] ?? null, high: picked.ci?.[1] ?? null },
-      ];
+      const [low, high] = picked.ci ?? [null, null];
+      return [{ model: name, n: point.n, value: picked.value, low, high, added: point.added }];
     }),
   );
 }
@@ -70,7 +73,21 @@ export function curveLayers(
       encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color: scales.color },
     },
     { data: { values: [...data] }, mark: { type: 'line', strokeWidth: 1.5 }, encoding: { x, y, color: scales.color } },
+    ...symbolLayers(models, data, x, y),
+  ];
+}
+
+/** The symbol of every row; hollow where the run added its length. */
+export function symbolLayers(
+  models: readonly ModelAnalysis[],
+  data: readonly Row[],
+  x: AxisEncoding,
+  y: AxisEncoding,
+): Layer[] {
+  const scales = modelScales(models.map(({ name }) => name));
+  return [
     { data: { values: [...data] }, mark: POINT, encoding: { x, y, ...scales } },
+    { data: { values: data.filter(({ added }) => added) }, mark: HOLE, encoding: { x, y } },
   ];
 }
 

@@ -3,7 +3,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { exponentText, timeText } from '../report/format.js';
 import { type Analysis, hasIntervals, type ModelAnalysis } from './analysis.js';
 import { MIN_LENGTHS_FOR_FLOOR } from './bootstrap.js';
-import { errorBars, heading, lengthsOf, POINT, rows, SCHEMA, scaleEstimate, WIDE } from './chart_layers.js';
+import { errorBars, heading, lengthsOf, rows, SCHEMA, scaleEstimate, symbolLayers, WIDE } from './chart_layers.js';
 import {
   type AxisEncoding,
   CONFIG,
@@ -54,7 +54,7 @@ export function complexityLogLog(analysis: Analysis): TopLevelSpec {
             processDots(model, DOT_OFFSET_PX + (i * DOTS_WIDTH_PX) / models.length, perMs, x, y, scales.color),
           ),
           errorBars(models, median, x, y),
-          { data: { values: median }, mark: POINT, encoding: { x, y, ...scales } },
+          ...symbolLayers(models, median, x, y),
         ],
       },
       footer([symbolsText(analysis), ...analysis.measurements.footer], WIDE),

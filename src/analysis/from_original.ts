@@ -63,6 +63,7 @@ function pointsOf(file: Original, name: string, where: string): MeasuredPoint[] 
 function toPoint(n: number, seconds: number, parameters: number | null, mib: number | null): MeasuredPoint {
   return {
     n,
+    added: false,
     processMs: [1000 * seconds],
     tokens: n,
     steps: null,

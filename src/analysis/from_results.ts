@@ -1,5 +1,6 @@
 /** Results files of compare-models as measurements: the cells of one phase. */
 import { check } from '../errors.js';
+import { integerText } from '../report/format.js';
 import type { Cell, Phase, Results } from '../results.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
 
@@ -33,8 +34,8 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
     series,
     noisy: results.machine.noisy,
     seed: results.tool.seed,
-    notes: [...fileNotes(results), ...cellNotes(cells, nameOf), ...missingNotes(known)],
-    footer: footerOf(results),
+    notes: [...fileNotes(results), ...addedNote(results), ...cellNotes(cells, nameOf), ...missingNotes(known)],
+    footer: [...addedNote(results), ...footerOf(results)],
   };
 }
 
@@ -50,6 +51,7 @@ function toPoint(cell: Cell, runs: readonly number[], results: Results): Measure
   const batch = results.config.batch_size;
   return {
     n: cell.n,
+    added: results.config.added_lengths?.includes(cell.n) ?? false,
     processMs: runs.map((run) => ofRun.get(run) ?? null),
     tokens: batch * (cell.phase === 'prefill' ? cell.n : cell.n_tokens),
     steps: stepsOf(cell),
@@ -75,6 +77,13 @@ function fileNotes(results: Results): string[] {
   const partial = 'The run was not finished: the file is partial; compare-models --resume completes it.';
   const noise = `Noisy machine${variation}: small differences here mean nothing; measure again on a quiet one.`;
   return [...(results.complete ? [] : [partial]), ...(noisy ? [noise] : [])];
+}
+
+/** Said in tables and pictures: these lengths were not asked for. */
+function addedNote({ config: { added_lengths: added = [], seq_lengths: asked } }: Results): string[] {
+  if (added.length === 0) return [];
+  const tokens = added.map(integerText).join(' and ');
+  return [`${tokens} tokens (hollow symbols) were added to the ${asked.length} lengths asked for, for the fits.`];
 }
 
 function cellNotes(cells: readonly Cell[], nameOf: (cell: Cell) => string): string[] {

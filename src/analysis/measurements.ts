@@ -13,6 +13,8 @@ export interface MemoryBytes {
 
 export interface MeasuredPoint {
   readonly n: number;
+  /** The run added this length to those that were asked for. */
+  readonly added: boolean;
   /** The least sample of process i at position i; null where that process has none. */
   readonly processMs: readonly (number | null)[];
   /** Tokens that one call accounts for, so that tokens per second = tokens / time. */
@@ -30,7 +32,7 @@ export interface Series {
 }
 
 export interface Measurements {
-  readonly kind: 'attnscale' | 'original';
+  readonly kind: 'attnscale' | 'original' | 'csv';
   /** What a time is the time of, e.g. `generate: prefill of n tokens, then 32 steps`. */
   readonly meaning: string;
   /** What tokens / time is called on an axis. */

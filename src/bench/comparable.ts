@@ -37,8 +37,9 @@ function fieldsOf({ machine, runtime, config, config_hash }: Results, scope: Sco
 
 /** What a different hash of the configuration comes from. */
 function configDifferences(base: Results, next: Results): Difference[] {
-  const prefixed = ({ config: { quick, precision_pct, max_time_s, scan_chunk, ...config } }: Results): Fields =>
-    Object.fromEntries(Object.entries(config).map(([key, value]) => [`config.${key}`, value]));
+  const prefixed = ({
+    config: { added_lengths, quick, precision_pct, max_time_s, scan_chunk, ...config },
+  }: Results): Fields => Object.fromEntries(Object.entries(config).map(([key, value]) => [`config.${key}`, value]));
   return differing(prefixed(base), prefixed(next));
 }
 

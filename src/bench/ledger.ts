@@ -84,7 +84,7 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
     },
     results(head) {
       const cells = [...entries.values()].map((entry) => toCell(entry, settings, head.complete));
-      return { ...head, models: [...models.values()], cells, ...originalKeys(cells, models, settings) };
+      return { ...head, models: [...models.values()], cells, ...originalKeys(cells, models, settings, head.config) };
     },
   };
 }
@@ -133,14 +133,16 @@ function toCell(entry: Entry, { nTokens, rule }: LedgerSettings, over: boolean):
   };
 }
 
-/** The original study's file: seconds of the generate phase, and parameters and ids called memory. */
+/** The original study's file, of what was asked for: seconds of the generate phase, and parameters and ids called memory. */
 function originalKeys(
   cells: readonly Cell[],
   models: ReadonlyMap<string, ModelInfo>,
   { batchSize }: LedgerSettings,
+  { added_lengths: added = [] }: Results['config'],
 ): Pick<Results, OriginalKey> {
-  const generated = cells.filter(({ phase, summary }) => phase === 'generate' && summary !== null);
-  const lengths = [...new Set(cells.map(({ n }) => n))].sort((a, b) => a - b);
+  const asked = cells.filter(({ n }) => !added.includes(n));
+  const generated = asked.filter(({ phase, summary }) => phase === 'generate' && summary !== null);
+  const lengths = [...new Set(asked.map(({ n }) => n))].sort((a, b) => a - b);
   const table = (value: (cell: Cell) => number): Record<string, Record<string, number>> => {
     const rows: Record<string, Record<string, number>> = {};
     for (const cell of generated) rows[cell.model] = { ...rows[cell.model], [cell.n]: value(cell) };
