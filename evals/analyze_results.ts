@@ -18,7 +18,11 @@ const PHASES = ['prefill', 'decode', 'generate', 'recompute'] as const satisfies
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const command = createCommand('analyze-results', 'Tables and pictures of how cost grows with length.', streams)
-    .option('--results_file <file>', "compare-models' or the original study's", 'results/comparison_results.json')
+    .option(
+      '--results_file <file>',
+      "compare-models', the original study's, or a .csv with columns model,n,time_ms,run",
+      'results/comparison_results.json',
+    )
     .option('--output_dir <dir>', 'where the pictures go', 'results')
     .option('--reference <model>', 'whose time is 1 in slowdowns (default: the fastest at the largest length)')
     .addOption(word('phase', '<phase>', PHASES, 'what to analyze (default: generate)'))

@@ -2,19 +2,24 @@
 
 import { resolve } from 'node:path';
 import pc from 'picocolors';
+import type { TopLevelSpec } from 'vega-lite';
 import writeFileAtomic from 'write-file-atomic';
+import { lengthsOf } from '../src/analysis/chart_layers.js';
+import { fromCsv } from '../src/analysis/from_csv.js';
 import {
+  type Analysis,
   analyze,
   buildTables,
   complexityAnalysis,
   complexityLogLog,
+  type Measurements,
   preamble,
   readMeasurements,
   toTerminal,
 } from '../src/analysis/index.js';
 import { renderPng, renderSvg } from '../src/analysis/png.js';
 import { exportAnalysis } from '../src/exports/analysis_exports.js';
-import { readJson } from '../src/results.js';
+import { type Phase, readFileText, readJson } from '../src/results.js';
 import type { Flags } from './analyze_results.js';
 import { EXIT, type Streams } from './command_line.js';
 import { prepareOutput } from './output.js';
@@ -23,11 +28,11 @@ const WHERE = '--results_file';
 
 /** Tables on stdout, pictures and what was asked for in the output folder. @throws UserError before anything is written */
 export async function analyzeResults(flags: Flags, { stdout, stderr }: Streams): Promise<number> {
-  const measurements = readMeasurements(readJson(flags.results_file, WHERE), WHERE, flags.phase ?? null);
+  const measurements = measurementsOf(flags.results_file, flags.phase ?? null);
   const analysis = analyze(measurements, flags.reference ?? null, WHERE);
   const tables = buildTables(analysis);
   const remarks = preamble(analysis);
-  const pictures = { complexity_analysis: complexityAnalysis(analysis), complexity_loglog: complexityLogLog(analysis) };
+  const pictures = picturesOf(analysis);
   for (const name of Object.keys(pictures)) prepareOutput(resolve(flags.output_dir, `${name}.png`));
 
   const bold = stdout.isTTY ? pc.bold : (text: string): string => text;
@@ -38,9 +43,22 @@ export async function analyzeResults(flags: Flags, { stdout, stderr }: Streams):
     stderr.write(`wrote ${path}\n`);
   };
   if (flags.export) await write(`analysis.${flags.export}`, exportAnalysis(tables, remarks, flags.export));
+  if (Object.keys(pictures).length === 0) stderr.write('no pictures: one length draws no curve\n');
   for (const [name, spec] of Object.entries(pictures)) {
     await write(`${name}.png`, await renderPng(spec));
     if (flags.svg) await write(`${name}.svg`, await renderSvg(spec));
   }
   return EXIT.ok;
+}
+
+/** By name; none of one length, which draws no curve. */
+function picturesOf(analysis: Analysis): Readonly<Record<string, TopLevelSpec>> {
+  if (lengthsOf(analysis.models).length < 2) return {};
+  return { complexity_analysis: complexityAnalysis(analysis), complexity_loglog: complexityLogLog(analysis) };
+}
+
+/** Of a results file of either kind, or of a table. */
+function measurementsOf(file: string, phase: Phase | null): Measurements {
+  if (!/\.csv$/i.test(file)) return readMeasurements(readJson(file, WHERE), WHERE, phase);
+  return fromCsv(readFileText(file, WHERE).replace(/^\uFEFF/, ''), `${WHERE}: ${file}`, phase);
 }

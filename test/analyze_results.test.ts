@@ -110,6 +110,31 @@ describe('a results file', () => {
   });
 });
 
+describe('one length alone', () => {
+  const one = (models: Parameters<typeof makeResults>[0]) => runOn(makeResults(models));
+  const around = (ms: number): number[] => [0.98, 0.99, 1, 1.01, 1.02].map((factor) => factor * ms);
+
+  test('names the fastest, gives slowdown and memory, and says why there are no pictures', async () => {
+    const { code, stdout, stderr, output } = await one({ A: { 512: around(30) }, B: { 512: around(10) } });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /One length, n = 512, shows no growth\. The fastest is B with 10\.0 ms .*, before A with 30\.0 ms .*\d\.$/m,
+    );
+    expect(stdout).toMatch(/\bA\W+3\.0+x/);
+    expect(stdout).toContain('Memory at the largest n');
+    expect(stdout).not.toContain('Cross-overs');
+    expect(stderr).toBe('no pictures: one length draws no curve\n');
+    expect(existsSync(join(output, 'complexity_loglog.png'))).toBe(false);
+  });
+
+  test('names no clear winner where intervals meet, and none of one model', async () => {
+    const tie = await one({ A: { 512: around(30) }, B: { 512: around(30.1) } });
+    expect(tie.stdout).toMatch(/The fastest is A .*, before B .*: their intervals meet\.$/m);
+    const alone = await one({ A: { 512: [30] } });
+    expect(alone.stdout).toContain('One length, n = 512, shows no growth: A takes 30.0 ms.');
+  });
+});
+
 const original = (time: unknown) => ({
   ...ORIGINAL,
   time_results: { BSBR: { ...ORIGINAL.time_results.BSBR, '512': time } },
@@ -149,7 +174,6 @@ const BAD_FILES: [string, unknown, string[], string][] = [
   ]),
   ['a length that is no number', { ...ORIGINAL, time_results: { BSBR: { long: 1 } } }, [], 'time_results.BSBR.long'],
   ['no time at all', { ...ORIGINAL, time_results: {} }, [], 'holds no time'],
-  ['one length only', { ...good, cells: good.cells.slice(0, 1) }, [], 'needs at least 2 lengths, got 1 (n = 128)'],
   [
     'a phase that was not measured',
     good,

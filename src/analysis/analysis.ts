@@ -45,12 +45,11 @@ export interface Analysis {
 /**
  * Fits and compares all models.
  * @param reference whose time is 1 in slowdowns; null takes the fastest at the largest length that most models share
- * @throws UserError for an unknown reference, or when no model has two lengths
+ * @throws UserError for an unknown reference, or without a model
  */
 export function analyze(measurements: Measurements, reference: string | null, where: string): Analysis {
   const { series, seed } = measurements;
-  const lengths = new Set(series.flatMap(({ points }) => points.map(({ n }) => n)));
-  check(lengths.size > 1, `${where}: scaling needs at least 2 lengths, got 1 (n = ${[...lengths].join()})`);
+  check(series.length > 0, `${where}: needs at least one measured model, got none`);
   const curves = series.map(({ points }) => points.map(({ n, processMs }) => ({ n, processes: processMs })));
   const replicates = replicate(curves, seed);
   const base = reference === null ? fastest(series) : findSeries(measurements, reference, '--reference');

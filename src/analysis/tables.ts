@@ -20,8 +20,10 @@ export function buildTables(analysis: Analysis): Table[] {
 }
 
 /** What holds for all tables: what was timed, how it was summarised, what is missing. */
-export function preamble({ measurements, processCounts }: Analysis): string[] {
-  const { kind, meaning, notes } = measurements;
+export function preamble(analysis: Analysis): string[] {
+  const { measurements, processCounts } = analysis;
+  const { kind, meaning } = measurements;
+  const notes = [...oneLengthNote(analysis), ...measurements.notes];
   if (kind === 'original') return [`${meaning}.`, ...notes];
   const [fewest, most] = processCounts;
   const count = fewest === most ? `${most}` : `${fewest} to ${most}`;
@@ -30,7 +32,23 @@ export function preamble({ measurements, processCounts }: Analysis): string[] {
   const intervals = enough
     ? '[low, high] and ± are 95 % intervals over processes'
     : 'no intervals with fewer than 5 processes';
-  return [`Phase ${meaning}.`, `Times: the fastest sample ${estimator}; ${intervals}.`, ...notes];
+  const what = kind === 'csv' ? meaning : `Phase ${meaning}`;
+  return [`${what}.`, `Times: the fastest sample ${estimator}; ${intervals}.`, ...notes];
+}
+
+/** Of one length alone: which model is the fastest there. */
+function oneLengthNote({ models }: Analysis): string[] {
+  const lengths = new Set(models.flatMap(({ points }) => points.map(({ n }) => n)));
+  const [n] = lengths;
+  if (n === undefined || lengths.size > 1) return [];
+  const timed = models.flatMap(({ name, points }) => points.map(({ ms }) => ({ name, ms })));
+  const [first, second] = timed.toSorted((a, b) => a.ms.value - b.ms.value);
+  if (first === undefined) return [];
+  const start = `One length, n = ${integerText(n)}, shows no growth`;
+  if (second === undefined) return [`${start}: ${first.name} takes ${timeText(first.ms)}.`];
+  const close = first.ms.ci !== null && second.ms.ci !== null && second.ms.ci[0] <= first.ms.ci[1];
+  const fastest = `${start}. The fastest is ${first.name} with ${timeText(first.ms)}`;
+  return [`${fastest}, before ${second.name} with ${timeText(second.ms)}${close ? ': their intervals meet' : ''}.`];
 }
 
 /** Exponents and the time at the largest n. */
@@ -127,7 +145,7 @@ function memoryTable({ models, measurements }: Analysis): Table {
   return {
     title,
     columns: ['Model', 'n', 'Parameters', 'State', 'Peak activations', 'Process peak RSS'],
-    rows: models.map((model) => {
+    rows: (measurements.kind === 'csv' ? [] : models).map((model) => {
       const { n, memory } = largest(model.points);
       const { parameters, state, peakActivation, peakRss } = memory;
       return [model.name, integerText(n), ...[parameters, state, peakActivation, peakRss].map(bytesText)];
@@ -232,7 +250,7 @@ function crossoverTable({ crossovers, models }: Analysis): Table {
   return {
     title: `Cross-overs: length at which two models are equally fast, n = ${range.map(integerText).join(' to ')}`,
     columns: ['Models', 'Cross-over at n', 'Faster'],
-    rows: crossovers.map(({ a, b, crossover }) => {
+    rows: (range[0] === range[1] ? [] : crossovers).map(({ a, b, crossover }) => {
       const nameOf = (side: 'a' | 'b'): string => (side === 'a' ? a : b);
       return [`${a}, ${b}`, ...crossoverCells(crossover, nameOf, range)];
     }),
