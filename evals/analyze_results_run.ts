@@ -3,7 +3,6 @@
 import { resolve } from 'node:path';
 import pc from 'picocolors';
 import type { TopLevelSpec } from 'vega-lite';
-import writeFileAtomic from 'write-file-atomic';
 import { lengthsOf } from '../src/analysis/chart_layers.js';
 import { fromCsv } from '../src/analysis/from_csv.js';
 import {
@@ -20,6 +19,7 @@ import {
 import { renderPng, renderSvg } from '../src/analysis/png.js';
 import { exportAnalysis } from '../src/exports/analysis_exports.js';
 import { type Phase, readFileText, readJson } from '../src/results.js';
+import { writeFileDurably } from '../src/write_file.js';
 import type { Flags } from './analyze_results.js';
 import { EXIT, type Streams } from './command_line.js';
 import { prepareOutput } from './output.js';
@@ -37,16 +37,16 @@ export async function analyzeResults(flags: Flags, { stdout, stderr }: Streams):
 
   const bold = stdout.isTTY ? pc.bold : (text: string): string => text;
   stdout.write(`${remarks.join('\n')}\n\n${toTerminal(tables, bold)}\n`);
-  const write = async (name: string, content: string | Buffer): Promise<void> => {
+  const write = (name: string, content: string | Buffer): void => {
     const path = resolve(flags.output_dir, name);
-    await writeFileAtomic(path, content);
+    writeFileDurably(path, content);
     stderr.write(`wrote ${path}\n`);
   };
-  if (flags.export) await write(`analysis.${flags.export}`, exportAnalysis(tables, remarks, flags.export));
+  if (flags.export) write(`analysis.${flags.export}`, exportAnalysis(tables, remarks, flags.export));
   if (Object.keys(pictures).length === 0) stderr.write('no pictures: one length draws no curve\n');
   for (const [name, spec] of Object.entries(pictures)) {
-    await write(`${name}.png`, await renderPng(spec));
-    if (flags.svg) await write(`${name}.svg`, await renderSvg(spec));
+    write(`${name}.png`, await renderPng(spec));
+    if (flags.svg) write(`${name}.svg`, await renderSvg(spec));
   }
   return EXIT.ok;
 }

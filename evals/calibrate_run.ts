@@ -1,11 +1,11 @@
 /** What calibrate does once its flags are read: measure, draw suites, print, write. */
 import { resolve } from 'node:path';
 import pc from 'picocolors';
-import writeFileAtomic from 'write-file-atomic';
 import { calibrate } from '../src/bench/calibrate.js';
 import { check } from '../src/errors.js';
 import { toTerminal } from '../src/report/terminal.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
+import { writeFileDurably } from '../src/write_file.js';
 import type { CalibrateFlags } from './calibrate.js';
 import { advice, calibrationTable } from './calibrate_report.js';
 import type { Streams } from './command_line.js';
@@ -32,7 +32,7 @@ export async function calibrateMachine(
   const where = results_file ?? 'calibrate';
   const options = { runs: RUNS, marginsPct: MARGINS_PCT, suites, goalPct: detect, seed, createdAt };
   const calibration = calibrate(results, where, options);
-  await writeFileAtomic(output, `${JSON.stringify(calibration, null, 1)}\n`);
+  writeFileDurably(output, `${JSON.stringify(calibration, null, 1)}\n`);
   const table = toTerminal([calibrationTable(calibration)], pc.bold);
   streams.stdout.write(`${table}\n\n${advice(calibration).join('\n')}\n`);
   streams.stderr.write(`wrote ${output}\n`);

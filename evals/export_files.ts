@@ -3,6 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { check } from '../src/errors.js';
 import { type ExportFormat, exportFileName } from '../src/exports/formats.js';
+import { writeFileDurably } from '../src/write_file.js';
 import type { Streams } from './command_line.js';
 import { prepareOutput } from './output.js';
 
@@ -24,7 +25,6 @@ export async function writeExports(
   textOf: (format: ExportFormat) => string,
   { stderr }: Streams,
 ): Promise<void> {
-  const { default: writeFileAtomic } = await import('write-file-atomic');
   for (const format of formats) {
     const file = exportFileName(name, format);
     if (file === null) {
@@ -32,7 +32,7 @@ export async function writeExports(
       continue;
     }
     const path = resolve(folder, file);
-    await writeFileAtomic(path, textOf(format));
+    writeFileDurably(path, textOf(format));
     stderr.write(`wrote ${path}\n`);
   }
 }

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { describeGit, describeMachine, observe } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
 import { type Ready, runtimeOf } from '../src/bench/messages.js';
@@ -22,6 +21,7 @@ import { runProcess, type WorkerSettings } from '../src/bench/process.js';
 import type { RunSpec } from '../src/bench/run.js';
 import { UserError } from '../src/errors.js';
 import { random, shuffled } from '../src/random.js';
+import { writeFileDurably } from '../src/write_file.js';
 import { EXIT, type Streams } from './command_line.js';
 import { DEFAULTS } from './compare_flags.js';
 import { specOf } from './compare_plan.js';
@@ -81,7 +81,7 @@ export async function runPeers(
     const cells = comparePeers(spec.cells, rounds, modes);
     const machine = describeMachine(1, pinnedCpu, before, observe(now, spec.spinMs));
     const head = headOf(flags, lengths, argv);
-    await writeFileAtomic(file, jsonOf({ ...head, machine, runtime: { ...runtime, torch }, cells }));
+    writeFileDurably(file, jsonOf({ ...head, machine, runtime: { ...runtime, torch }, cells }));
     streams.stdout.write(`${peersText(cells, modes, rounds.length, machine.noisy)}\n\nwritten to ${file}\n`);
     return cells.every(hasRatio) ? EXIT.ok : EXIT.failed;
   } catch (error) {

@@ -1,6 +1,7 @@
 /** The results file of a run: written again after every cell. */
 import { check, messageOf } from '../src/errors.js';
-import { type Results, writeResults } from '../src/results.js';
+import type { Results } from '../src/results.js';
+import { writeFileDurably } from '../src/write_file.js';
 import { keepOlder } from './output.js';
 
 export interface ResultsWriter {
@@ -17,7 +18,7 @@ export function createResultsWriter(file: string, replace: boolean): ResultsWrit
     write(results) {
       try {
         const kept = replace || written !== null ? null : keepOlder(file);
-        writeResults(file, results);
+        writeFileDurably(file, `${JSON.stringify(results, null, 1)}\n`);
         written ??= kept === null ? file : `${file} (the older one is kept as ${kept})`;
       } catch (error) {
         check(false, `--output: cannot write ${file} (${messageOf(error)})`);

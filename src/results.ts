@@ -3,7 +3,6 @@
  * One zod definition gives the types, the parser and results.schema.json.
  */
 import { readFileSync } from 'node:fs';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { checkSchema, messageOf, UserError } from './errors.js';
 
@@ -217,9 +216,4 @@ export function parseResults(value: unknown, where: string): Results {
     throw new UserError(`${where}: schema_version must be at most ${SCHEMA_VERSION}, got ${version}; update attnscale`);
   }
   return checkSchema(resultsSchema, value, where);
-}
-
-/** Writes the file whole or not at all. */
-export function writeResults(path: string, results: Results): void {
-  writeFileAtomic.sync(path, `${JSON.stringify(results, null, 1)}\n`);
 }

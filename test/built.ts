@@ -12,6 +12,8 @@ export interface Build extends Disposable {
   start(command: string, argv: readonly string[], cwd: string): Running;
   /** Runs a module that may import the package by its name. @returns its stdout */
   run(source: string): string;
+  /** Writes a module that may import ./dist/ too. @returns where it is */
+  module(source: string): string;
 }
 
 export interface Running {
@@ -54,6 +56,11 @@ export function build(): Build {
   copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   writeFileSync(join(folder, 'hook.mjs'), HOOK);
+  const writeModule = (source: string): string => {
+    const module = join(folder, 'module.mjs');
+    writeFileSync(module, source);
+    return module;
+  };
   return {
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
     start(command, argv, cwd) {
@@ -65,11 +72,8 @@ export function build(): Build {
       const child = spawn(process.execPath, ['--import', join(folder, 'hook.mjs'), launcher, ...argv], { cwd });
       return { child, ended: endOf(child) };
     },
-    run(source) {
-      const module = join(folder, 'module.mjs');
-      writeFileSync(module, source);
-      return execFileSync(process.execPath, [module], { encoding: 'utf8' });
-    },
+    run: (source) => execFileSync(process.execPath, [writeModule(source)], { encoding: 'utf8' }),
+    module: writeModule,
   };
 }
 
