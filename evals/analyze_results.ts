@@ -15,6 +15,11 @@ export interface Flags {
 
 const PHASES = ['prefill', 'decode', 'generate', 'recompute'] as const satisfies readonly Phase[];
 
+const EXAMPLES = `
+  analyze-results                                       the last run of compare-models
+  analyze-results --results_file times.csv              any table: model,n,time_ms,run
+  analyze-results --phase decode --reference Softmax    one token at depth n, against Softmax`;
+
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const command = createCommand('analyze-results', 'Tables and pictures of how cost grows with length.', streams)
@@ -26,6 +31,7 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     .option('--output_dir <dir>', 'where the pictures go', 'results')
     .option('--reference <model>', 'whose time is 1 in slowdowns (default: the fastest at the largest length)')
     .addOption(word('phase', '<phase>', PHASES, 'what to analyze (default: generate)'))
+    .addHelpText('after', EXAMPLES)
     .option('--svg', 'write each picture as SVG too')
     .addOption(word('export', '<format>', ANALYSIS_FORMATS, 'write the tables as analysis.<format> too'));
   return runCommand<Flags>(command, argv, streams, async (flags) => {

@@ -21,7 +21,7 @@ export function createCommand(name: string, description: string, { stdout, stder
     .exitOverride()
     .configureHelp({
       optionDescription: ({ description, defaultValue }) =>
-        defaultValue === undefined || defaultValue === false
+        defaultValue === undefined || defaultValue === false || String(defaultValue) === ''
           ? description
           : `${description} (default: ${[defaultValue].flat().join(' ')})`,
     })

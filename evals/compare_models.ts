@@ -11,9 +11,18 @@ import {
 } from './command_line.js';
 import { BACKENDS, DEFAULTS, type Flags, MODES, NORMS } from './compare_flags.js';
 
+const EXAMPLES = `
+Exit code: 0 all cells were measured, 1 some were not, 2 bad input or usage, 128 + signal interrupted.
+
+  compare-models --quick                                a look, in half a minute
+  compare-models --models all --seq_lengths 256-8192*2  softmax too, six lengths
+  compare-models --resume results/comparison_results.json
+                                                        go on with a run that was interrupted`;
+
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const command = createCommand('compare-models', 'Time attention models across sequence lengths.', streams);
+  command.addHelpText('after', EXAMPLES);
   for (const option of [...modelOptions(), ...measuringOptions(), ...fileOptions()]) command.addOption(option);
   return runCommand<Flags>(command, argv, streams, async (flags) => {
     const { compareModels } = await import('./compare_models_run.js');
@@ -45,7 +54,7 @@ function measuringOptions(): Option[] {
     withDefault('seq_lengths', '<n...>', 'lengths of the prompt; 256-8192*2 is 256 512 … 8192'),
     new Option(
       '--exact_lengths',
-      'only those: else 3 or 4 lengths get one or two longer ones, for the fit, where the time allows',
+      'only these: else one or two longer ones are added to 3 or 4, for the fit, where --max_time allows',
     ),
     whole('n_tokens', 1, 'tokens to generate after the prompt'),
     whole('batch_size', 1, 'B, rows'),
@@ -58,7 +67,7 @@ function measuringOptions(): Option[] {
     withDefault(
       'max_time',
       '<s>',
-      'add such processes only while the run is expected to end within these seconds; 0 for never',
+      'add processes, and lengths, only while the run is expected to end within these seconds; 0 for never',
     ).argParser(numberFromZero('--max_time')),
     new Option('--quick', 'one process and short samples: a look, no intervals').default(false),
     whole('seed', 0, 'of weights, tokens, order and resampling'),

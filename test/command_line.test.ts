@@ -34,6 +34,7 @@ test.each(COMMANDS)('%s says its version, and --help explains every flag', async
   expect(await run(main, ['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   const { code, stdout } = await run(main, ['--help']);
   expect(code).toBe(0);
+  expect(stdout).not.toContain('(default: )');
   const flags = [...stdout.matchAll(/^ {2}(?:-h, )?--\w+(?: <[^>]+>)?(.*)$/gm)];
   expect(flags.length).toBeGreaterThan(3);
   for (const [line, text] of flags) expect([line, text?.trim()]).not.toEqual([line, '']);
