@@ -1,6 +1,6 @@
 /** The commands as they are shipped: compiled, and run by a process of their own. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 export interface Build extends Disposable {
-  /** Starts `main` of evals/COMMAND.js in `cwd`. */
+  /** The file that npm runs as a command, such as `compare_models`. */
+  script(command: string): string;
+  /** Starts a command in `cwd`. */
   start(command: string, argv: readonly string[], cwd: string): Running;
   /** Runs a module that may import the package by its name. @returns its stdout */
   run(source: string): string;
@@ -54,6 +56,7 @@ export function build(): Build {
     join(folder, 'dist'),
   ]);
   copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
+  cpSync(join(ROOT, 'bin'), join(folder, 'bin'), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   writeFileSync(join(folder, 'hook.mjs'), HOOK);
   const writeModule = (source: string): string => {
@@ -61,15 +64,12 @@ export function build(): Build {
     writeFileSync(module, source);
     return module;
   };
+  const script = (command: string): string => join(folder, 'bin', `${command}.js`);
   return {
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    script,
     start(command, argv, cwd) {
-      const launcher = join(folder, `${command}.mjs`);
-      writeFileSync(
-        launcher,
-        `import { main } from './dist/evals/${command}.js';\nprocess.exitCode = await main(process.argv.slice(2));\n`,
-      );
-      const child = spawn(process.execPath, ['--import', join(folder, 'hook.mjs'), launcher, ...argv], { cwd });
+      const child = spawn(process.execPath, ['--import', join(folder, 'hook.mjs'), script(command), ...argv], { cwd });
       return { child, ended: endOf(child) };
     },
     run: (source) => execFileSync(process.execPath, [writeModule(source)], { encoding: 'utf8' }),
