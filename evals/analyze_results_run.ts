@@ -19,36 +19,36 @@ import {
 import { renderPng, renderSvg } from '../src/analysis/png.js';
 import { exportAnalysis } from '../src/exports/analysis_exports.js';
 import { type Phase, readFileText, readJson } from '../src/results.js';
-import { writeFileDurably } from '../src/write_file.js';
 import type { Flags } from './analyze_results.js';
 import { EXIT, type Streams } from './command_line.js';
-import { prepareOutput } from './output.js';
+import { createOutputWriter, prepareOutput } from './output.js';
 
 const WHERE = '--results_file';
+const FLAGS = { file: '--output_dir', folder: '--output_dir' };
 
 /** Tables on stdout, pictures and what was asked for in the output folder. @throws UserError before anything is written */
-export async function analyzeResults(flags: Flags, { stdout, stderr }: Streams): Promise<number> {
+export async function analyzeResults(flags: Flags, streams: Streams): Promise<number> {
+  const { stdout, stderr } = streams;
   const measurements = measurementsOf(flags.results_file, flags.phase ?? null);
   const analysis = analyze(measurements, flags.reference ?? null, WHERE);
   const tables = buildTables(analysis);
   const remarks = preamble(analysis);
   const pictures = picturesOf(analysis);
-  for (const name of Object.keys(pictures)) prepareOutput(resolve(flags.output_dir, `${name}.png`));
+  const fileOf = (name: string): string => resolve(flags.output_dir, name);
+  const kinds = flags.svg ? ['png', 'svg'] : ['png'];
+  for (const name of Object.keys(pictures)) for (const kind of kinds) prepareOutput(fileOf(`${name}.${kind}`), FLAGS);
+  if (flags.export) prepareOutput(fileOf(`analysis.${flags.export}`), FLAGS);
 
+  const writer = createOutputWriter(streams);
+  if (flags.export) writer.write(fileOf(`analysis.${flags.export}`), exportAnalysis(tables, remarks, flags.export));
+  for (const [name, spec] of Object.entries(pictures)) {
+    writer.write(fileOf(`${name}.png`), await renderPng(spec));
+    if (flags.svg) writer.write(fileOf(`${name}.svg`), await renderSvg(spec));
+  }
   const bold = stdout.isTTY ? pc.bold : (text: string): string => text;
   stdout.write(`${remarks.join('\n')}\n\n${toTerminal(tables, bold)}\n`);
-  const write = (name: string, content: string | Buffer): void => {
-    const path = resolve(flags.output_dir, name);
-    writeFileDurably(path, content);
-    stderr.write(`wrote ${path}\n`);
-  };
-  if (flags.export) write(`analysis.${flags.export}`, exportAnalysis(tables, remarks, flags.export));
   if (Object.keys(pictures).length === 0) stderr.write('no pictures: one length draws no curve\n');
-  for (const [name, spec] of Object.entries(pictures)) {
-    write(`${name}.png`, await renderPng(spec));
-    if (flags.svg) write(`${name}.svg`, await renderSvg(spec));
-  }
-  return EXIT.ok;
+  return writer.exitCode(EXIT.ok);
 }
 
 /** By name; none of one length, which draws no curve. */

@@ -5,12 +5,11 @@ import { calibrate } from '../src/bench/calibrate.js';
 import { check } from '../src/errors.js';
 import { toTerminal } from '../src/report/terminal.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
-import { writeFileDurably } from '../src/write_file.js';
 import type { CalibrateFlags } from './calibrate.js';
 import { advice, calibrationTable } from './calibrate_report.js';
-import type { Streams } from './command_line.js';
+import { EXIT, type Streams } from './command_line.js';
 import { openLaboratory } from './laboratory.js';
-import { prepareOutput } from './output.js';
+import { createOutputWriter, prepareOutput } from './output.js';
 
 const RUNS = [5, 10, 20];
 const MARGINS_PCT = [3, 5, 10];
@@ -25,18 +24,18 @@ export async function calibrateMachine(
   const both = results_file !== undefined && compareFlags.length > 0;
   check(!both, '--results_file: judges a run as it is, got flags of compare-models too');
   const output = resolve(flags.output);
-  prepareOutput(output);
+  prepareOutput(output, { file: '--output', folder: '--output' });
   using laboratory = openLaboratory(streams);
   const results = results_file === undefined ? await laboratory.measureAll(compareFlags, runs) : readRun(results_file);
   const createdAt = new Date().toISOString();
   const where = results_file ?? 'calibrate';
   const options = { runs: RUNS, marginsPct: MARGINS_PCT, suites, goalPct: detect, seed, createdAt };
   const calibration = calibrate(results, where, options);
-  writeFileDurably(output, `${JSON.stringify(calibration, null, 1)}\n`);
+  const writer = createOutputWriter(streams);
+  writer.write(output, `${JSON.stringify(calibration, null, 1)}\n`);
   const table = toTerminal([calibrationTable(calibration)], pc.bold);
   streams.stdout.write(`${table}\n\n${advice(calibration).join('\n')}\n`);
-  streams.stderr.write(`wrote ${output}\n`);
-  return calibration.recommended === null ? 1 : 0;
+  return writer.exitCode(calibration.recommended === null ? EXIT.failed : EXIT.ok);
 }
 
 function readRun(path: string): Results {

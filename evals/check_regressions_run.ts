@@ -7,7 +7,7 @@ import { marginRule, parseCellMargins } from '../src/bench/margins.js';
 import type { NamedResults } from '../src/bench/paired_cells.js';
 import { exitCode, type GateReport } from '../src/bench/verdicts.js';
 import { check } from '../src/errors.js';
-import { EXPORT_FORMATS, parseFormats } from '../src/exports/formats.js';
+import { EXPORT_FORMATS, type ExportFormat, parseFormats } from '../src/exports/formats.js';
 import { exportGate } from '../src/exports/gate_exports.js';
 import { gateSummary, gateTables } from '../src/exports/gate_tables.js';
 import { toTerminal } from '../src/report/terminal.js';
@@ -17,6 +17,7 @@ import type { Streams } from './command_line.js';
 import { seriesExponents } from './exponents.js';
 import { prepareExports, writeExports } from './export_files.js';
 import { openLaboratory, type RunPair } from './laboratory.js';
+import { createOutputWriter } from './output.js';
 
 /** @returns the exit code of docs/gate.md */
 export async function checkRegressions(
@@ -51,15 +52,11 @@ export async function checkRegressions(
     exponents: flags.counted_only ? NO_EXPONENTS : exponentsOf(base, next),
   };
   const report = await runGate(base, next, options);
+  const writer = createOutputWriter(streams);
+  const textOf = (format: ExportFormat): string => exportGate(report, next.results, format);
+  writeExports(flags.output_dir, 'regressions', formats, textOf, writer);
   print(report, streams);
-  await writeExports(
-    flags.output_dir,
-    'regressions',
-    formats,
-    (format) => exportGate(report, next.results, format),
-    streams,
-  );
-  return exitCode(report);
+  return writer.exitCode(exitCode(report));
 }
 
 const NO_EXPONENTS = { base: [], new: [] };

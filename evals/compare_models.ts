@@ -12,7 +12,8 @@ import {
 import { BACKENDS, DEFAULTS, type Flags, MODES, NORMS } from './compare_flags.js';
 
 const EXAMPLES = `
-Exit code: 0 all cells were measured, 1 some were not, 2 bad input or usage, 128 + signal interrupted.
+Exit code: 0 all cells were measured, 1 some were not (failed, timed out, skipped), 2 bad input or usage, or an export
+that could not be written, 128 + signal interrupted.
 
   compare-models --quick                                a look, in half a minute
   compare-models --models all --seq_lengths 256-8192*2  softmax too, six lengths

@@ -15,7 +15,7 @@ import { fallbackText, planText, reportText, threadsWarning, warningsOf } from '
 import { addedIn, isFinished, readPrevious } from './compare_resume.js';
 import { estimateMs } from './estimate.js';
 import { prepareExports, writeExports } from './export_files.js';
-import { outputFile, prepareOutput } from './output.js';
+import { createOutputWriter, outputFile, prepareOutput } from './output.js';
 import { packageFolder, packageVersion, WORKER_FILE } from './package_folder.js';
 import { createProgress, type ProgressView } from './progress.js';
 import { createResultsWriter, type ResultsWriter } from './results_writer.js';
@@ -23,7 +23,7 @@ import { createResultsWriter, type ResultsWriter } from './results_writer.js';
 /** Exports are called comparison.csv and so on. */
 const EXPORT_NAME = 'comparison';
 
-/** @returns the exit code: 0, 1 when a cell failed, 130 when interrupted */
+/** @returns the exit code: 0, 1 when a cell was not measured, 130 when interrupted */
 export async function compareModels(flags: Flags, argv: readonly string[], streams: Streams): Promise<number> {
   const { lengths, note } = parseLengths(flags.seq_lengths);
   const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt);
@@ -46,8 +46,9 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
     return EXIT.ok;
   }
   const finish = async (results: Results, where: string): Promise<number> => {
-    await writeExports(dirname(file), EXPORT_NAME, formats, (format) => exportResults(results, format), streams);
-    const code = report(results, where, streams);
+    const exports = createOutputWriter(streams);
+    writeExports(dirname(file), EXPORT_NAME, formats, (format) => exportResults(results, format), exports);
+    const code = exports.exitCode(report(results, where, streams));
     if (flags.analyze === true && canAnalyze(results)) await analyze(file, streams);
     return code;
   };
@@ -98,7 +99,7 @@ async function analyze(file: string, streams: Streams): Promise<void> {
 function report(results: Results, where: string, { stdout, stderr }: Streams): number {
   for (const warning of warningsOf(results)) stderr.write(`warning: ${warning}\n`);
   stdout.write(`${reportText(results)}\n\n${where}\n`);
-  return results.cells.some(({ status }) => status === 'failed') ? EXIT.failed : EXIT.ok;
+  return results.cells.every(({ status }) => status === 'ok') ? EXIT.ok : EXIT.failed;
 }
 
 /** @returns null when interrupted: what was measured until then is written */

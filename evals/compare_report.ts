@@ -126,6 +126,12 @@ export function threadsWarning(threads: number, cores = availableParallelism()):
 /** What a reader must know before believing the table: what was seen, why it matters, what to do. */
 export function warningsOf({ machine, cells }: Results): string[] {
   const warnings: string[] = [];
+  const lost = cells.filter(({ status }) => status !== 'ok').length;
+  if (lost > 0) {
+    warnings.push(
+      `${lost} of ${cells.length} cells were not measured, so the exit code is 1; the notes say why: raise --cell_timeout, or leave those lengths out`,
+    );
+  }
   if (machine.noisy) {
     const noise = (100 * (machine.noise_cv ?? 0)).toFixed(0);
     warnings.push(

@@ -1,14 +1,15 @@
 /** Where commands measure: compare-models of this or other checkouts, in child processes, with files in a folder of their own. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import type { Measure } from '../src/bench/gate.js';
 import type { NamedResults } from '../src/bench/paired_cells.js';
 import { flagsOf, measureInTurns, narrowed, type RunCompareModels } from '../src/bench/remeasure.js';
-import { check, UserError } from '../src/errors.js';
+import { check, checkSchema, UserError } from '../src/errors.js';
 import { random } from '../src/random.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
+import { makeTemporaryFolder } from '../src/temporary_folder.js';
 import type { Streams } from './command_line.js';
 import { packageFolder } from './package_folder.js';
 
@@ -28,17 +29,25 @@ export interface Laboratory extends Disposable {
   measureInTurns(base: string, next: string, flags: readonly string[], runs: number, seed: number): Promise<RunPair>;
 }
 
-/** Opens a folder for the files of measurements; disposing of it removes them. `ownCheckout` is this one but in tests. */
+/**
+ * Files of measurements are in a folder that is made for the first one; disposing removes it. `ownCheckout` is this one
+ * but in tests.
+ */
 export function openLaboratory({ stderr }: Streams, ownCheckout = packageFolder()): Laboratory {
-  const folder = mkdtempSync(join(tmpdir(), 'attnscale-'));
+  let folder: string | null = null;
   let files = 0;
-  const newFile = (): string => join(folder, `${++files}.json`);
+  const newFile = (): string => {
+    folder ??= makeTemporaryFolder('attnscale-');
+    return join(folder, `${++files}.json`);
+  };
   const compareModels: RunCompareModels = (checkout, flags, file, runs) => {
     stderr.write(`measuring: ${checkout}, ${runs} process${runs === 1 ? '' : 'es'}\n`);
     return runCompareModels(checkout, flags, file, runs);
   };
   return {
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    [Symbol.dispose]: () => {
+      if (folder !== null) rmSync(folder, { recursive: true, force: true });
+    },
     measureHere: (results) => async (cells, runs) => ({
       base: null,
       new: await compareModels(ownCheckout, narrowed(flagsOf(results), cells), newFile(), runs),
@@ -86,13 +95,14 @@ async function runCompareModels(
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
+const manifestSchema = z.object({ bin: z.object({ 'compare-models': z.string() }) });
+
 /** The script behind a checkout's compare-models. @throws UserError when it is not a built checkout */
 function scriptOf(checkout: string): string {
   const manifest = join(checkout, 'package.json');
   check(existsSync(manifest), `${checkout}: must be a checkout with a package.json, got none`);
-  const { bin } = JSON.parse(readFileSync(manifest, 'utf8')) as { bin?: Record<string, string> };
-  const script = bin?.['compare-models'];
-  check(script !== undefined, `${checkout}: its package.json must have the bin compare-models, got none`);
+  const { bin } = checkSchema(manifestSchema, readJson(manifest, checkout), manifest);
+  const script = bin['compare-models'];
   const path = join(checkout, script);
   check(existsSync(path), `${checkout}: must be built (npm run build), got no ${script}`);
   return path;

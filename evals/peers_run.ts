@@ -1,7 +1,5 @@
 /** What `npm run peers` does once its flags are read: check, measure in turns, print, write. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { describeGit, describeMachine, observe } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
 import { type Ready, runtimeOf } from '../src/bench/messages.js';
@@ -21,11 +19,11 @@ import { runProcess, type WorkerSettings } from '../src/bench/process.js';
 import type { RunSpec } from '../src/bench/run.js';
 import { UserError } from '../src/errors.js';
 import { random, shuffled } from '../src/random.js';
-import { writeFileDurably } from '../src/write_file.js';
+import { makeTemporaryFolder } from '../src/temporary_folder.js';
 import { EXIT, type Streams } from './command_line.js';
 import { DEFAULTS } from './compare_flags.js';
 import { specOf } from './compare_plan.js';
-import { outputFile, prepareOutput } from './output.js';
+import { createOutputWriter, outputFile, prepareOutput } from './output.js';
 import { packageFolder, packageVersion, WORKER_FILE } from './package_folder.js';
 import type { PeersFlags } from './peers.js';
 import { peersText } from './peers_report.js';
@@ -61,7 +59,7 @@ export async function runPeers(
   if (note !== null) streams.stderr.write(`${note}\n`);
   const modes = [...new Set(flags.peer_modes)];
   const before = observe(now, spec.spinMs);
-  const folder = mkdtempSync(join(tmpdir(), 'attnscale-peers-'));
+  const folder = makeTemporaryFolder('attnscale-peers-');
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
@@ -81,9 +79,10 @@ export async function runPeers(
     const cells = comparePeers(spec.cells, rounds, modes);
     const machine = describeMachine(1, pinnedCpu, before, observe(now, spec.spinMs));
     const head = headOf(flags, lengths, argv);
-    writeFileDurably(file, jsonOf({ ...head, machine, runtime: { ...runtime, torch }, cells }));
-    streams.stdout.write(`${peersText(cells, modes, rounds.length, machine.noisy)}\n\nwritten to ${file}\n`);
-    return cells.every(hasRatio) ? EXIT.ok : EXIT.failed;
+    const writer = createOutputWriter(streams);
+    writer.write(file, jsonOf({ ...head, machine, runtime: { ...runtime, torch }, cells }));
+    streams.stdout.write(`${peersText(cells, modes, rounds.length, machine.noisy)}\n`);
+    return writer.exitCode(cells.every(hasRatio) ? EXIT.ok : EXIT.failed);
   } catch (error) {
     if (!signal.aborted) throw error;
     host.say('interrupted: nothing is written');

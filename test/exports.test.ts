@@ -129,7 +129,7 @@ describe('junit', () => {
 describe('gab', () => {
   test('is customSmallerIsBetter: name, unit, value, and range and extra as text', () => {
     const list = JSON.parse(exportResults(RUN, 'gab')) as Record<string, unknown>[];
-    expect(list).toHaveLength(2);
+    expect(list).toHaveLength(3);
     expect(list[0]).toEqual({
       name: 'BSBR generate 64 eager',
       unit: 'ms',
@@ -138,8 +138,12 @@ describe('gab', () => {
       extra: expect.stringContaining('5 processes'),
     });
   });
-  test('leaves out cells without a value, and takes the new run of a gate', () => {
-    expect(JSON.parse(exportGate(REPORT, FAILED, 'gab'))).toHaveLength(1);
+  test('leaves out cells without a value but counts them, and takes the new run of a gate', () => {
+    const count = (value: number) => ({ name: 'cells not measured', unit: 'cells', value });
+    expect(JSON.parse(exportResults(RUN, 'gab'))[2]).toEqual(count(0));
+    const list = JSON.parse(exportGate(REPORT, FAILED, 'gab')) as object[];
+    expect(list).toHaveLength(2);
+    expect(list[1]).toEqual(count(1));
   });
 });
 
@@ -163,6 +167,11 @@ describe('bmf', () => {
     expect(latency?.['lower_value']).toBeLessThan(5.2e6);
     expect(latency?.['upper_value']).toBeGreaterThan(5.2e6);
   });
+  test('counts the cells that were not measured', () => {
+    const bmf = JSON.parse(exportResults(FAILED, 'bmf')) as object;
+    expect(valid(bmf)).toBe(true);
+    expect(bmf).toHaveProperty(['cells not measured', 'cells', 'value'], 1);
+  });
   test('has no limits where there is no interval', () => {
     const two = makeResults({ BSBR: { 64: [5, 6] } });
     const bmf = JSON.parse(exportResults(two, 'bmf')) as Record<string, { latency: object }>;
@@ -182,6 +191,10 @@ describe.each(['md', 'github'] as const)('%s', (format) => {
     expect(new Set(rows.map((row) => row.length))).toEqual(new Set([7]));
     expect(rows).toHaveLength(2 + FAILED.cells.length);
     expect(rows[3]?.[4]?.trim()).toBe('timeout: over &lt;120> s & "ended"');
+  });
+  test('says how many cells were not measured', () => {
+    expect(exportResults(FAILED, format)).toContain('**1 of 2 cells were not measured.**');
+    expect(exportResults(RUN, format)).not.toContain('not measured');
   });
   test('opens with how many regressed', () => {
     const text = exportGate(REPORT, RUN, format);

@@ -3,9 +3,10 @@
  * Field numbers are those of tensorflow/core/framework/{node_def,attr_value,tensor,graph,function}.proto and
  * tensorflow/core/protobuf/{meta_graph,saved_model}.proto.
  */
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeTemporaryFolder } from '../temporary_folder.js';
 import type { Optimization } from './fuse.js';
 import {
   type Attr,
@@ -49,9 +50,10 @@ export function portsOf(
 /**
  * Writes the graph where a loader can find it, calls `load` with the directory, and removes the file again.
  * @returns what `load` returned
+ * @throws UserError where no file can be made
  */
 export function withSavedModel<T>(graph: Graph, optimize: Optimization, load: (directory: string) => T): T {
-  const directory = mkdtempSync(join(temporaryRoot(), 'attnscale-graph-'));
+  const directory = makeTemporaryFolder('attnscale-graph-', temporaryRoot());
   try {
     writeFileSync(join(directory, 'saved_model.pb'), savedModel(graph, optimize), 'latin1');
     return load(directory);

@@ -19,6 +19,11 @@ export function exportResults(results: Results, format: ExportFormat): string {
   }[format](results);
 }
 
+const notMeasured = (cells: readonly Cell[]): number => cells.filter(({ status }) => status !== 'ok').length;
+
+/** What histories of values, which have no word for a missing one, keep of cells that were not measured. */
+const NOT_MEASURED = 'cells not measured';
+
 const cellName = ({ model, phase, n, mode }: Cell): string => `${model} ${phase} ${n} ${mode}`;
 
 /** A row per sample, with what identifies it. */
@@ -34,6 +39,8 @@ function toCsv({ cells }: Results): string {
 function toSummary(results: Results): string {
   const { machine, runtime, cells } = results;
   const processes = Math.max(0, ...cells.map((cell) => cell.processes.length));
+  const lost = notMeasured(cells);
+  const missing = lost > 0 ? [`**${lost} of ${cells.length} cells were not measured.**`] : [];
   const noisy = machine.noisy ? ['**Noisy machine**: small differences here mean nothing.'] : [];
   const setting = `${machine.cpu_model}, ${machine.threads} threads, ${runtime.backend}, node ${runtime.node}; up to ${processes} processes.`;
   const table: Table = {
@@ -42,7 +49,7 @@ function toSummary(results: Results): string {
     rows: cells.map(summaryRow),
     notes: [],
   };
-  return toMarkdown('compare-models', [setting, ...noisy], [table]);
+  return toMarkdown('compare-models', [setting, ...missing, ...noisy], [table]);
 }
 
 function summaryRow(cell: Cell): string[] {
@@ -54,9 +61,10 @@ function summaryRow(cell: Cell): string[] {
   return [...id, time, integerText(Math.round(summary.tokens_per_s)), state];
 }
 
+/** A cell that was asked for and is missing passes nowhere: one that was skipped is an error too. */
 function testCase(cell: Cell): TestCase {
   const { model, phase, n, mode, status, reason, summary } = cell;
-  const kind = { ok: null, failed: 'failure', timeout: 'error', skipped: 'skipped' } as const;
+  const kind = { ok: null, failed: 'failure', timeout: 'error', skipped: 'error' } as const;
   const found = kind[status];
   return {
     classname: `${model}.${phase}`,
@@ -68,7 +76,7 @@ function testCase(cell: Cell): TestCase {
 
 /** github-action-benchmark's customSmallerIsBetter. */
 function benchmarks({ cells, machine }: Results): object[] {
-  return cells.flatMap((cell) => {
+  const times = cells.flatMap((cell) => {
     if (cell.summary === null) return [];
     const { value_ms, ci95_ms, range_ms, p50_ms, p95_ms } = cell.summary;
     const [low, high] = ci95_ms ?? range_ms;
@@ -83,13 +91,14 @@ function benchmarks({ cells, machine }: Results): object[] {
       },
     ];
   });
+  return [...times, { name: NOT_MEASURED, unit: 'cells', value: notMeasured(cells) }];
 }
 
 const NS_PER_MS = 1e6;
 
 /** Bencher Metric Format: its latency is in nanoseconds; the limits are the 95 % interval. */
 function bencherMetrics({ cells }: Results): object {
-  return Object.fromEntries(
+  const times = Object.fromEntries(
     cells.flatMap((cell) => {
       if (cell.summary === null) return [];
       const { value_ms, ci95_ms } = cell.summary;
@@ -98,4 +107,5 @@ function bencherMetrics({ cells }: Results): object {
       return [[cellName(cell), { latency: { value: NS_PER_MS * value_ms, ...limits }, ...state }]];
     }),
   );
+  return { ...times, [NOT_MEASURED]: { cells: { value: notMeasured(cells) } } };
 }
