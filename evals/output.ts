@@ -56,12 +56,15 @@ function checkReplaceable(file: string, flag: string): void {
 
 /** Makes sure that text can be added to a file that others write too: it may be a pipe or a device. @throws UserError */
 export function prepareAppending(file: string, source: string): void {
+  let isFolder = false;
   try {
-    accessSync(existsSync(file) ? file : dirname(file), constants.W_OK);
+    const found = statSync(file, { throwIfNoEntry: false });
+    isFolder = found?.isDirectory() === true;
+    accessSync(found ? file : dirname(file), constants.W_OK);
   } catch (error) {
     check(false, `${source}: must be a file that can be written, got ${file} (${messageOf(error)})`);
   }
-  check(statSync(file, { throwIfNoEntry: false })?.isDirectory() !== true, `${source}: must be a file, got ${file}`);
+  check(!isFolder, `${source}: must be a file, got ${file}`);
 }
 
 /** Not mkdir's `recursive`: that never returns where the system refuses, as in /proc. */

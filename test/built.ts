@@ -1,6 +1,6 @@
 /** The commands as they are shipped: compiled, and run by a process of their own. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ export interface Build extends Disposable {
   /** The file that npm runs as a command, such as `compare_models`. */
   script(command: string): string;
   /** Starts a command in `cwd`. */
-  start(command: string, argv: readonly string[], cwd: string): Running;
+  start(command: string, argv: readonly string[], cwd: string, options?: SpawnOptions): Running;
   /** Runs a module that may import the package by its name. @returns its stdout */
   run(source: string): string;
   /** Writes a module that may import ./dist/ too. @returns where it is */
@@ -44,6 +44,7 @@ register('data:text/javascript,' + encodeURIComponent(\`
 /** Compiles the project into a folder of its own, types unchecked: `npm run verify` checks them. */
 export function build(): Build {
   const folder = mkdtempSync(join(tmpdir(), 'attnscale-build-'));
+  chmodSync(folder, 0o755); // other users may run it
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   execFileSync(process.execPath, [
     tsc,
@@ -68,8 +69,11 @@ export function build(): Build {
   return {
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
     script,
-    start(command, argv, cwd) {
-      const child = spawn(process.execPath, ['--import', join(folder, 'hook.mjs'), script(command), ...argv], { cwd });
+    start(command, argv, cwd, options) {
+      const child = spawn(process.execPath, ['--import', join(folder, 'hook.mjs'), script(command), ...argv], {
+        ...options,
+        cwd,
+      });
       return { child, ended: endOf(child) };
     },
     run: (source) => execFileSync(process.execPath, [writeModule(source)], { encoding: 'utf8' }),
