@@ -1,6 +1,6 @@
 /** Where commands measure: compare-models of this or other checkouts, in child processes, with files in a folder of their own. */
 import { spawn } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Measure } from '../src/bench/gate.js';
@@ -9,9 +9,9 @@ import { flagsOf, measureInTurns, narrowed, type RunCompareModels } from '../src
 import { check, checkSchema, UserError } from '../src/errors.js';
 import { random } from '../src/random.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
-import { makeTemporaryFolder } from '../src/temporary_folder.js';
 import type { Streams } from './command_line.js';
 import { packageFolder } from './package_folder.js';
+import { openTemporaryFolder } from './temporary_folder.js';
 
 export interface RunPair {
   readonly base: NamedResults;
@@ -29,25 +29,17 @@ export interface Laboratory extends Disposable {
   measureInTurns(base: string, next: string, flags: readonly string[], runs: number, seed: number): Promise<RunPair>;
 }
 
-/**
- * Files of measurements are in a folder that is made for the first one; disposing removes it. `ownCheckout` is this one
- * but in tests.
- */
+/** Opens a place for the files of measurements; disposing of it removes them. `ownCheckout` is this one but in tests. */
 export function openLaboratory({ stderr }: Streams, ownCheckout = packageFolder()): Laboratory {
-  let folder: string | null = null;
+  const folder = openTemporaryFolder();
   let files = 0;
-  const newFile = (): string => {
-    folder ??= makeTemporaryFolder('attnscale-');
-    return join(folder, `${++files}.json`);
-  };
+  const newFile = (): string => folder.file(`${++files}.json`);
   const compareModels: RunCompareModels = (checkout, flags, file, runs) => {
     stderr.write(`measuring: ${checkout}, ${runs} process${runs === 1 ? '' : 'es'}\n`);
     return runCompareModels(checkout, flags, file, runs);
   };
   return {
-    [Symbol.dispose]: () => {
-      if (folder !== null) rmSync(folder, { recursive: true, force: true });
-    },
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
     measureHere: (results) => async (cells, runs) => ({
       base: null,
       new: await compareModels(ownCheckout, narrowed(flagsOf(results), cells), newFile(), runs),

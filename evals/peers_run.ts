@@ -1,5 +1,7 @@
 /** What `npm run peers` does once its flags are read: check, measure in turns, print, write. */
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describeGit, describeMachine, observe } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
 import { type Ready, runtimeOf } from '../src/bench/messages.js';
@@ -19,7 +21,6 @@ import { runProcess, type WorkerSettings } from '../src/bench/process.js';
 import type { RunSpec } from '../src/bench/run.js';
 import { UserError } from '../src/errors.js';
 import { random, shuffled } from '../src/random.js';
-import { makeTemporaryFolder } from '../src/temporary_folder.js';
 import { EXIT, type Streams } from './command_line.js';
 import { DEFAULTS } from './compare_flags.js';
 import { specOf } from './compare_plan.js';
@@ -59,7 +60,7 @@ export async function runPeers(
   if (note !== null) streams.stderr.write(`${note}\n`);
   const modes = [...new Set(flags.peer_modes)];
   const before = observe(now, spec.spinMs);
-  const folder = makeTemporaryFolder('attnscale-peers-');
+  const folder = mkdtempSync(join(tmpdir(), 'attnscale-peers-'));
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
