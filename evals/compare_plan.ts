@@ -6,7 +6,7 @@ import type { RunSpec } from '../src/bench/run.js';
 import { check, messageOf } from '../src/errors.js';
 import { type ModelConfig, scanChunkOf } from '../src/models/model.js';
 import { checkModelConfig, findModelName, MODEL_NAMES } from '../src/models/registry.js';
-import { nativeProblem } from '../src/native_check.js';
+import { nativeProblem, SET_UP } from '../src/native_check.js';
 import type { Mode, Phase, RunConfig } from '../src/results.js';
 import type { Flags } from './compare_flags.js';
 
@@ -72,10 +72,7 @@ function modesOf({ mode, backend }: Flags): readonly Mode[] {
   check(backend !== 'tensorflow' || problem === null, `--backend: tensorflow cannot be loaded: ${problem}`);
   const isNative = backend !== 'wasm' && problem === null;
   if (mode === 'auto') return [isNative ? 'compiled' : 'eager'];
-  check(
-    mode === 'eager' || isNative,
-    `--mode: ${mode} needs the tensorflow backend; use eager, or run \`npm run setup\``,
-  );
+  check(mode === 'eager' || isNative, `--mode: ${mode} needs the tensorflow backend; use eager, or run ${SET_UP}`);
   return mode === 'both' ? ['eager', 'compiled'] : [mode];
 }
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { firstThatRuns, run } from './run.mjs';
-import { AGAIN, Unavailable } from './unavailable.mjs';
+import { Unavailable } from './unavailable.mjs';
 
 const MAC = process.platform === 'darwin';
 const NATIVE = fileURLToPath(new URL('../native/', import.meta.url));
@@ -21,7 +21,7 @@ export function addonRevision() {
 
 /**
  * One compiler call; node-gyp is not needed, since node-api-headers has Node's headers.
- * @param {{ root: string, package: string }} at
+ * @param {{ headers: string, package: string }} at
  * @param {{ include: string, libraries: readonly string[], near: boolean, to: string, own: boolean }} parts
  *   near: find the libraries relative to the addon, so that both can be moved together; own: with our code
  */
@@ -34,7 +34,7 @@ export async function compileAddon(at, { include, libraries, near, to, own }) {
     ...['-std=c++17', '-O3', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding'],
     // -z now: a missing symbol is an error when the addon is loaded, not the end of the process later.
     ...(MAC ? ['-undefined', 'dynamic_lookup'] : ['-Wl,-z,now']),
-    ...['-I', include, '-I', join(at.root, 'node_modules/node-api-headers/include')],
+    ...['-I', include, '-I', at.headers],
     ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(at.package, 'binding', name)),
     ...[...(own ? OWN_SOURCES : []), ...libraries, '-ldl', `-Wl,-rpath,${rpath}`, '-o', to],
   ];
@@ -51,13 +51,13 @@ export async function findCompiler() {
   const found = await firstThatRuns(commands, ['--version']);
   if (found) return found;
   const what = asked ? `CXX=${asked} does not run` : 'no C++ compiler (g++ or clang++) was found';
-  throw new Unavailable(what, `install ${MAC ? 'the Xcode command line tools' : 'g++ 11 or newer'}, ${AGAIN}`);
+  throw new Unavailable(what, `install ${MAC ? 'the Xcode command line tools' : 'g++ 11 or newer'}`);
 }
 
 const SMOKE_TEST = `
   process.env.TF_CPP_MIN_LOG_LEVEL = '2';
   Object.assign(require('util'), { isNullOrUndefined: (v) => v == null, isArray: Array.isArray });
-  const tf = require('@tensorflow/tfjs-node');
+  const tf = require(process.argv[1]);
   const a = tf.tensor2d([1, 2, 3, 4], [2, 2]);
   const product = tf.matMul(a, a).dataSync().join();
   if (tf.getBackend() !== 'tensorflow' || product !== '7,10,15,22') throw new Error('wrong result ' + product);
@@ -65,10 +65,11 @@ const SMOKE_TEST = `
 
 /**
  * Runs one operation in a child process, since a bad library kills its process.
+ * @param {string} folder of @tensorflow/tfjs-node
  * @returns {Promise<string>} libtensorflow's version
  */
-export async function smokeTest(root) {
-  const test = run(process.execPath, ['-e', SMOKE_TEST], { cwd: root, timeout: 60_000 });
+export async function smokeTest(folder) {
+  const test = run(process.execPath, ['-e', SMOKE_TEST, folder], { cwd: folder, timeout: 60_000 });
   const { status, signal, stdout, stderr } = await test;
   if (status === 0) return stdout.trim();
   const lines = stderr.trim().split('\n');

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { findCompiler } from './native_addon.mjs';
 import { writeRecord } from './record.mjs';
 import { firstThatRuns, run } from './run.mjs';
-import { AGAIN, Unavailable } from './unavailable.mjs';
+import { allUnavailable, Unavailable } from './unavailable.mjs';
 import { extract, zipDirectory } from './unzip.mjs';
 
 export const TENSORFLOW = '2.15.1';
@@ -57,9 +57,7 @@ const HEADERS = [
 
 /** Downloads the wheel, unpacks what is needed beside `store`, and renames the whole into place. */
 export async function fetchWheel(store, say) {
-  const wheel = wheelFor(HOST);
-  await findCompiler(); // before the download
-  const python = await findPip();
+  const { wheel, python } = await findTools();
   const folder = dirname(store);
   for (const name of await readdir(folder)) {
     if (name.startsWith(`${basename(store)}.tmp-`)) await rm(join(folder, name), { recursive: true, force: true });
@@ -76,13 +74,35 @@ export async function fetchWheel(store, say) {
   }
 }
 
+/** What the download and the compilation need, found before either. @throws Unavailable naming all that is missing */
+async function findTools() {
+  const problems = [];
+  const orProblem = (error) => void problems.push(error);
+  const wheel = await Promise.resolve()
+    .then(() => wheelFor(HOST))
+    .catch(orProblem);
+  await findCompiler().catch(orProblem);
+  const python = await findPip().catch(orProblem);
+  if (problems.length > 0 && wheel && python) await findIndex(python, wheel).catch(orProblem);
+  if (problems.length > 0) throw allUnavailable(problems);
+  return { wheel, python };
+}
+
+/** Asks the package index for nothing but its list of versions, where the download itself will not be tried. */
+async function findIndex(python, { project }) {
+  const { status, stderr } = await run(python, [
+    ...['-m', 'pip', 'index', 'versions', project, '--disable-pip-version-check', '--retries', '0', '--timeout', '10'],
+  ]);
+  if (status !== 0 && UNREACHABLE.test(stderr)) throw downloadProblem(stderr);
+}
+
 /**
  * The wheel for a platform such as `linux-x64`.
  * @throws Unavailable where none is known or the C library is not glibc
  */
 export function wheelFor(host, glibc = process.report?.getReport().header.glibcVersionRuntime) {
   const wheel = WHEELS[host];
-  const own = `set TENSORFLOW_LIB_DIR to a folder with lib/ and include/ of libtensorflow, ${AGAIN}`;
+  const own = 'set TENSORFLOW_LIB_DIR to a folder with lib/ and include/ of libtensorflow';
   if (!wheel) throw new Unavailable(`no TensorFlow wheel is known for ${host}`, own);
   if (host.startsWith('linux') && !glibc) throw new Unavailable('the TensorFlow wheel needs glibc', own);
   return wheel;
@@ -107,10 +127,12 @@ async function download(python, { project, platform, sha256 }, work) {
   return join(work, name);
 }
 
+const UNREACHABLE = /NewConnectionError|NameResolutionError|ProxyError|SSLError|timed? ?out/i;
+
 /** pip's last line says "no matching distribution" even where there was no network. */
 export function downloadProblem(stderr) {
-  if (/NewConnectionError|NameResolutionError|ProxyError|SSLError|timed? ?out/i.test(stderr)) {
-    const remedy = `connect to the network, or set PIP_INDEX_URL to a mirror, ${AGAIN}`;
+  if (UNREACHABLE.test(stderr)) {
+    const remedy = 'connect to the network, or set PIP_INDEX_URL to a mirror';
     return new Unavailable('pip could not reach the package index', remedy);
   }
   const line = stderr
@@ -137,8 +159,9 @@ async function unpack(wheel, work) {
     [...libraries, ...headers].map(([, target]) => target),
   );
 }
+
 async function findPip() {
   const found = await firstThatRuns([['python3'], ['python']], ['-m', 'pip', '--version']);
   if (found) return found[0];
-  throw new Unavailable('python3 with pip was not found', `install python3 and pip, ${AGAIN}`);
+  throw new Unavailable('python3 with pip was not found', 'install python3 and pip');
 }

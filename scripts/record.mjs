@@ -1,13 +1,31 @@
-/** Records of file sizes, beside the files they describe. */
-import { readFileSync, statSync } from 'node:fs';
+/** Records of files, beside the files they describe: their sizes, their hashes, and when they were last compared. */
+import { createHash } from 'node:crypto';
+import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 
-/** True when all files of a record beside them have the sizes noted: a cut library kills the process that loads it. */
-export function isWhole(record) {
-  const files = recordOf(record)?.files;
-  const same = ([path, bytes]) => statSync(resolve(dirname(record), path), { throwIfNoEntry: false })?.size === bytes;
-  return files !== undefined && Object.entries(files).every(same);
+/** The first file of a record that has not the size noted: a cut library kills the process that loads it. Else null. */
+export function cutFile(record) {
+  return firstFile(record, (path, { files }, name) => statSync(path, { throwIfNoEntry: false })?.size !== files[name]);
+}
+
+/** True when all files have their sizes, and nothing has touched them since their hashes were compared. */
+export function isUnchanged(record) {
+  if (cutFile(record) !== null) return false;
+  return firstFile(record, (path, { stamps }, name) => stampOf(path) !== stamps?.[name]) === null;
+}
+
+/** True when all files are those that were noted: by their hashes, which are compared once a change. */
+export async function isProved(record) {
+  if (cutFile(record) !== null) return false;
+  if (isUnchanged(record)) return true;
+  const { sha256, ...rest } = recordOf(record);
+  for (const name of Object.keys(rest.files)) {
+    if ((await hashOf(resolve(dirname(record), name))) !== sha256?.[name]) return false;
+  }
+  await writeFile(record, JSON.stringify({ ...rest, sha256, stamps: eachFile(record, rest.files, stampOf) }));
+  return true;
 }
 
 /** A record's content, or null where there is none that can be read. */
@@ -19,10 +37,36 @@ export function recordOf(file) {
   }
 }
 
-/** Notes the sizes of `paths` in `file`, together with `more`. */
-export function writeRecord(file, paths, more = {}) {
+/** Notes `paths` in `file`, together with `more`. */
+export async function writeRecord(file, paths, more = {}) {
   const files = Object.fromEntries(paths.map((path) => [nameFrom(dirname(file), path), statSync(path).size]));
-  return writeFile(file, JSON.stringify({ ...more, files }));
+  const stamps = eachFile(file, files, stampOf);
+  const sha256 = {};
+  for (const name of Object.keys(files)) sha256[name] = await hashOf(resolve(dirname(file), name));
+  await writeFile(file, JSON.stringify({ ...more, files, sha256, stamps }));
+}
+
+/** The first file for which `holds`; the record itself where it cannot be read. */
+function firstFile(record, holds) {
+  const content = recordOf(record);
+  if (!content?.files) return record;
+  const name = Object.keys(content.files).find((each) => holds(resolve(dirname(record), each), content, each));
+  return name === undefined ? null : resolve(dirname(record), name);
+}
+
+const eachFile = (record, files, noteOf) =>
+  Object.fromEntries(Object.keys(files).map((name) => [name, noteOf(resolve(dirname(record), name))]));
+
+/** Changes with the file: a copy, a replacement and a write all show. */
+function stampOf(path) {
+  const { mtimeMs, size, ino } = statSync(path);
+  return `${mtimeMs} ${size} ${ino}`;
+}
+
+async function hashOf(path) {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest('hex');
 }
 
 /** Relative to near files, so that the cache can be moved as a whole. */

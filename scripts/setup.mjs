@@ -9,6 +9,8 @@
  */
 import { createHash } from 'node:crypto';
 import {
+  accessSync,
+  constants,
   cpSync,
   existsSync,
   mkdirSync,
@@ -51,11 +53,25 @@ export async function setUp({ root, native = isWanted(), retry = false, rebuild 
     if (rebuild || distIsStale(root)) await build(root);
     return isToDo() ? setUpNative(at, say) : nativeState(at);
   };
-  const isDone = !rebuild && !isToDo() && !staleModules(root) && !distIsStale(root);
+  const isBuilt = !rebuild && !staleModules(root) && !distIsStale(root);
+  if (!isWritable(root)) {
+    if (isBuilt) return; // another user's: what it has is used
+    throw new SetUpError(`${root} cannot be written: build it as its owner (npm run build), or clone it yourself`);
+  }
+  const isDone = isBuilt && !isToDo();
   const wait = () => say('waiting for another set-up of this folder');
   const state = isDone ? nativeState(at) : await withLock(join(at.ownFolder, 'setup.lock'), work, wait);
   if (native && state.kind === 'failed' && (remind || !isDone)) {
     say(`native TensorFlow is not available, wasm is used: ${state.reason}`);
+  }
+}
+
+function isWritable(folder) {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -145,10 +161,11 @@ function copyJson(root, to) {
   }
 }
 
-async function main() {
+/** `npm run setup`. @param {readonly string[]} args */
+export async function main(args = process.argv.slice(2)) {
   const flag = { type: 'boolean', default: false };
   try {
-    const { values } = parseArgs({ options: { 'no-native': flag, retry: flag, rebuild: flag } });
+    const { values } = parseArgs({ args, options: { 'no-native': flag, retry: flag, rebuild: flag } });
     const native = !values['no-native'] && isWanted();
     const root = dirname(dirname(fileURLToPath(import.meta.url)));
     await setUp({ root, native, retry: values.retry, rebuild: values.rebuild });

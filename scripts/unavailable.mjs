@@ -1,9 +1,27 @@
-/** How every remedy ends. */
-export const AGAIN = 'then `npm run setup`';
+import { existsSync } from 'node:fs';
+
+/** Where these scripts are in a clone, not in a package that npm installed: npm publishes no lock file. */
+export const IS_CLONE = existsSync(new URL('../package-lock.json', import.meta.url));
+
+/** What sets up the native backend where the user is. */
+export const SET_UP = IS_CLONE ? '`npm run setup`' : '`npx attnscale-setup`';
+
+/** What brings in a package that npm leaves out where its own installation fails. */
+export const WITH_OPTIONAL = IS_CLONE ? '`npm ci --ignore-scripts`' : '`npm install --ignore-scripts attnscale`';
 
 /** The native backend cannot be had: why, and what would bring it. */
 export class Unavailable extends Error {
-  constructor(reason, remedy = '`npm run setup` tries again') {
-    super(`${reason}; to get it: ${remedy}`.replace(/\s+/g, ' '));
+  /** @param {string | null} remedy what to do before the set-up; null where it may just be tried again */
+  constructor(reason, remedy = null) {
+    const last = remedy === null ? `${SET_UP} tries again` : `${remedy}, then ${SET_UP}`;
+    super(`${reason}; to get it: ${last}`.replace(/\s+/g, ' '));
+    this.reason = reason;
+    this.remedy = remedy;
   }
+}
+
+/** All that is missing, to be mended at once. */
+export function allUnavailable(problems) {
+  const remedies = problems.map(({ remedy }) => remedy).filter((remedy) => remedy !== null);
+  return new Unavailable(problems.map(({ reason }) => reason).join(', and '), remedies.join(', ') || null);
 }

@@ -1,23 +1,37 @@
 /** Says why the native backend must not be loaded, without loading it: a cut library kills the process that does. */
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { addonProblem } from '#scripts/addon_state.mjs';
+import { SET_UP, WITH_OPTIONAL } from '#scripts/unavailable.mjs';
+
+export { SET_UP };
 
 const ADDON = 'lib/napi-v8/tfjs_binding.node';
-const REMEDY = 'to get it: `npm run setup`';
 
 /**
  * Why the native backend cannot be loaded and what would bring it, or null where nothing speaks against it.
- * An addon that the set-up did not make has no record of sizes and is trusted.
+ * An addon that the set-up did not make has no record of its files and is trusted.
  * @param packageFolder of @tensorflow/tfjs-node
  */
 export function nativeProblem(packageFolder: string | null = tfjsNodeFolder()): string | null {
-  if (packageFolder === null) return `@tensorflow/tfjs-node is not installed; ${REMEDY}`;
+  const remedy = `to get it: ${SET_UP}`;
+  if (packageFolder === null) {
+    return `@tensorflow/tfjs-node is not installed; to get it: ${WITH_OPTIONAL}, then ${SET_UP}`;
+  }
   const addon = join(packageFolder, ADDON);
-  if (!existsSync(addon)) return setUpFailure(packageFolder) ?? `the native addon was not built; ${REMEDY}`;
-  const folder = dirname(realpathSync(addon));
-  const changed = Object.entries(provedSizes(folder)).find(([path, bytes]) => sizeOf(resolve(folder, path)) !== bytes);
-  return changed ? `${resolve(folder, changed[0])} is not whole; ${REMEDY}` : null;
+  if (!isThere(addon)) return setUpFailure(packageFolder) ?? `the native addon was not built; ${remedy}`;
+  const problem = addonProblem(addon);
+  return problem && `${problem}; ${remedy}`;
+}
+
+/** What cannot be reached is there all the same. */
+function isThere(path: string): boolean {
+  try {
+    return existsSync(realpathSync(path));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+  }
 }
 
 /** What native/ adds to XLA: products of small matrices, causal attention. */
@@ -30,13 +44,12 @@ const SYMBOLS: Readonly<Record<NativeCode, string>> = {
 };
 
 /**
- * The code of native/ that the addon carries.
+ * The code of native/ that the addon carries; none where it is not to be loaded.
  * @param packageFolder of @tensorflow/tfjs-node
  */
 export function nativeCode(packageFolder: string | null = tfjsNodeFolder()): readonly NativeCode[] {
-  const addon = join(packageFolder ?? '', ADDON);
-  if (!existsSync(addon)) return [];
-  const bytes = readFileSync(addon);
+  if (packageFolder === null || nativeProblem(packageFolder) !== null) return [];
+  const bytes = readFileSync(join(packageFolder, ADDON));
   return (Object.keys(SYMBOLS) as NativeCode[]).filter((name) => bytes.includes(SYMBOLS[name]));
 }
 
@@ -48,21 +61,9 @@ function tfjsNodeFolder(): string | null {
   }
 }
 
-/** What the last set-up of the folder around node_modules noted. */
+/** What the last set-up of the folder around node_modules noted, or of the package in it. */
 function setUpFailure(packageFolder: string): string | null {
-  const note = resolve(packageFolder, '../../../.native/why_not.txt');
-  return existsSync(note) ? (readFileSync(note, 'utf8').split('\n')[0] ?? null) : null;
+  const notes = ['../../../.native', '../../.attnscale'].map((own) => resolve(packageFolder, own, 'why_not.txt'));
+  const note = notes.find((path) => existsSync(path));
+  return note === undefined ? null : (readFileSync(note, 'utf8').split('\n')[0] ?? null);
 }
-
-/** Bytes by path, as noted when the addon was proved; a record that cannot be read matches nothing. */
-function provedSizes(folder: string): Record<string, number> {
-  const record = join(folder, 'ready.json');
-  if (!existsSync(record)) return {};
-  try {
-    return JSON.parse(readFileSync(record, 'utf8')).files;
-  } catch {
-    return { [record]: Number.NaN };
-  }
-}
-
-const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size;

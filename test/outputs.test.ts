@@ -178,9 +178,8 @@ describe('as shipped', () => {
 });
 
 const isRoot = process.getuid?.() === 0;
+const nobody = { uid: 65534, gid: 65534 };
 describe.skipIf(!isRoot)('to another user (root alone can become one)', () => {
-  const nobody = { uid: 65534, gid: 65534 };
-
   test.each([
     [
       'a read-only file',
@@ -221,4 +220,27 @@ describe.skipIf(!isRoot)('to another user (root alone can become one)', () => {
     expect(code).toBe(2);
     expect(stderr).toContain(`'${dirname(at('kept.md'))}'`);
   });
+});
+
+test.skipIf(!isRoot)('a native cache that cannot be read is the reason for wasm', () => {
+  chmodSync(folder, 0o755);
+  const addon = at('node_modules/@tensorflow/tfjs-node/lib/napi-v8');
+  for (const path of [addon, at('cache/addon')]) mkdirSync(path, { recursive: true });
+  writeFileSync(at('cache/addon/tfjs_binding.node'), 'ELF');
+  symlinkSync(at('cache/addon/tfjs_binding.node'), join(addon, 'tfjs_binding.node'));
+  const module = built.module(`import { nativeCode, nativeProblem } from './dist/src/native_check.js';
+    console.log(JSON.stringify([nativeProblem(process.argv[2]), nativeCode(process.argv[2])]));`);
+  const ask = (): unknown => {
+    const words = [module, at('node_modules/@tensorflow/tfjs-node')];
+    return JSON.parse(spawnSync(process.execPath, words, { ...nobody, encoding: 'utf8' }).stdout);
+  };
+  expect(ask()).toEqual([null, []]);
+  for (const [path, mode] of [
+    ['cache/addon/tfjs_binding.node', 0o600],
+    ['cache', 0o700],
+  ] as const) {
+    chmodSync(at(path), mode);
+    expect(ask()).toEqual([expect.stringMatching(/ cannot be read \(EACCES\); to get it: /), []]);
+    chmodSync(at(path), 0o755);
+  }
 });

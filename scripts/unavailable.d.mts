@@ -1,0 +1,2 @@
+export const SET_UP: string;
+export const WITH_OPTIONAL: string;
