@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { heedNohup } from './nohup.js';
 
 const INTERNAL_ERROR = 70;
 const FOR_PEOPLE = ['UserError', 'SetUpError'];
@@ -9,6 +10,7 @@ const FOR_PEOPLE = ['UserError', 'SetUpError'];
  * @param {string} name of the module in dist/evals
  */
 export async function launch(name) {
+  heedNohup();
   // A pipe that was closed, a full device, a terminal that is gone: the work goes on, what cannot be printed is dropped.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   try {

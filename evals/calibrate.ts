@@ -1,6 +1,7 @@
 /** `calibrate`: what the gate is worth on this machine, for these cells. */
 import type { Command } from 'commander';
 import { check } from '../src/errors.js';
+import { processTimeout } from './check_regressions.js';
 import {
   createCommand,
   excessArgumentText,
@@ -14,6 +15,7 @@ export interface CalibrateFlags {
   readonly runs: number;
   readonly suites: number;
   readonly detect: number;
+  readonly process_timeout?: number;
   readonly seed: number;
   readonly results_file?: string;
   readonly output: string;
@@ -42,6 +44,7 @@ function describe(streams: Streams): Command {
     .option('--suites <n>', 'suites to draw from them, for each rule', wholeNumber('--suites', 100), 400)
     .option('--detect <pct>', 'slow-down to find in the typical cell', positiveNumber('--detect'), 10)
     .option('--seed <n>', 'of the drawing', wholeNumber('--seed', 0), 1)
+    .addOption(processTimeout())
     .option('--results_file <file>', 'judge this run instead of measuring')
     .option('--output <file>', 'for check-regressions --calibration', 'results/calibration.json')
     .addHelpText('after', EXAMPLES);

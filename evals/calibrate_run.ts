@@ -8,6 +8,7 @@ import { parseResults, type Results, readJson } from '../src/results.js';
 import type { CalibrateFlags } from './calibrate.js';
 import { advice, calibrationTable } from './calibrate_report.js';
 import { EXIT, type Streams } from './command_line.js';
+import { interruptible } from './interruption.js';
 import { openLaboratory } from './laboratory.js';
 import { createOutputWriter, prepareOutput } from './output.js';
 
@@ -20,13 +21,12 @@ export async function calibrateMachine(
   compareFlags: readonly string[],
   streams: Streams,
 ): Promise<number> {
-  const { results_file, runs, suites, seed, detect } = flags;
+  const { results_file, suites, seed, detect } = flags;
   const both = results_file !== undefined && compareFlags.length > 0;
   check(!both, '--results_file: judges a run as it is, got flags of compare-models too');
   const output = resolve(flags.output);
   prepareOutput(output, { file: '--output', folder: '--output' });
-  using laboratory = openLaboratory(streams);
-  const results = results_file === undefined ? await laboratory.measureAll(compareFlags, runs) : readRun(results_file);
+  const results = results_file === undefined ? await measure(flags, compareFlags, streams) : readRun(results_file);
   const createdAt = new Date().toISOString();
   const where = results_file ?? 'calibrate';
   const options = { runs: RUNS, marginsPct: MARGINS_PCT, suites, goalPct: detect, seed, createdAt };
@@ -36,6 +36,16 @@ export async function calibrateMachine(
   const table = toTerminal([calibrationTable(calibration)], pc.bold);
   streams.stdout.write(`${table}\n\n${advice(calibration).join('\n')}\n`);
   return writer.exitCode(calibration.recommended === null ? EXIT.failed : EXIT.ok);
+}
+
+function measure(flags: CalibrateFlags, compareFlags: readonly string[], streams: Streams): Promise<Results> {
+  return interruptible(
+    () => 'nothing is written',
+    async (life) => {
+      using laboratory = openLaboratory(streams, life, flags);
+      return await laboratory.measureAll(compareFlags, flags.runs);
+    },
+  );
 }
 
 function readRun(path: string): Results {

@@ -1,5 +1,5 @@
 /** `check-regressions`: is a new run slower, larger or of a higher order than a base run? */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { USUAL_SETS } from '../src/bench/timed_gate.js';
 import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
 
@@ -11,6 +11,7 @@ export interface GateFlags {
   readonly runs: number;
   readonly sets: number;
   readonly seed: number;
+  readonly process_timeout?: number;
   readonly advisory: boolean;
   readonly counted_only: boolean;
   readonly calibration?: string;
@@ -55,12 +56,19 @@ function describe(streams: Streams): Command {
       USUAL_SETS,
     )
     .option('--seed <n>', 'with --ab: of the order of the two sides', wholeNumber('--seed', 0), 1)
+    .addOption(processTimeout())
     .option('--advisory', 'compare whatever differs, and never fail', false)
     .option('--counted_only', 'judge only what is counted: machines and versions may differ', false)
     .option('--calibration <file>', 'margins that calibrate found for this machine')
     .option('--export <formats>', 'csv, md, junit, gab, bmf, github; several with commas')
     .option('--output_dir <dir>', 'where exports go, as regressions.*', 'results')
     .addHelpText('after', EXIT_CODES);
+}
+
+/** The limit of what calibrate and check-regressions measure. */
+export function processTimeout(): Option {
+  const text = 'seconds that compare-models may take for a process of all cells (default: 10 times its --cell_timeout)';
+  return new Option('--process_timeout <s>', text).argParser(positiveNumber('--process_timeout'));
 }
 
 function positivePercent(text: string): number {

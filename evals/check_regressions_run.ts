@@ -16,13 +16,31 @@ import type { GateFlags } from './check_regressions.js';
 import type { Streams } from './command_line.js';
 import { seriesExponents } from './exponents.js';
 import { prepareExports, writeExports } from './export_files.js';
-import { openLaboratory, type RunPair } from './laboratory.js';
+import { interruptible } from './interruption.js';
+import { type Laboratory, openLaboratory, type RunPair } from './laboratory.js';
 import { createOutputWriter } from './output.js';
 
-/** @returns the exit code of docs/gate.md */
+/** @returns the exit code of docs/gate.md; @throws Interrupted while it measures */
 export async function checkRegressions(
   flags: GateFlags,
   positional: readonly string[],
+  streams: Streams,
+): Promise<number> {
+  if (!flags.ab && !flags.confirm) return judge(flags, positional, null, streams);
+  return interruptible(
+    () => 'there is no verdict',
+    async (life) => {
+      using laboratory = openLaboratory(streams, life, flags);
+      return await judge(flags, positional, laboratory, streams);
+    },
+  );
+}
+
+/** @param laboratory null where nothing is to be measured */
+async function judge(
+  flags: GateFlags,
+  positional: readonly string[],
+  laboratory: Laboratory | null,
   streams: Streams,
 ): Promise<number> {
   const [first, second, ...compareFlags] = positional;
@@ -36,10 +54,10 @@ export async function checkRegressions(
   const calibration = flags.calibration === undefined ? null : readCalibration(flags.calibration);
   const formats = flags.export === undefined ? [] : parseFormats(flags.export, EXPORT_FORMATS);
   prepareExports(flags.output_dir, 'regressions', formats);
-  using laboratory = openLaboratory(streams);
-  const pair: RunPair = flags.ab
-    ? await laboratory.measureInTurns(first, second, compareFlags, flags.runs, flags.seed)
-    : readPair(first, second);
+  const pair: RunPair =
+    laboratory !== null && flags.ab
+      ? await laboratory.measureInTurns(first, second, compareFlags, flags.runs, flags.seed)
+      : readPair(first, second);
   const { base, next } = pair;
   if (calibration !== null) checkCalibration(calibration, next.results, `--calibration: ${flags.calibration}`);
   const options: GateOptions = {
@@ -47,7 +65,7 @@ export async function checkRegressions(
     advisory: flags.advisory,
     countedOnly: flags.counted_only,
     sideBySide: flags.ab,
-    measure: pair.measure ?? (flags.confirm ? laboratory.measureHere(next.results) : null),
+    measure: pair.measure ?? laboratory?.measureHere(next.results) ?? null,
     sets: flags.sets,
     exponents: flags.counted_only ? NO_EXPONENTS : exponentsOf(base, next),
   };

@@ -1,6 +1,7 @@
 /** What all commands share: flags, errors and exit codes. Loads nothing heavy: `--help` and bad flags answer at once. */
 import { Command, CommanderError } from 'commander';
 import { check, UserError } from '../src/errors.js';
+import { Interrupted } from './interruption.js';
 import { packageVersion } from './package_folder.js';
 
 /** Where a command writes its text: tables on stdout, progress and warnings on stderr. */
@@ -9,7 +10,7 @@ export interface Streams {
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 
-export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 export function createCommand(name: string, description: string, { stdout, stderr }: Streams): Command {
   return new Command(name)
@@ -34,7 +35,7 @@ export function createCommand(name: string, description: string, { stdout, stder
 
 /**
  * Parses argv (without node and script) and runs the command.
- * @returns what `run` returns; 0 after --help; 2 with one line on stderr for bad usage or input
+ * @returns what `run` returns; 0 after --help; 2 with one line on stderr for bad usage or input; 128 + signal when interrupted
  */
 export async function runCommand<Options>(
   command: Command,
@@ -47,6 +48,10 @@ export async function runCommand<Options>(
     return await run(command.opts<Options & Record<string, unknown>>(), command.args);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    if (error instanceof Interrupted) {
+      stderr.write(`interrupted: ${error.message}\n`);
+      return error.exitCode;
+    }
     stderr.write(`error: ${await usageMessage(error, command)}\n`);
     return EXIT.usage;
   }

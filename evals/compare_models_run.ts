@@ -3,7 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { describeGit } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
 import { pinnableCpu } from '../src/bench/pinning.js';
-import { type Progress, type RunHost, type RunLabel, type RunSpec, runBenchmark } from '../src/bench/run.js';
+import { type WorkerSettings, workerLimits } from '../src/bench/process.js';
+import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../src/bench/run.js';
 import { EXPORT_FORMATS, parseFormats } from '../src/exports/formats.js';
 import { exportResults } from '../src/exports/results_exports.js';
 import { type Results, SCHEMA_VERSION } from '../src/results.js';
@@ -15,6 +16,7 @@ import { fallbackText, planText, reportText, threadsWarning, warningsOf } from '
 import { addedIn, isFinished, readPrevious } from './compare_resume.js';
 import { estimateMs } from './estimate.js';
 import { prepareExports, writeExports } from './export_files.js';
+import { interruptible } from './interruption.js';
 import { createOutputWriter, outputFile, prepareOutput } from './output.js';
 import { packageFolder, packageVersion, WORKER_FILE } from './package_folder.js';
 import { createProgress, type ProgressView } from './progress.js';
@@ -23,7 +25,7 @@ import { createResultsWriter, type ResultsWriter } from './results_writer.js';
 /** Exports are called comparison.csv and so on. */
 const EXPORT_NAME = 'comparison';
 
-/** @returns the exit code: 0, 1 when a cell was not measured, 130 when interrupted */
+/** @returns the exit code: 0, 1 when a cell was not measured; @throws Interrupted: what was measured until then is written */
 export async function compareModels(flags: Flags, argv: readonly string[], streams: Streams): Promise<number> {
   const { lengths, note } = parseLengths(flags.seq_lengths);
   const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt);
@@ -54,10 +56,13 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   };
   if (previous && isFinished(previous, label.config)) return finish(previous, `nothing left to measure in ${file}`);
   const writer = createResultsWriter(file, flags.resume !== undefined && resolve(flags.resume) === file);
-  const results = await measure(spec, label, previous, writer, flags, pinnedCpu, streams);
-  if (results !== null) return finish(results, `written to ${writer.written()}`);
-  streams.stderr.write(`interrupted: ${writer.written() === null ? 'nothing was measured yet' : goOnText(file)}\n`);
-  return EXIT.interrupted;
+  const lost = (): string => (writer.written() === null ? 'nothing was measured yet' : goOnText(file));
+  const results = await interruptible(lost, (life) => {
+    const limits = workerLimits(flags.cell_timeout);
+    const worker = { ...life, ...limits, workerFile: WORKER_FILE, pinnedCpu };
+    return measure(spec, label, previous, worker, writer, createProgress(streams.stderr, !flags.no_progress), streams);
+  });
+  return finish(results, `written to ${writer.written()}`);
 }
 
 /** Those that a run adds to what was asked for; those of the file that a run goes on with. */
@@ -102,37 +107,21 @@ function report(results: Results, where: string, { stdout, stderr }: Streams): n
   return results.cells.every(({ status }) => status === 'ok') ? EXIT.ok : EXIT.failed;
 }
 
-/** @returns null when interrupted: what was measured until then is written */
 async function measure(
   spec: RunSpec,
   label: RunLabel,
   previous: Results | undefined,
+  worker: WorkerSettings,
   writer: ResultsWriter,
-  flags: Flags,
-  pinnedCpu: number | null,
+  progress: ProgressView,
   { stderr }: Streams,
-): Promise<Results | null> {
-  const progress = createProgress(stderr, !flags.no_progress);
-  const interruption = new AbortController();
-  const interrupt = (): void => interruption.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const host: RunHost = {
-    workerFile: WORKER_FILE,
-    cellTimeoutMs: flags.cell_timeout * 1000,
-    pinnedCpu,
-    signal: interruption.signal,
-    now: () => performance.now(),
-    save: writer.write,
-    onProgress: withFallbackNotice(progress, stderr),
-  };
+): Promise<Results> {
+  const onProgress = withFallbackNotice(progress, stderr);
+  const host = { ...worker, now: () => performance.now(), save: writer.write, onProgress };
   try {
     return await runBenchmark(spec, label, host, previous);
-  } catch (error) {
-    if (!interruption.signal.aborted) throw error;
-    return null;
   } finally {
     progress.stop();
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 

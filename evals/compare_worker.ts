@@ -10,7 +10,7 @@ const send = (message: WorkerMessage): void => {
   process.send?.(message);
 };
 
-process.on('SIGINT', () => undefined); // the parent decides
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined); // the parent decides
 process.once('message', async (order: WorkerOrder) => {
   try {
     await work(order, {

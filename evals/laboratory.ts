@@ -1,17 +1,22 @@
 /** Where commands measure: compare-models of this or other checkouts, in child processes, with files in a folder of their own. */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Measure } from '../src/bench/gate.js';
 import type { NamedResults } from '../src/bench/paired_cells.js';
 import { flagsOf, measureInTurns, narrowed, type RunCompareModels } from '../src/bench/remeasure.js';
-import { check, checkSchema, UserError } from '../src/errors.js';
+import { check, checkSchema } from '../src/errors.js';
 import { random } from '../src/random.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
+import { runChild } from './child.js';
 import type { Streams } from './command_line.js';
+import { DEFAULTS } from './compare_flags.js';
+import type { Life } from './interruption.js';
 import { packageFolder } from './package_folder.js';
 import { openTemporaryFolder } from './temporary_folder.js';
+
+/** A process may take as long as so many cells that each take all the time they may. */
+const CELLS_A_PROCESS = 10;
 
 export interface RunPair {
   readonly base: NamedResults;
@@ -29,14 +34,27 @@ export interface Laboratory extends Disposable {
   measureInTurns(base: string, next: string, flags: readonly string[], runs: number, seed: number): Promise<RunPair>;
 }
 
-/** Opens a place for the files of measurements; disposing of it removes them. `ownCheckout` is this one but in tests. */
-export function openLaboratory({ stderr }: Streams, ownCheckout = packageFolder()): Laboratory {
+/**
+ * Opens a place for the files of measurements; disposing of it removes them. Children end with `life`.
+ * @param process_timeout seconds for a process of compare-models, else what `CELLS_A_PROCESS` says
+ * @param ownCheckout this one but in tests
+ */
+export function openLaboratory(
+  { stderr }: Streams,
+  life: Life,
+  { process_timeout }: { readonly process_timeout?: number },
+  ownCheckout = packageFolder(),
+): Laboratory {
   const folder = openTemporaryFolder();
   let files = 0;
   const newFile = (): string => folder.file(`${++files}.json`);
+  const processes = new Map<string, number>();
   const compareModels: RunCompareModels = (checkout, flags, file, runs) => {
     stderr.write(`measuring: ${checkout}, ${runs} process${runs === 1 ? '' : 'es'}\n`);
-    return runCompareModels(checkout, flags, file, runs);
+    const fresh = runs - (processes.get(file) ?? 0);
+    processes.set(file, runs);
+    const limitS = fresh * (process_timeout ?? CELLS_A_PROCESS * cellTimeoutOf(flags));
+    return runCompareModels(checkout, flags, file, runs, 1000 * limitS, life);
   };
   return {
     [Symbol.dispose]: () => folder[Symbol.dispose](),
@@ -62,27 +80,35 @@ export function openLaboratory({ stderr }: Streams, ownCheckout = packageFolder(
   };
 }
 
-/** A child process that fails to measure is an error with its last words. */
+/** A child process that fails to measure, or takes too long, is an error with its last words. */
 async function runCompareModels(
   checkout: string,
   flags: readonly string[],
   file: string,
   runs: number,
+  limitMs: number,
+  life: Life,
 ): Promise<Results> {
   const goOn = existsSync(file) ? ['--resume', file] : [];
   const own = ['--runs', String(runs), '--max_time', '0', '--output', file, '--no_progress', ...goOn];
-  const child = spawn(process.execPath, [scriptOf(checkout), ...flags, ...own], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let words = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    words = (words + text).slice(-2000);
-  });
-  const code = await new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done));
-  const failed = (code !== 0 && code !== 1) || !existsSync(file);
-  if (failed)
-    throw new UserError(`compare-models in ${checkout}: must measure, got exit code ${code}: ${lastLine(words)}`);
-  return parseResults(readJson(file, checkout), `compare-models in ${checkout}`);
+  const { code, overtime, stderr } = await runChild(
+    process.execPath,
+    [scriptOf(checkout), ...flags, ...own],
+    limitMs,
+    life,
+  );
+  const where = `compare-models in ${checkout}`;
+  check(!overtime, `${where}: must measure within ${limitMs / 1000} s (--process_timeout), got no end`);
+  const measured = (code === 0 || code === 1) && existsSync(file);
+  check(measured, `${where}: must measure, got exit code ${code}: ${lastLine(stderr)}`);
+  return parseResults(readJson(file, checkout), where);
+}
+
+/** Seconds that one cell may take with these flags of compare-models, which says itself what is wrong with them. */
+function cellTimeoutOf(flags: readonly string[]): number {
+  const at = flags.findLastIndex((flag) => /^--cell[_-]timeout(=|$)/.test(flag));
+  const seconds = at < 0 ? Number.NaN : Number(flags[at]?.split('=')[1] ?? flags[at + 1]);
+  return seconds > 0 ? seconds : DEFAULTS.cell_timeout;
 }
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';

@@ -1,7 +1,4 @@
 /** What `npm run peers` does once its flags are read: check, measure in turns, print, write. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describeGit, describeMachine, observe } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
 import { type Ready, runtimeOf } from '../src/bench/messages.js';
@@ -17,17 +14,19 @@ import {
 } from '../src/bench/peers.js';
 import { pinnableCpu } from '../src/bench/pinning.js';
 import { PEER_RULES, shuffledCells } from '../src/bench/plan.js';
-import { runProcess, type WorkerSettings } from '../src/bench/process.js';
+import { runProcess, type WorkerSettings, workerLimits } from '../src/bench/process.js';
 import type { RunSpec } from '../src/bench/run.js';
 import { UserError } from '../src/errors.js';
 import { random, shuffled } from '../src/random.js';
 import { EXIT, type Streams } from './command_line.js';
 import { DEFAULTS } from './compare_flags.js';
 import { specOf } from './compare_plan.js';
+import { interruptible, type Life } from './interruption.js';
 import { createOutputWriter, outputFile, prepareOutput } from './output.js';
 import { packageFolder, packageVersion, WORKER_FILE } from './package_folder.js';
 import type { PeersFlags } from './peers.js';
 import { peersText } from './peers_report.js';
+import { openTemporaryFolder } from './temporary_folder.js';
 import { type PeerSettings, runTorchPeer, torchVersion } from './torch_peer.js';
 
 const now = (): number => performance.now();
@@ -43,55 +42,55 @@ interface Host {
 
 /**
  * @param workerFile that measures ours, but in tests
- * @returns the exit code: 0; 1 when a cell has no ratio; 130 when interrupted
+ * @returns the exit code: 0; 1 when a cell has no ratio; @throws Interrupted: nothing is written
  */
-export async function runPeers(
+export function runPeers(
   flags: PeersFlags,
   argv: readonly string[],
   streams: Streams,
   workerFile = WORKER_FILE,
 ): Promise<number> {
+  return interruptible(
+    () => 'nothing is written',
+    (life) => runRounds(flags, argv, streams, workerFile, life),
+  );
+}
+
+async function runRounds(
+  flags: PeersFlags,
+  argv: readonly string[],
+  streams: Streams,
+  workerFile: string,
+  life: Life,
+): Promise<number> {
   const { lengths, note } = parseLengths(flags.seq_lengths);
   const python = process.env['PYTHON'] || 'python3';
-  const torch = torchVersion(python);
+  const torch = await torchVersion(python, life);
   const spec = ownSpec(flags, lengths);
   const file = outputFile(flags.output_dir, 'peers.json');
   prepareOutput(file);
   if (note !== null) streams.stderr.write(`${note}\n`);
   const modes = [...new Set(flags.peer_modes)];
   const before = observe(now, spec.spinMs);
-  const folder = mkdtempSync(join(tmpdir(), 'attnscale-peers-'));
-  const interruption = new AbortController();
-  const interrupt = (): void => interruption.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const { signal } = interruption;
+  using folder = openTemporaryFolder();
   const pinnedCpu = pinnableCpu(1);
   let runtime: object = {};
   const host: Host = {
-    worker: { workerFile, cellTimeoutMs: flags.cell_timeout * 1000, pinnedCpu, signal },
-    peer: { python, folder, timeoutMs: flags.peer_timeout * 1000, pinnedCpu, signal },
+    worker: { ...life, ...workerLimits(flags.cell_timeout), workerFile, pinnedCpu },
+    peer: { python, file: folder.file('peer.json'), timeoutMs: flags.peer_timeout * 1000, pinnedCpu, life },
     say: (text) => streams.stderr.write(`${text}\n`),
     onReady: (ready) => {
       runtime = runtimeOf(process.version, ready);
     },
   };
-  try {
-    const rounds = await measure(spec, lengths, modes, host);
-    const cells = comparePeers(spec.cells, rounds, modes);
-    const machine = describeMachine(1, pinnedCpu, before, observe(now, spec.spinMs));
-    const head = headOf(flags, lengths, argv);
-    const writer = createOutputWriter(streams);
-    writer.write(file, jsonOf({ ...head, machine, runtime: { ...runtime, torch }, cells }));
-    streams.stdout.write(`${peersText(cells, modes, rounds.length, machine.noisy)}\n`);
-    return writer.exitCode(cells.every(hasRatio) ? EXIT.ok : EXIT.failed);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    host.say('interrupted: nothing is written');
-    return EXIT.interrupted;
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const rounds = await measure(spec, lengths, modes, host);
+  const cells = comparePeers(spec.cells, rounds, modes);
+  const machine = describeMachine(1, pinnedCpu, before, observe(now, spec.spinMs));
+  const head = headOf(flags, lengths, argv);
+  const writer = createOutputWriter(streams);
+  writer.write(file, jsonOf({ ...head, machine, runtime: { ...runtime, torch }, cells }));
+  streams.stdout.write(`${peersText(cells, modes, rounds.length, machine.noisy)}\n`);
+  return writer.exitCode(cells.every(hasRatio) ? EXIT.ok : EXIT.failed);
 }
 
 const hasRatio = ({ ratio }: PeerCell): boolean => ratio !== null;

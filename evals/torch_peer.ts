@@ -1,13 +1,14 @@
 /** The PyTorch peer (peers/torch_peer.py) as a process. */
-import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CellTimes, type PeerMode, parsePeerTimes } from '../src/bench/peers.js';
 import { pinned } from '../src/bench/pinning.js';
-import { check, UserError } from '../src/errors.js';
+import { check } from '../src/errors.js';
 import { type ModelConfig, scanChunkOf } from '../src/models/model.js';
 import { fixtureNameOf, MODEL_NAMES } from '../src/models/registry.js';
 import { readJson } from '../src/results.js';
+import { runChild } from './child.js';
+import type { Life } from './interruption.js';
 import { packageFolder } from './package_folder.js';
 
 /** What one process of the peer measures. */
@@ -21,50 +22,46 @@ export interface PeerOrder {
 
 export interface PeerSettings {
   readonly python: string;
-  /** For the files of the process. */
-  readonly folder: string;
+  /** That the process writes. */
+  readonly file: string;
   readonly timeoutMs: number;
   /** The CPU it runs on, as ours do; null to leave that to the system. */
   readonly pinnedCpu: number | null;
-  readonly signal: AbortSignal;
+  readonly life: Life;
 }
 
+/** Importing torch takes seconds; from a slow disk a minute. */
+const IMPORT_MS = 300_000;
+
 /** @returns the version of torch; @throws UserError naming PYTHON when the interpreter has none, or no numpy */
-export function torchVersion(python: string): string {
-  try {
-    const program = 'import numpy, torch; print(torch.__version__)';
-    return execFileSync(python, ['-c', program], { encoding: 'utf8', stdio: 'pipe' }).trim();
-  } catch (error) {
-    const { stderr, message } = error as Error & { stderr?: string };
-    const reason = lastLine(stderr || message);
-    const rule = 'must name a Python with torch and numpy (pip install torch numpy)';
-    throw new UserError(`PYTHON: ${rule}, got ${python} (${reason})`);
-  }
+export async function torchVersion(python: string, life: Life): Promise<string> {
+  const program = 'import numpy, torch; print(torch.__version__)';
+  const { code, stdout, stderr } = await runChild(python, ['-c', program], IMPORT_MS, life).catch((error: Error) => {
+    life.signal.throwIfAborted();
+    return { code: null, stdout: '', stderr: error.message };
+  });
+  const rule = 'must name a Python with torch and numpy (pip install torch numpy)';
+  check(code === 0, `PYTHON: ${rule}, got ${python} (${lastLine(stderr)})`);
+  return stdout.trim();
 }
 
 /**
  * Measures all cells of an order in one fresh process with one thread.
  * @throws UserError when the process fails, or takes too long
- * @throws Error when `signal` aborts
+ * @throws Error when `life` ends
  */
 export async function runTorchPeer(order: PeerOrder, settings: PeerSettings): Promise<CellTimes> {
-  const { python, folder, timeoutMs, pinnedCpu, signal } = settings;
-  const file = join(folder, 'peer.json');
+  const { python, file, timeoutMs, pinnedCpu, life } = settings;
   rmSync(file, { force: true }); // of the process before
-  const words = join(folder, 'stderr.txt');
-  const log = openSync(words, 'w'); // not a pipe: the compiler's own processes may outlive a peer that was ended
   const script = join(packageFolder(), 'peers', 'torch_peer.py');
-  const child = spawn(...pinned(pinnedCpu, python, [script, ...flagsOf(order), '--json', file]), {
-    stdio: ['ignore', 'ignore', log],
-    timeout: timeoutMs,
-    signal,
-    killSignal: 'SIGKILL',
-  });
-  closeSync(log);
-  const code = await new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done));
+  const [command, args] = pinned(pinnedCpu, python, [script, ...flagsOf(order), '--json', file]);
+  const { code, overtime, stderr } = await runChild(command, args, timeoutMs, life);
   const where = `PyTorch ${order.mode}`;
-  check(code !== null, `${where}: was ended after --peer_timeout ${timeoutMs / 1000} s, or out of memory`);
-  check(code === 0, `${where}: must end with exit code 0, got ${code} (${lastLine(readFileSync(words, 'utf8'))})`);
+  check(!overtime, `${where}: was ended after --peer_timeout ${timeoutMs / 1000} s`);
+  check(
+    code === 0,
+    `${where}: must end with exit code 0, got ${code ?? 'a signal, out of memory?'} (${lastLine(stderr)})`,
+  );
   return parsePeerTimes(readJson(file, where), ourName, where);
 }
 

@@ -8,12 +8,15 @@
  * runs fast by `--by` percent, so that every time they measure is longer. Exits 1 unless every suite of identical code
  * ends with 0 and every slowed one with 1.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { heedNohup } from '../bin/nohup.js';
+import { runChild } from '../dist/evals/child.js';
+import { interruptible } from '../dist/evals/interruption.js';
+import { openTemporaryFolder } from '../dist/evals/temporary_folder.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SMALL = '--models LinearTransformer --hidden_dim 64 --vocab_size 1000 --seq_lengths 64 256 --n_tokens 3';
@@ -36,8 +39,21 @@ const { values, positionals } = parseArgs({
 });
 const flags = positionals.length > 0 ? positionals : SMALL.split(' ');
 
-const folder = mkdtempSync(join(tmpdir(), 'check-gate-'));
+heedNohup();
+const folder = openTemporaryFolder();
+process.env['TMPDIR'] = folder.file('.'); // what its children leave when they are ended goes with it
 try {
+  process.exitCode = await interruptible(() => 'the gate was not proved', checkGate);
+} catch (error) {
+  if (error.name !== 'Interrupted') throw error;
+  console.error(`interrupted: ${error.message}`);
+  process.exitCode = error.exitCode;
+} finally {
+  folder[Symbol.dispose]();
+}
+
+/** @returns the exit code */
+async function checkGate(life) {
   const same = makeCheckout('same', 1);
   const slow = makeCheckout('slow', 1 + Number(values.by) / 100);
   const result = {
@@ -54,20 +70,18 @@ try {
     ['slowed', slow, 1],
   ]) {
     for (let i = 0; i < Number(values[kind]); i++) {
-      result[kind].push(runSuite(kind, head, Number(values.seed) + i, expected));
+      result[kind].push(await runSuite(kind, head, Number(values.seed) + i, expected, life));
       if (values.json) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);
     }
   }
   const good = [...result.identical, ...result.slowed].every((suite) => suite.good);
   console.log(good ? 'the gate works here' : 'the gate does not do here what it should');
-  process.exitCode = good ? 0 : 1;
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+  return good ? 0 : 1;
 }
 
 /** A folder whose compare-models is this checkout's, with a clock that is fast by `factor` in its workers. */
 function makeCheckout(name, factor) {
-  const checkout = join(folder, name);
+  const checkout = folder.file(name);
   mkdirSync(checkout);
   writeFileSync(
     join(checkout, 'package.json'),
@@ -85,14 +99,15 @@ function makeCheckout(name, factor) {
   return checkout;
 }
 
-function runSuite(kind, head, seed, expected) {
-  const command = [join(ROOT, 'bin/check_regressions.js'), '--ab', join(folder, 'same'), head, '--seed', String(seed)];
+async function runSuite(kind, head, seed, expected, life) {
+  const command = [join(ROOT, 'bin/check_regressions.js'), '--ab', folder.file('same'), head, '--seed', String(seed)];
   const gate = ['--margin', values.margin, '--runs', values.runs, '--sets', values.sets, '--', ...flags];
   const start = Date.now();
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...command, ...gate], { encoding: 'utf8' });
+  const noLimit = Number.POSITIVE_INFINITY; // each of its processes has one
+  const { code, stdout, stderr } = await runChild(process.execPath, [...command, ...gate], noLimit, life);
   const seconds = Math.round((Date.now() - start) / 1000);
   const summary = stdout.trim().split('\n').at(-1);
-  console.log(`${kind} ${seed}: exit code ${status} after ${seconds} s: ${summary}`);
-  if (status !== expected) console.log(status === 2 ? stderr : stdout);
-  return { seed, good: status === expected, exit_code: status, seconds, summary };
+  console.log(`${kind} ${seed}: exit code ${code} after ${seconds} s: ${summary}`);
+  if (code !== expected) console.log(code === 2 ? stderr : stdout);
+  return { seed, good: code === expected, exit_code: code, seconds, summary };
 }

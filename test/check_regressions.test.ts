@@ -231,7 +231,9 @@ describe('confirming a stored run', () => {
   const measuredBy = async (slowdown: number) => {
     const own = fakeCheckout(join(folder, 'own'), run(1, [10]), slowdown);
     const next = run(1.2);
-    using laboratory = openLaboratory({ stdout: { write: () => 0 }, stderr: { write: () => 0 } }, own.folder);
+    const life = { signal: new AbortController().signal, keep: () => undefined, end: () => undefined };
+    const streams = { stdout: { write: () => 0 }, stderr: { write: () => 0 } };
+    using laboratory = openLaboratory(streams, life, {}, own.folder);
     const verdicts = await timedGate(pairsOf(run(1), next), () => 0.05, laboratory.measureHere(next), 2);
     return { verdicts: verdicts.map(({ verdict }) => verdict), calls: own.calls() };
   };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { WorkerMessage, WorkerOrder } from '../src/bench/messages.js';
-import { cellsAfter, runProcess } from '../src/bench/process.js';
+import { cellsAfter, runProcess, workerLimits } from '../src/bench/process.js';
 import { UserError } from '../src/errors.js';
 import { cellsOf, fakeWorker, SPEC } from './fake_worker.js';
 
@@ -13,10 +13,13 @@ function run(
   workerFile: string,
   cellTimeoutMs = 60_000,
   onMessage: (message: WorkerMessage) => void = () => undefined,
+  startTimeoutMs = 60_000,
 ) {
   const messages: WorkerMessage[] = [];
   const signal = new AbortController();
-  const ended = runProcess(ORDER, { workerFile, cellTimeoutMs, pinnedCpu: null, signal: signal.signal }, (message) => {
+  const limits = { cellTimeoutMs, startTimeoutMs };
+  const settings = { workerFile, ...limits, pinnedCpu: null, signal: signal.signal, keep: () => undefined };
+  const ended = runProcess(ORDER, settings, (message) => {
     messages.push(message);
     onMessage(message);
   });
@@ -94,6 +97,31 @@ test.each([
   [`process.kill(process.pid, 'SIGKILL'); await new Promise(() => {});`, 'SIGKILL'],
 ])('a worker that ends before its first cell is an error: %s', async (body, message) => {
   await expect(run(fakeWorker('', body)).ended).rejects.toThrow(message);
+});
+
+test.each([
+  ['hangs', FOREVER],
+  ['stops', `process.kill(process.pid, 'SIGSTOP'); ${FOREVER}`],
+])('a worker that %s before its first cell is ended, and an error for people in one line', async (_, body) => {
+  const error = await run(fakeWorker('', body), 60_000, undefined, 3000).ended.catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(UserError);
+  expect((error as Error).message).toMatch(/^worker: said nothing for 3 s outside a cell, was it stopped\?[^\n]*$/);
+});
+
+test('a worker that stops in a cell is over its time', async () => {
+  const { ended } = run(fakeWorker(`process.kill(process.pid, 'SIGSTOP'); ${FOREVER}`), 500);
+  expect(await ended).toMatchObject({ cell: first, status: 'timeout' });
+});
+
+test('a worker that does not end when it has done all is ended, and counts as done', async () => {
+  const { ended, messages } = run(fakeWorker('setInterval(() => {}, 1000);'));
+  expect(await ended).toBeNull();
+  expect(kinds(messages).at(-1)).toBe('done');
+});
+
+test('to start a worker has as long as a cell may take, but half a minute at least', () => {
+  expect(workerLimits(0.5)).toEqual({ cellTimeoutMs: 500, startTimeoutMs: 30_000 });
+  expect(workerLimits(120)).toEqual({ cellTimeoutMs: 120_000, startTimeoutMs: 120_000 });
 });
 
 test('a worker that refuses its order is an error for people', async () => {

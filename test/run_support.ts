@@ -41,8 +41,10 @@ export async function run({
   const host = {
     workerFile,
     cellTimeoutMs,
+    startTimeoutMs: 60_000,
     pinnedCpu: null,
     signal: abortion.signal,
+    keep: () => undefined,
     now,
     save: (results: Results) => saved.push(parseResults(JSON.parse(JSON.stringify(results)), 'saved')),
     onProgress(progress: Progress) {
