@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cfloat>
 #include <cinttypes>
 #include <cmath>
 #include <cstdint>
@@ -52,10 +53,11 @@ template <typename V>
 using Bits = std::conditional_t<kLanes<V> == 16, uint32_t __attribute__((vector_size(64))),
                                 uint32_t __attribute__((vector_size(32)))>;
 
-/** e^x for x <= 0, within two units in the last place; 0 where it would be below the smallest normal number. */
+/** e^x for x <= 0, within two units in the last place; 0 where it would be below the smallest normal number; NaN of NaN. */
 template <typename V>
 INLINE V Exp(const V& x) {
-  const V rounder = V{} + 12582912.f;  // 1.5 · 2^23: what is added to it is rounded to an integer
+  // 1.5 · 2^23 + 127: what is added to it is rounded to an integer, of which the lowest bits are the exponent of a float.
+  const V rounder = V{} + 12583039.f;
   const V shifted = x * 1.44269504f + rounder;
   const V n = shifted - rounder;
   const V r = x - n * 0.693359375f - n * -2.12194440e-4f;  // ln 2 in two parts; both, and the polynomial: Cephes expf
@@ -65,8 +67,8 @@ INLINE V Exp(const V& x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   const V power = p * r * r + r + 1.f;
-  const V scaled = (V)((Bits<V>)power + ((Bits<V>)shifted << 23));
-  return x > -87.f ? scaled : V{};
+  const V two_to_n = (V)((Bits<V>)shifted << 23);
+  return x <= -87.f ? V{} : power * two_to_n;  // a product, since a NaN is one of any factor
 }
 
 /** Queries side by side in the lanes of two vectors, and what they have seen so far. */
@@ -167,7 +169,7 @@ INLINE void AttendBlock(Block<V>& block, const Call& call, int64_t matrix, int64
   const int64_t query = matrix * call.queries + first, count = std::min(kCount, call.queries - first);
   Turn(block.turned.data(), kCount, call.q + query * call.depth, count, call.depth);
   std::fill(block.read.begin(), block.read.end(), 0.f);
-  for (int r = 0; r < 2; r++) block.largest[r] = V{} - INFINITY, block.sum[r] = V{};
+  for (int r = 0; r < 2; r++) block.largest[r] = V{} - FLT_MAX, block.sum[r] = V{};
   for (int64_t j = 0; j < call.used; j += kBlock) {
     See<V>(block, call, rows_of(call.far, call.far_rows, j), std::min(kBlock, call.used - j), kBlock);
   }

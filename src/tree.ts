@@ -1,26 +1,27 @@
 /** Trees of tensors: the shape of parameters, states and arguments. */
 import * as tf from './tf.js';
 
-export type Tree = tf.Tensor | number | readonly Tree[] | { readonly [name: string]: Tree };
+export type Tree = tf.Tensor | number | boolean | readonly Tree[] | { readonly [name: string]: Tree };
 
 const isTensor = (tree: Tree): tree is tf.Tensor => tree instanceof tf.Tensor;
+const isPlain = (tree: Tree): tree is number | boolean => typeof tree === 'number' || typeof tree === 'boolean';
 
-/** The tensors of a tree, in the order of its keys. Numbers are not leaves. */
+/** The tensors of a tree, in the order of its keys. Numbers and booleans are not leaves. */
 export function leaves(tree: Tree): tf.Tensor[] {
   const found: tf.Tensor[] = [];
   const walk = (node: Tree): void => {
     if (isTensor(node)) found.push(node);
-    else if (typeof node !== 'number') for (const child of Object.values(node)) walk(child);
+    else if (!isPlain(node)) for (const child of Object.values(node)) walk(child);
   };
   walk(tree);
   return found;
 }
 
-/** A tree of the same form with every tensor replaced; numbers stay. */
+/** A tree of the same form with every tensor replaced; numbers and booleans stay. */
 export function mapTree<T extends Tree>(tree: T, replace: (tensor: tf.Tensor) => tf.Tensor): T {
   const walk = (node: Tree): Tree => {
     if (isTensor(node)) return replace(node);
-    if (typeof node === 'number') return node;
+    if (isPlain(node)) return node;
     if (Array.isArray(node)) return node.map(walk);
     return Object.fromEntries(Object.entries(node).map(([name, child]) => [name, walk(child)]));
   };

@@ -2,6 +2,8 @@
 // Prints what is wrong.
 #include "../native/causal_attention.cc"
 
+#include <utility>
+
 xla::CustomCallTargetRegistry* xla::CustomCallTargetRegistry::Global() {
   static CustomCallTargetRegistry registry;
   return &registry;
@@ -91,13 +93,48 @@ void Check(const char* name, Attend attend, const Call& shape, float most) {
   }
 }
 
+/** A NaN in a query, a key or a value reaches each query that reads it, and one in a key or a query no other. */
+void CheckNaN(const char* name, Attend attend) {
+  Call call{1, 33, 8, 70, 16, 80, 66};
+  std::vector<float> inputs[] = {Random(call.queries * call.depth, 1), Random(call.rows * call.depth, 1),
+                                 Random(call.rows * call.width, 1), Random(call.far_rows * call.depth, 1),
+                                 Random(call.far_rows * call.width, 1)};
+  auto& [q, keys, values, far_keys, far_values] = inputs;
+  std::vector<float> out(call.queries * call.width);
+  call.q = q.data();
+  call.near = {keys.data(), values.data()};
+  call.far = {far_keys.data(), far_values.data()};
+  call.out = out.data();
+  for (std::vector<float>& input : inputs) {
+    const bool is_value = &input == &values || &input == &far_values, is_far = &input == &far_keys || &input == &far_values;
+    const int64_t columns = is_value ? call.width : call.depth, rows = is_far ? call.used : input.size() / columns;
+    for (int64_t row = 0; row < rows; row++) {
+      const float before = std::exchange(input[row * columns], NAN);
+      AttendWith(attend, call);
+      input[row * columns] = before;
+      for (int64_t i = 0; i < call.queries; i++) {
+        const bool reads = &input == &q ? i == row : is_far || row <= call.rows - call.queries + i;
+        if (std::isnan(out[i * call.width]) == reads || (is_value && !reads)) continue;
+        std::printf("wrong: %s NaN in row %ld of input %ld, query %ld\n", name, row, &input - inputs, i);
+        return;
+      }
+    }
+  }
+}
+
 using Exponential = void (*)(const float* x, float* y);
 FOR_AVX512 void ExpAvx512(const float* x, float* y) { Store(y, Exp<Lanes16>(Load<Lanes16>(x))); }
 FOR_AVX2 void ExpAvx2(const float* x, float* y) { Store(y, Exp<Lanes8>(Load<Lanes8>(x))); }
 FOR_AVX void ExpAvx(const float* x, float* y) { Store(y, Exp<Lanes8>(Load<Lanes8>(x))); }
 
-/** Within two units in the last place where e^x is normal, 0 below. */
+/** Within two units in the last place where e^x is normal, 0 below, NaN of any NaN. */
 void CheckExp(const char* name, Exponential exponential) {
+  for (uint32_t bits : {0x7fc00000u, 0xffc00000u, 0x7fc00001u, 0x7fffffffu, 0xffc001ffu}) {
+    float x[16], y[16];
+    for (float& each : x) std::memcpy(&each, &bits, sizeof bits);
+    exponential(x, y);
+    if (!std::isnan(y[0])) std::printf("wrong: %s e^NaN is %g for %x\n", name, y[0], bits);
+  }
   for (double from = 0; from > -100; from -= 1. / 1024) {
     float x[16], y[16];
     std::fill(x, x + 16, static_cast<float>(from));
@@ -111,6 +148,7 @@ void CheckExp(const char* name, Exponential exponential) {
 
 void CheckAll(const char* name, Attend attend, Exponential exponential) {
   CheckExp(name, exponential);
+  CheckNaN(name, attend);
   for (const auto& [queries, rows] : {std::pair{1, 1}, {2, 2}, {7, 9}, {16, 16}, {31, 200}, {32, 32}, {33, 65}, {100, 228}}) {
     for (int64_t depth : {1, 8, 13, 32}) {
       for (int64_t width : {8, 16, 24, 40, 64}) {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { compile, loop } from '../src/compiled/compile.js';
-import { formOf } from '../src/compiled/form.js';
+import { formOfTensor } from '../src/compiled/form.js';
 import * as tf from '../src/tf.js';
 import { leaves, tidyTree } from '../src/tree.js';
 import { errorOf, maxDifference } from './compiled_support.js';
@@ -31,7 +31,7 @@ for (const options of [{}, { optimize: 'whole' }, { optimize: 'none' }] as const
       const want = tidyTree(() => fn(x, count, factor));
       expect(tf.memory().numTensors).toBe(tensors + 3);
       const got = compiled(x, count, factor);
-      expect(leaves(got).map(formOf)).toEqual(leaves(want).map(formOf));
+      expect(leaves(got).map(formOfTensor)).toEqual(leaves(want).map(formOfTensor));
       leaves(got).forEach((leaf, i) => {
         expect(maxDifference(leaf, leaves(want)[i] as tf.Tensor)).toBeLessThanOrEqual(1e-6);
       });

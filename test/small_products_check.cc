@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 extern "C" const char* TF_Version() { return ""; }
@@ -48,7 +49,25 @@ bool IsRight(const Kernel* kernels, int64_t m, int64_t n, int64_t k, bool left_t
   return true;
 }
 
+/** A NaN on either side reaches every product it is a part of, and no other. */
+void CheckNaN(const char* name, const Kernel* kernels) {
+  const int64_t m = 24, n = 5, k = 16;
+  auto left = Random(m * k), right = Random(k * n);
+  std::vector<float> out(m * n);
+  for (int64_t at = 0; at < m * k + k * n; at++) {
+    float& entry = at < m * k ? left[at] : right[at - m * k];
+    const float before = std::exchange(entry, NAN);
+    MultiplySmall(kernels, out.data(), left.data(), right.data(), m, n, k, 1, false, false);
+    entry = before;
+    for (int64_t i = 0; i < m * n; i++) {
+      const bool reads = at < m * k ? i % m == at % m : i / m == (at - m * k) / k;
+      if (std::isnan(out[i]) != reads) std::printf("wrong: %s NaN at %ld, entry %ld\n", name, at, i);
+    }
+  }
+}
+
 void Check(const char* name, const Kernel* kernels) {
+  CheckNaN(name, kernels);
   int taken = 0, all = 0;
   for (int64_t m : {1, 8, 12, 16, 24, 32, 40, 56, 64, 104, 128, 136}) {
     for (int64_t n : {1, 3, 4, 8, 13, 32, 200}) {

@@ -7,12 +7,13 @@
 import { check } from '../errors.js';
 import * as tf from '../tf.js';
 import { disposeTree, leaves, mapTree, type Tree } from '../tree.js';
-import { formOf } from './form.js';
-import type { Optimization } from './fuse.js';
+import { formOfAll, formOfTensor, nameOf } from './form.js';
+import { OPTIMIZATIONS, type Optimization } from './fuse.js';
 import type { Graph } from './graph.js';
 import { isRecording, type Recording, record } from './recording.js';
 import { portsOf, SERVE_TAG, withSavedModel } from './saved_model.js';
 import { type FeedInfo, type NativeBackend, nativeBackend } from './trace_backend.js';
+import { keepNaN } from './xla_flags.js';
 
 export { fuse, type Optimization } from './fuse.js';
 export { loop } from './loop.js';
@@ -53,41 +54,60 @@ interface Session<R extends Tree> extends Omit<Recording<R>, 'graph'> {
 }
 
 /**
- * @param fn pure; arguments and result are trees of float32, int32 or bool tensors and numbers. Numbers among the
- *   arguments become constants of the graph. So do small tensors that `fn` reads beside its arguments; large ones are
- *   shared, not copied.
+ * @param fn pure; arguments and result are trees of float32, int32 or bool tensors, numbers and booleans. Numbers and
+ *   booleans among the arguments become constants of the graph. So do small tensors that `fn` reads beside its
+ *   arguments; large ones are shared, not copied.
  * @returns the compiled function; nothing is recorded before it is called or prepared
- * @throws UserError (when called) for kernels that cannot be recorded and on other backends than tensorflow
+ * @throws UserError for options that do not exist; when called, for arguments and results that are no trees, for kernels
+ *   that cannot be recorded, where gradients are taken, and on other backends than tensorflow
  */
 export function compile<A extends readonly Tree[], R extends Tree>(
   fn: (...args: A) => R,
-  { optimize = 'parts', clock = () => 0 }: CompileOptions = {},
+  options: CompileOptions = {},
 ): Compiled<A, R> {
+  check(typeof fn === 'function', `compile: must be given a function, got ${nameOf(fn)}`);
+  const { optimize, clock } = checkedOptions(options);
   const sessions = new Map<string, Session<R>>();
   let disposed = false;
   let compileMs = 0;
 
-  const known = (args: A): Session<R> | undefined => {
+  const now = (): number => {
+    const ms = clock();
+    check(Number.isFinite(ms), `compile: clock must return milliseconds, got ${nameOf(ms)}`);
+    return ms;
+  };
+  const checkUsable = (): void =>
     check(!disposed, 'compile: a compiled function must not be used after dispose, got a call');
-    return sessions.get(formOf(args));
+  const known = (args: A): Session<R> | undefined => {
+    checkUsable();
+    check(
+      !tf.engine().isTapeOn(),
+      'compile: gradients do not pass through a compiled call, got one where they are taken; ' +
+        'call the function that was compiled, or give its gradient with tf.customGrad',
+    );
+    return sessions.get(formOfAll(args));
   };
   /** Compiles for a new form of arguments: TensorFlow optimises, and XLA compiles, at the first run. */
   const compileAndRun = (args: A): { readonly session: Session<R>; readonly result: R } => {
-    const start = clock();
+    const start = now();
     const session = openSession(record(fn, args, optimize), optimize);
-    sessions.set(formOf(args), session);
+    sessions.set(formOfAll(args), session);
     const result = run(session, args);
-    compileMs += clock() - start;
+    compileMs += now() - start;
     return { session, result };
   };
   const call = (...args: A): R => {
-    if (isRecording()) return fn(...args); // a part of the function that is being recorded
+    if (isRecording()) {
+      checkUsable();
+      return fn(...args); // a part of the function that is being recorded
+    }
     const session = known(args);
     return session ? run(session, args) : compileAndRun(args).result;
   };
 
   return Object.assign(call, {
     prepare(...examples: A): GraphInfo {
+      check(!isRecording(), 'compile: prepare must be called outside of compiled functions, got a call inside of one');
       const session = known(examples);
       if (session) return session.info;
       const compiled = compileAndRun(examples);
@@ -103,9 +123,23 @@ export function compile<A extends readonly Tree[], R extends Tree>(
   });
 }
 
+function checkedOptions(options: CompileOptions): Required<CompileOptions> {
+  check(typeof options === 'object' && options !== null, `compile: options must be an object, got ${nameOf(options)}`);
+  const { optimize = 'parts', clock = () => 0, ...others } = options;
+  const [other] = Object.keys(others);
+  check(other === undefined, `compile: the options are optimize and clock, got ${other}`);
+  check(
+    OPTIMIZATIONS.includes(optimize),
+    `compile: optimize must be one of ${OPTIMIZATIONS.join(', ')}, got ${nameOf(optimize)}`,
+  );
+  check(typeof clock === 'function', `compile: clock must be a function, got ${nameOf(clock)}`);
+  return { optimize, clock };
+}
+
 function openSession<R extends Tree>(recording: Recording<R>, optimize: Optimization): Session<R> {
   const { graph, captured, result } = recording;
   const backend = nativeBackend();
+  keepNaN(process.env);
   try {
     const id = withSavedModel(graph, optimize, (directory) => backend.loadSavedModelMetaGraph(directory, SERVE_TAG));
     const { feeds: names, fetches } = portsOf(graph.main, optimize);
@@ -127,8 +161,8 @@ function run<R extends Tree>({ id, feeds, captured, fetches, result }: Session<R
   const outputs = nativeBackend().runSavedModel(id, inputs, feeds, fetches).values();
   return mapTree(result, (expected) => {
     const output = outputs.next().value ?? expected;
-    const agrees = output.dtype === expected.dtype && tf.util.arraysEqual(output.shape, expected.shape);
-    check(agrees, `compile: TensorFlow must return the recorded form ${formOf(expected)}, got ${formOf(output)}`);
+    const [got, recorded] = [formOfTensor(output), formOfTensor(expected)];
+    check(got === recorded, `compile: TensorFlow must return the recorded form ${recorded}, got ${got}`);
     return output;
   });
 }

@@ -1,4 +1,6 @@
+import { check } from '../errors.js';
 import type { Tree } from '../tree.js';
+import { nameOf } from './form.js';
 import { isRecording, recordFused } from './recording.js';
 
 /**
@@ -12,7 +14,8 @@ import { isRecording, recordFused } from './recording.js';
  * XLA turns chains of operations into one, which runs faster, by a third for long chains of small operations, and takes
  * 0.2 to 1 s longer to prepare. Indices out of range are then clamped instead of refused.
  */
-export type Optimization = 'none' | 'graph' | 'parts' | 'whole';
+export type Optimization = (typeof OPTIMIZATIONS)[number];
+export const OPTIMIZATIONS = ['none', 'graph', 'parts', 'whole'] as const;
 
 /**
  * `fn()`, as a part of a compiled function that XLA turns into one operation: chains of elementwise operations and what
@@ -20,5 +23,6 @@ export type Optimization = 'none' | 'graph' | 'parts' | 'whole';
  * @param fn pure; may read what surrounds it
  */
 export function fuse<R extends Tree>(fn: () => R): R {
+  check(typeof fn === 'function', `fuse: must be given a function, got ${nameOf(fn)}`);
   return isRecording() ? recordFused(fn) : fn();
 }

@@ -1,6 +1,7 @@
 /** A recorded graph as data: what the recorder makes and the writer encodes. */
 
 export type DType = 'float32' | 'int32' | 'bool';
+export const isDType = (dtype: string): dtype is DType => dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
 
 /** Shape and dtype of a tensor. */
 export interface TensorSpec {

@@ -2,6 +2,7 @@
 import { check } from '../errors.js';
 import * as tf from '../tf.js';
 import { leaves, mapTree, type Tree } from '../tree.js';
+import { formOf } from './form.js';
 import type { Optimization } from './fuse.js';
 import {
   type Argument,
@@ -68,9 +69,10 @@ export const isRecording = (): boolean => scope !== null;
 /**
  * Runs `fn` once on tensors without data and writes down what it does. Nothing is computed, no tensor is left but
  * `captured`, and the tensorflow backend is active again afterwards, also when `fn` throws.
- * @param examples only their form, shapes, dtypes and numbers are used
+ * @param examples only their form, shapes, dtypes, numbers and booleans are used
  * @param optimize says what XLA will compile
- * @throws UserError for an unsupported kernel or dtype, for reading a traced tensor, and when `fn` keeps a tensor
+ * @throws UserError for an unsupported kernel or dtype, for reading a traced tensor, when `fn` keeps a tensor, and when it
+ *   returns no tree, or none with a tensor
  */
 export function record<A extends readonly Tree[], R extends Tree>(
   fn: (...args: A) => R,
@@ -86,6 +88,7 @@ export function record<A extends readonly Tree[], R extends Tree>(
     recorded.push(
       inScope(root, () => {
         const result = fn(...mapTree(examples, argumentFor));
+        formOf(result, 'compile: the result');
         return { result, results: leaves(result).map(resultOf) };
       }),
     );
@@ -138,6 +141,7 @@ export function recordFused<R extends Tree>(fn: () => R): R {
   const inner = openScope(outer, false, true);
   const { result, results } = inScope(inner, () => {
     const result = fn();
+    formOf(result, 'fuse: the result');
     return { result, results: leaves(result).map(resultOf) };
   });
   const { args, nodes, imports, functions } = inner;

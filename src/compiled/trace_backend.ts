@@ -6,7 +6,7 @@
  */
 import { check, messageOf, UserError } from '../errors.js';
 import * as tf from '../tf.js';
-import type { Attr, Attrs, DType } from './graph.js';
+import { type Attr, type Attrs, type DType, isDType } from './graph.js';
 import { type KernelCall, ownKernels, xlaKernels } from './kernels.js';
 
 const TRACE = 'attnscale-trace';
@@ -149,7 +149,6 @@ function dtypeOf(code: unknown, binding: NativeBackend['binding']): DType {
 
 /** @throws UserError for strings and complex numbers */
 export function supportedDtype(dtype: string): DType {
-  const supported = dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
-  check(supported, `compile: dtype must be float32, int32 or bool, got ${dtype}`);
+  check(isDType(dtype), `compile: dtype must be float32, int32 or bool, got ${dtype}`);
   return dtype;
 }
