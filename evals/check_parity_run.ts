@@ -1,5 +1,5 @@
 /** What check-parity does once its flags are read. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createModes } from '../src/bench/modes.js';
 import { checkParity, PARITY_TOLERANCE, type Parity, passes, type Worst } from '../src/bench/parity.js';
@@ -49,7 +49,9 @@ async function goldenFiles(folder: string): Promise<string[]> {
 }
 
 async function checkFile(folder: string, file: string, { mode }: ParityFlags): Promise<Omit<Row, 'file'>> {
-  const fixture = parseFixture(await readFile(join(folder, file)), file);
+  const path = join(folder, file);
+  check((await stat(path)).isFile(), `${file}: must be a regular file`);
+  const fixture = parseFixture(await readFile(path), file);
   const modes = createModes();
   const model = await createModel(fixture.model, fixture.config, modes.runners[mode]);
   const parity = checkParity(model, fixture);

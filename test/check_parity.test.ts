@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -72,6 +72,12 @@ test('unreadable files exit 2, each with a line, and the others are still checke
   expect(printed).toMatch(/wrong\.safetensors .* FAIL/);
   const named = lines(warned).map((line) => line.split(':')[0]);
   expect(named).toEqual(['cut.safetensors', 'folder.safetensors', 'heads.safetensors']);
+});
+
+test.skipIf(process.platform === 'win32')('a device that never ends exits 2 at once', async () => {
+  symlinkSync('/dev/zero', join(folder, 'zero.safetensors'));
+  expect(await run()).toBe(2);
+  expect(warned).toBe('zero.safetensors: must be a regular file\n');
 });
 
 test('an empty folder exits 2', async () => {

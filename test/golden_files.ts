@@ -36,6 +36,13 @@ export function withHeader(change: (header: Header) => void): Uint8Array {
   return fileOf(JSON.stringify(header), data);
 }
 
+/** The small golden file with another name for a tensor. */
+export const withName = (name: string, other: string): Uint8Array =>
+  withHeader((header) => {
+    header[other] = header[name];
+    delete header[name];
+  });
+
 /** The small golden file with another model configuration over the same weights. */
 export const withConfig = (change: Readonly<Record<string, unknown>>): Uint8Array =>
   withHeader((header) => {

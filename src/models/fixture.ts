@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { check, messageOf } from '../errors.js';
 import type { ModelConfig } from './model.js';
-import { parseSafeTensors, type StoredTensor, storedWeights, type WeightSource } from './weights.js';
+import { parseSafeTensors, type StoredTensor } from './safetensors.js';
+import { storedWeights, type WeightSource } from './weights.js';
 
 export interface Fixture {
   readonly model: string;
@@ -31,10 +32,13 @@ const metadataSchema = z.object({
   }),
 });
 
-/** @throws UserError naming the file and what is wrong with it */
+/**
+ * A file whose configuration is that of its weights, so that no more is made of it than it holds.
+ * @throws UserError naming the file and what is wrong with it
+ */
 export function parseFixture(bytes: Uint8Array, file: string): Fixture {
   const stored = parseSafeTensors(bytes, file);
-  const { model, config } = parseMetadata(stored.metadata['fixture'], file);
+  const { model, config } = parseMetadata(stored.metadata.get('fixture'), file);
   const ids = tensorOf(stored.tensors.get('input.ids'), 'I32', 2, `${file}: input.ids`);
   const [batch = 0, tokens = 0] = ids.shape;
   const inVocabulary = ids.values.every((id) => id >= 0 && id < config.vocab_size);
@@ -42,6 +46,8 @@ export function parseFixture(bytes: Uint8Array, file: string): Fixture {
   const logits = tensorOf(stored.tensors.get('expected.logits'), 'F32', 3, `${file}: expected.logits`);
   const expected = [batch, tokens, config.vocab_size];
   check(`${logits.shape}` === `${expected}`, `${file}: expected.logits must be [${expected}], got [${logits.shape}]`);
+  const weights = storedWeights(stored, file);
+  checkSizes(config, weights, bytes.length, file);
   return {
     model,
     config: {
@@ -55,12 +61,24 @@ export function parseFixture(bytes: Uint8Array, file: string): Fixture {
       compressionFactor: config.compression_factor,
       retrievalNorm: config.retrieval_norm,
     },
-    weights: storedWeights(stored, file),
+    weights,
     ids: ids.values as Int32Array,
     batch,
     tokens,
     logits: logits.values as Float32Array,
   };
+}
+
+type StoredConfig = z.infer<typeof metadataSchema>['config'];
+
+/** The weights bound all sizes but that of a chunk, whose keys are then not to outgrow the file. */
+function checkSizes(config: StoredConfig, weights: WeightSource, fileBytes: number, file: string): void {
+  const { vocab_size, hidden_dim, num_layers, ff_dim, chunk_size } = config;
+  weights.get('embedding.weight', [vocab_size, hidden_dim]);
+  for (const layer of new Set([0, num_layers - 1])) weights.get(`layers.${layer}.ff.in.bias`, [ff_dim]);
+  const most = Math.floor(fileBytes / (4 * hidden_dim));
+  const where = `${file}: __metadata__.fixture.config.chunk_size`;
+  check(chunk_size <= most, `${where}: must be at most ${most} in a file of ${fileBytes} bytes, got ${chunk_size}`);
 }
 
 function parseMetadata(text: string | undefined, file: string): z.infer<typeof metadataSchema> {

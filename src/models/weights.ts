@@ -1,6 +1,7 @@
 /** Where parameters come from: a seed or a safetensors file (docs/models.md, "Weights and fixtures"). */
 import { check } from '../errors.js';
 import { random } from '../random.js';
+import type { SafeTensors } from './safetensors.js';
 
 /** Named arrays in PyTorch's layout: a dense map is [out, in]. */
 export interface WeightSource {
@@ -48,67 +49,6 @@ function distribution(name: string, shape: readonly number[]): [mean: number, de
   if (name.endsWith('.bias')) return [0, 0.1];
   if (name === 'embedding.weight') return [0, 1];
   return [0, 1 / Math.sqrt(shape[1] ?? 1)];
-}
-
-/** A tensor of a safetensors file, not yet copied. */
-export interface StoredTensor {
-  readonly dtype: 'F32' | 'I32';
-  readonly shape: readonly number[];
-  readonly values: Float32Array | Int32Array;
-}
-
-export interface SafeTensors {
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
-}
-
-/**
- * Reads the safetensors format: 8-byte little-endian header length, JSON header, raw little-endian buffers.
- * @throws UserError naming the file and what is wrong with it
- */
-export function parseSafeTensors(bytes: Uint8Array, file: string): SafeTensors {
-  check(bytes.length >= 8, `${file}: must start with an 8-byte header length, got ${bytes.length} bytes`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const start = 8 + Number(view.getBigUint64(0, true));
-  check(start <= bytes.length, `${file}: header must end within the file, got ${start} of ${bytes.length} bytes`);
-  const header = parseHeader(bytes.subarray(8, start), file);
-  const { __metadata__: metadata, ...entries } = header;
-  const tensors = new Map(
-    Object.entries(entries).map(([name, entry]) => [
-      name,
-      readTensor(entry, bytes.subarray(start), `${file}: ${name}`),
-    ]),
-  );
-  return { metadata: (metadata ?? {}) as Record<string, string>, tensors };
-}
-
-function parseHeader(bytes: Uint8Array, file: string): Record<string, unknown> {
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    header = null;
-  }
-  check(typeof header === 'object' && header !== null, `${file}: header must be a JSON object`);
-  return header as Record<string, unknown>;
-}
-
-function readTensor(entry: unknown, data: Uint8Array, where: string): StoredTensor {
-  const {
-    dtype,
-    shape,
-    data_offsets: offsets,
-  } = (entry ?? {}) as { dtype: string; shape: number[]; data_offsets: number[] };
-  check(dtype === 'F32' || dtype === 'I32', `${where}: dtype must be F32 or I32, got ${dtype}`);
-  check(Array.isArray(shape) && Array.isArray(offsets), `${where}: must have a shape and data_offsets`);
-  const [begin = -1, end = -1] = offsets;
-  const size = shape.reduce((a, b) => a * b, 1);
-  check(
-    begin >= 0 && end <= data.length && end - begin === 4 * size,
-    `${where}: data must be ${4 * size} bytes within the file, got ${begin}..${end} of ${data.length}`,
-  );
-  const copy = new Uint8Array(data.subarray(begin, end)).buffer; // aligned, whatever the offset
-  return { dtype, shape, values: dtype === 'F32' ? new Float32Array(copy) : new Int32Array(copy) };
 }
 
 /** Weights out of a file. */
