@@ -34,9 +34,9 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     .addHelpText('after', EXAMPLES)
     .option('--svg', 'write each picture as SVG too')
     .addOption(word('export', '<format>', ANALYSIS_FORMATS, 'write the tables as analysis.<format> too'));
-  return runCommand<Flags>(command, argv, streams, async (flags) => {
+  return runCommand<Flags>(command, argv, streams, async (flags, _, safe) => {
     const { analyzeResults } = await import('./analyze_results_run.js');
-    return analyzeResults(flags, streams);
+    return analyzeResults(flags, safe);
   });
 }
 

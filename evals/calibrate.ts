@@ -28,11 +28,11 @@ const EXAMPLES = `
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const command = describe(streams);
-  return runCommand<CalibrateFlags>(command, argv, streams, async (flags, positional) => {
+  return runCommand<CalibrateFlags>(command, argv, streams, async (flags, positional, safe) => {
     const [first = '--'] = positional;
     check(first.startsWith('--'), excessArgumentText(first, command));
     const { calibrateMachine } = await import('./calibrate_run.js');
-    return calibrateMachine(flags, positional, streams);
+    return calibrateMachine(flags, positional, safe);
   });
 }
 

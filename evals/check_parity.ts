@@ -25,8 +25,8 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
         .choices(['eager', 'compiled'])
         .default('eager'),
     );
-  return runCommand<ParityFlags>(command, argv, streams, async (flags, [folder = '.']) => {
+  return runCommand<ParityFlags>(command, argv, streams, async (flags, [folder = '.'], safe) => {
     const { checkFolder } = await import('./check_parity_run.js');
-    return checkFolder(folder, flags, streams);
+    return checkFolder(folder, flags, safe);
   });
 }

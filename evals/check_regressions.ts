@@ -29,9 +29,9 @@ Exit code: 0 not regressed, 1 regressed, 2 bad input or usage, 3 not comparable 
 
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
-  return runCommand<GateFlags>(describe(streams), argv, streams, async (flags, positional) => {
+  return runCommand<GateFlags>(describe(streams), argv, streams, async (flags, positional, safe) => {
     const { checkRegressions } = await import('./check_regressions_run.js');
-    return checkRegressions(flags, positional, streams);
+    return checkRegressions(flags, positional, safe);
   });
 }
 

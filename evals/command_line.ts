@@ -1,13 +1,38 @@
 /** What all commands share: flags, errors and exit codes. Loads nothing heavy: `--help` and bad flags answer at once. */
 import { Command, CommanderError } from 'commander';
 import { check, UserError } from '../src/errors.js';
+import { terminalText } from '../src/report/escape.js';
 import { Interrupted } from './interruption.js';
 import { packageVersion } from './package_folder.js';
 
 /** Where a command writes its text: tables on stdout, progress and warnings on stderr. */
 export interface Streams {
-  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  /** Characters in a line of a terminal. */
+  readonly columns?: number;
+  /** The stream itself, for a bar that moves the cursor. */
+  readonly bare?: Output;
+}
+
+/** Whatever a command says: names, reasons and paths in it are harmless to the terminal or log that shows them. */
+export function harmless({ stdout, stderr }: Streams): Streams {
+  const wrap = (output: Output): Output => ({
+    write: (text) => output.write(terminalText(text)),
+    bare: output,
+    get isTTY() {
+      return output.isTTY ?? false;
+    },
+    get columns() {
+      return output.columns ?? Number.POSITIVE_INFINITY;
+    },
+  });
+  return { stdout: wrap(stdout), stderr: wrap(stderr) };
 }
 
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -34,25 +59,26 @@ export function createCommand(name: string, description: string, { stdout, stder
 }
 
 /**
- * Parses argv (without node and script) and runs the command.
+ * Parses argv (without node and script) and runs the command, which says everything through the streams it is given.
  * @returns what `run` returns; 0 after --help; 2 with one line on stderr for bad usage or input; 128 + signal when interrupted
  */
 export async function runCommand<Options>(
   command: Command,
   argv: readonly string[],
-  { stderr }: Streams,
-  run: (options: Options, positional: readonly string[]) => Promise<number>,
+  streams: Streams,
+  run: (options: Options, positional: readonly string[], streams: Streams) => Promise<number>,
 ): Promise<number> {
+  const safe = harmless(streams);
   try {
     command.parse(lastLists(argv.map(withUnderscores), command), { from: 'user' });
-    return await run(command.opts<Options & Record<string, unknown>>(), command.args);
+    return await run(command.opts<Options & Record<string, unknown>>(), command.args, safe);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     if (error instanceof Interrupted) {
-      stderr.write(`interrupted: ${error.message}\n`);
+      safe.stderr.write(`interrupted: ${error.message}\n`);
       return error.exitCode;
     }
-    stderr.write(`error: ${await usageMessage(error, command)}\n`);
+    safe.stderr.write(`error: ${await usageMessage(error, command)}\n`);
     return EXIT.usage;
   }
 }

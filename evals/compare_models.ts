@@ -25,9 +25,9 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
   const command = createCommand('compare-models', 'Time attention models across sequence lengths.', streams);
   command.addHelpText('after', EXAMPLES);
   for (const option of [...modelOptions(), ...measuringOptions(), ...fileOptions()]) command.addOption(option);
-  return runCommand<Flags>(command, argv, streams, async (flags) => {
+  return runCommand<Flags>(command, argv, streams, async (flags, _, safe) => {
     const { compareModels } = await import('./compare_models_run.js');
-    return compareModels(flags, argv, streams);
+    return compareModels(flags, argv, safe);
   });
 }
 

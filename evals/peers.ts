@@ -39,9 +39,9 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
   const command = createCommand('peers', 'Time the models against PyTorch, in turns.', streams);
   command.usage('[options]').addHelpText('after', NEEDS);
   for (const option of [...shapeOptions(), ...ownOptions()]) command.addOption(option);
-  return runCommand<PeersFlags>(command, argv, streams, async (flags) => {
+  return runCommand<PeersFlags>(command, argv, streams, async (flags, _, safe) => {
     const { runPeers } = await import('./peers_run.js');
-    return runPeers(flags, argv, streams);
+    return runPeers(flags, argv, safe);
   });
 }
 

@@ -1,6 +1,7 @@
 /** Progress on stderr: a bar on a terminal, some lines elsewhere. */
 import { SingleBar } from 'cli-progress';
 import type { Progress } from '../src/bench/run.js';
+import { printable } from '../src/report/escape.js';
 import type { Streams } from './command_line.js';
 
 export interface ProgressView {
@@ -18,7 +19,8 @@ export function createProgress(stderr: Streams['stderr'], wanted: boolean): Prog
 
 function createBar(stderr: Streams['stderr']): ProgressView {
   const format = '{bar} {value}/{total}, {left}{doing}';
-  const bar = new SingleBar({ format, stream: stderr as NodeJS.WriteStream, hideCursor: true, clearOnComplete: true });
+  const stream = (stderr.bare ?? stderr) as NodeJS.WriteStream;
+  const bar = new SingleBar({ format, stream, hideCursor: true, clearOnComplete: true });
   const timeLeft = createTimeLeft();
   let doing = 'checking the models';
   return {
@@ -26,7 +28,7 @@ function createBar(stderr: Streams['stderr']): ProgressView {
       const { done, total, message } = progress;
       const left = timeLeft(progress);
       if (!bar.isActive) bar.start(total, done, { doing, left: '' });
-      if (message.type === 'start') doing = `${message.cell.model} ${message.cell.phase} ${message.cell.n}`;
+      if (message.type === 'start') doing = printable(`${message.cell.model} ${message.cell.phase} ${message.cell.n}`);
       bar.setTotal(total);
       bar.update(done, { doing, left: left === null ? '' : `${left} left, ` });
     },

@@ -121,7 +121,7 @@ describe('junit', () => {
     const text = toJunit('s', 't', [{ classname: 'c', name: 'n', timeMs: null, outcome }]);
     expect(text).not.toMatch(/\p{Cc}(?<![\n\t])/u);
     expect(await parseJunit(text)).toMatchObject({
-      testsuite: [{ testcase: [{ failure: [{ message: 'ab[31mc' }] }] }],
+      testsuite: [{ testcase: [{ failure: [{ message: 'a\\x00b\\x1b[31mc' }] }] }],
     });
   });
 });

@@ -9,22 +9,26 @@ import { type MeasuredPoint, type Measurements, missingNotes } from './measureme
 const BYTES_PER_PARAM = 4;
 const BYTES_PER_MIB = 2 ** 20;
 
-const table = z.record(z.string(), z.record(z.string(), z.unknown()));
+/** Values by name, as a map: zod's record loses the name `__proto__`, and an object has `constructor` without being given it. */
+const named = z
+  .custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be an object')
+  .transform((object): ReadonlyMap<string, unknown> => new Map(Object.entries(object)));
 const originalSchema = z.object({
   seq_lengths: z.array(z.coerce.number().int().positive()).optional(),
-  time_results: table,
-  memory_results: table.optional(),
-  param_counts: z.record(z.string(), z.unknown()).optional(),
+  time_results: named,
+  memory_results: named.optional(),
+  param_counts: named.optional(),
 });
 type Original = z.infer<typeof originalSchema>;
 
 /** Turns a file of the original project into measurements. @throws UserError naming the bad field */
 export function fromOriginal(value: unknown, where: string): Measurements {
   const file = checkSchema(originalSchema, value, where);
-  const series = Object.keys(file.time_results)
+  const names = [...file.time_results.keys()];
+  const series = names
     .map((name) => ({ name, points: pointsOf(file, name, where) }))
     .filter(({ points }) => points.length > 0);
-  const empty = Object.keys(file.time_results).filter((name) => !series.some((one) => one.name === name));
+  const empty = names.filter((name) => !series.some((one) => one.name === name));
   check(series.length > 0, `${where}: time_results holds no time`);
   return {
     kind: 'original',
@@ -46,15 +50,18 @@ export function fromOriginal(value: unknown, where: string): Measurements {
 }
 
 function pointsOf(file: Original, name: string, where: string): MeasuredPoint[] {
-  const parameters = notNegative(file.param_counts?.[name], `${where}: param_counts.${name}`);
-  return Object.entries(file.time_results[name] ?? {})
+  const parameters = notNegative(file.param_counts?.get(name), `${where}: param_counts.${name}`);
+  const times = checkSchema(named, file.time_results.get(name), `${where}: time_results.${name}`);
+  const memory = file.memory_results?.get(name) ?? {};
+  const mibs = checkSchema(named, memory, `${where}: memory_results.${name}`);
+  return [...times]
     .flatMap(([key, time]) => {
       const cell = `${where}: time_results.${name}.${key}`;
       const n = Number(key);
       check(Number.isSafeInteger(n) && n > 0, `${cell}: length must be a positive integer, got ${key}`);
       const seconds = positive(time, cell);
       if (seconds === null) return [];
-      const mib = notNegative(file.memory_results?.[name]?.[key], `${where}: memory_results.${name}.${key}`);
+      const mib = notNegative(mibs.get(key), `${where}: memory_results.${name}.${key}`);
       return [toPoint(n, seconds, parameters, mib)];
     })
     .sort((a, b) => a.n - b.n);

@@ -4,6 +4,7 @@ import { type Canvas, GlobalFonts } from 'canvas';
 import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { check } from '../errors.js';
+import { printable } from '../report/escape.js';
 import { CHART_FONT } from './chart_parts.js';
 
 const PIXELS_PER_UNIT = 2;
@@ -22,7 +23,21 @@ export async function renderSvg(spec: TopLevelSpec): Promise<string> {
 }
 
 function viewOf(spec: TopLevelSpec): View {
-  return new View(parse(compile(spec).spec), { renderer: 'none' });
+  return new View(parse(compile(withTexts(spec, drawable)).spec), { renderer: 'none' });
+}
+
+/** What vega can hold: it groups lines in plain objects, and a control character breaks an SVG. A joiner is not seen. */
+const drawable = (text: string): string => (text === '__proto__' ? `${text}\u200d` : printable(text));
+
+/** The same plain data with other texts. */
+function withTexts<T>(data: T, textOf: (text: string) => string): T {
+  const copy = (value: unknown): unknown => {
+    if (typeof value === 'string') return textOf(value);
+    if (Array.isArray(value)) return value.map(copy);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copy(each)]));
+  };
+  return copy(data) as T;
 }
 
 /** Before any text is measured: a family first met unregistered stays wrong for the whole process. */

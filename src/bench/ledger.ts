@@ -144,9 +144,10 @@ function originalKeys(
   const generated = asked.filter(({ phase, summary }) => phase === 'generate' && summary !== null);
   const lengths = [...new Set(asked.map(({ n }) => n))].sort((a, b) => a - b);
   const table = (value: (cell: Cell) => number): Record<string, Record<string, number>> => {
-    const rows: Record<string, Record<string, number>> = {};
-    for (const cell of generated) rows[cell.model] = { ...rows[cell.model], [cell.n]: value(cell) };
-    return rows;
+    const ofModel = (name: string): [number, number][] =>
+      generated.filter(({ model }) => model === name).map((cell) => [cell.n, value(cell)]);
+    const names = new Set(generated.map(({ model }) => model));
+    return Object.fromEntries([...names].map((name) => [name, Object.fromEntries(ofModel(name))]));
   };
   const withoutHead = (model: string): number => models.get(model)?.params_without_head ?? 0;
   return {

@@ -1,7 +1,8 @@
 /** The gate's report in the formats of other programs. */
-import { csvFormat } from 'd3-dsv';
 import { cellKey } from '../bench/plan.js';
 import type { GateReport, Verdict } from '../bench/verdicts.js';
+import { type CsvRow, toCsv } from '../report/csv.js';
+import { markdownCode, markdownText } from '../report/escape.js';
 import { type TestCase, toJunit } from '../report/junit.js';
 import { toMarkdown } from '../report/markdown.js';
 import type { Results } from '../results.js';
@@ -13,17 +14,19 @@ import { exportResults } from './results_exports.js';
 export function exportGate(report: GateReport, next: Results, format: ExportFormat): string {
   if (format === 'gab' || format === 'bmf') return exportResults(next, format);
   if (format === 'junit') return toJunit('check-regressions', next.created_at, testCases(report));
-  return format === 'csv' ? toCsv(report) : toMarkdown('check-regressions', remarks(report), gateTables(report));
+  return format === 'csv' ? verdictRows(report) : toMarkdown('check-regressions', remarks(report), gateTables(report));
 }
 
 function remarks(report: GateReport): string[] {
-  const differing = report.differences.map(({ field, base, new: next }) => `- \`${field}\`: ${base} → ${next}`);
+  const differing = report.differences.map(
+    ({ field, base, new: next }) => `- ${markdownCode(field)}: ${markdownText(base)} → ${markdownText(next)}`,
+  );
   return [`**${gateSummary(report)}**`, ...(differing.length > 0 ? [differing.join('\n')] : [])];
 }
 
 /** A row per verdict. */
-function toCsv({ timed, counted, complexity }: GateReport): string {
-  const rows: Readonly<Record<string, string | number | null | undefined>>[] = [
+function verdictRows({ timed, counted, complexity }: GateReport): string {
+  const rows: CsvRow[] = [
     ...timed.map(({ cell, comparison, margin, detectable, verdict, reason }) => ({
       ...{ gate: 'time', what: cellKey(cell), quantity: 'ms', base: comparison?.baseMs, new: comparison?.newMs },
       ...{ ratio: comparison?.ratio, low: comparison?.interval?.[0], high: comparison?.interval?.[1] },
@@ -36,7 +39,7 @@ function toCsv({ timed, counted, complexity }: GateReport): string {
     })),
   ];
   const columns = 'gate what quantity base new ratio low high margin detectable verdict reason'.split(' ');
-  return `${csvFormat(rows, columns)}\n`;
+  return toCsv(columns, rows);
 }
 
 function testCases({ timed, counted, complexity }: GateReport): TestCase[] {

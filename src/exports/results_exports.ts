@@ -1,5 +1,6 @@
 /** A results file in the formats of other programs. */
-import { csvFormat } from 'd3-dsv';
+import { toCsv } from '../report/csv.js';
+import { markdownParagraph } from '../report/escape.js';
 import { bytesText, integerText, timeText } from '../report/format.js';
 import { type TestCase, toJunit } from '../report/junit.js';
 import { toMarkdown } from '../report/markdown.js';
@@ -10,7 +11,7 @@ import type { ExportFormat } from './formats.js';
 /** The whole file's text. */
 export function exportResults(results: Results, format: ExportFormat): string {
   return {
-    csv: toCsv,
+    csv: sampleRows,
     md: toSummary,
     github: toSummary,
     junit: (all: Results) => toJunit('compare-models', all.created_at, all.cells.map(testCase)),
@@ -27,13 +28,13 @@ const NOT_MEASURED = 'cells not measured';
 const cellName = ({ model, phase, n, mode }: Cell): string => `${model} ${phase} ${n} ${mode}`;
 
 /** A row per sample, with what identifies it. */
-function toCsv({ cells }: Results): string {
+function sampleRows({ cells }: Results): string {
   const rows = cells.flatMap(({ model, phase, n, n_tokens, mode, processes }) =>
     processes.flatMap(({ run, order, batch, samples_ms }) =>
       samples_ms.map((ms, sample) => ({ model, phase, n, n_tokens, mode, run, order, batch, sample, ms })),
     ),
   );
-  return `${csvFormat(rows, ['model', 'phase', 'n', 'n_tokens', 'mode', 'run', 'order', 'batch', 'sample', 'ms'])}\n`;
+  return toCsv(['model', 'phase', 'n', 'n_tokens', 'mode', 'run', 'order', 'batch', 'sample', 'ms'], rows);
 }
 
 function toSummary(results: Results): string {
@@ -49,7 +50,7 @@ function toSummary(results: Results): string {
     rows: cells.map(summaryRow),
     notes: [],
   };
-  return toMarkdown('compare-models', [setting, ...missing, ...noisy], [table]);
+  return toMarkdown('compare-models', [markdownParagraph(setting), ...missing, ...noisy], [table]);
 }
 
 function summaryRow(cell: Cell): string[] {

@@ -1,11 +1,19 @@
-/** Tables as comma-separated values. */
-import { csvFormatRows } from 'd3-dsv';
-import type { Table } from './table.js';
+/** Rows as comma-separated values. */
+import { csvFormat } from 'd3-dsv';
+import { csvText } from './escape.js';
 
-/** One row per cell of every table: table, row, column, value. */
-export function toCsv(tables: readonly Table[]): string {
-  const cells = tables.flatMap(({ title, columns, rows }) =>
-    rows.flatMap((row) => row.slice(1).map((value, i) => [title, row[0] ?? '', columns[i + 1] ?? '', value])),
+/** Values by column; empty where there is none. Numbers stay numbers. */
+export type CsvRow = Readonly<Record<string, string | number | null | undefined>>;
+
+/** One header, a line a row. */
+export function toCsv(columns: readonly string[], rows: readonly CsvRow[]): string {
+  const cells = rows.map((row) =>
+    Object.fromEntries(
+      columns.map((column) => {
+        const value = row[column];
+        return [column, typeof value === 'string' ? csvText(value) : value];
+      }),
+    ),
   );
-  return `${csvFormatRows([['table', 'row', 'column', 'value'], ...cells])}\n`;
+  return `${csvFormat(cells, [...columns])}\n`;
 }

@@ -1,5 +1,6 @@
 /** Cases as a JUnit file, as Jenkins, GitLab and others read it. */
 import Builder from 'fast-xml-builder';
+import { printable } from './escape.js';
 
 export interface TestCase {
   readonly classname: string;
@@ -24,13 +25,13 @@ export function toJunit(suite: string, timestamp: string, cases: readonly TestCa
     testsuites: {
       ...totals,
       testsuite: {
-        '@name': suite,
+        '@name': printable(suite),
         ...totals,
         '@skipped': count('skipped'),
         '@timestamp': timestamp,
         testcase: cases.map(({ classname, name, timeMs, outcome }) => ({
-          '@classname': classname,
-          '@name': name,
+          '@classname': printable(classname),
+          '@name': printable(name),
           '@time': seconds(timeMs),
           ...(outcome === null ? {} : { [outcome.kind]: { '@message': printable(outcome.message) } }),
         })),
@@ -38,7 +39,3 @@ export function toJunit(suite: string, timestamp: string, cases: readonly TestCa
     },
   });
 }
-
-/** XML 1.0 has no place for control characters, not even escaped. */
-const printable = (text: string): string =>
-  [...text].filter((char) => char >= ' ' || char === '\n' || char === '\t').join('');

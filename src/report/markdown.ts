@@ -1,19 +1,19 @@
 /** Tables as GitHub's Markdown. */
 import { markdownTable } from 'markdown-table';
+import { markdownParagraph, markdownText } from './escape.js';
 import type { Table } from './table.js';
 
-/** A document: heading, remarks, then every table with its notes. */
+/**
+ * A document: heading, remarks, then every table with its notes.
+ * @param remarks paragraphs that are Markdown already
+ */
 export function toMarkdown(heading: string, remarks: readonly string[], tables: readonly Table[]): string {
   const sections = tables.map(({ title, columns, rows, notes }) =>
-    [`### ${title}`, markdownTable([columns, ...rows].map((row) => row.map(escaped))), ...notes.map(paragraph)].join(
-      '\n\n',
-    ),
+    [
+      `### ${markdownText(title)}`,
+      markdownTable([columns, ...rows].map((row) => row.map(markdownText))),
+      ...notes.map(markdownParagraph),
+    ].join('\n\n'),
   );
-  return `${[`## ${heading}`, ...remarks.map(paragraph), ...sections].join('\n\n')}\n`;
+  return `${[`## ${heading}`, ...remarks, ...sections].join('\n\n')}\n`;
 }
-
-/** What a line break, a bar or a tag would break. */
-const escaped = (text: string): string => text.replaceAll(/\r?\n/g, ' ').replaceAll('|', '\\|').replaceAll('<', '&lt;');
-
-/** A mark such as `* ` would make a list of the text. */
-const paragraph = (text: string): string => escaped(text).replace(/^\*(?= )/, '\\*');
