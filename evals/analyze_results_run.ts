@@ -18,6 +18,7 @@ import {
 } from '../src/analysis/index.js';
 import { renderPng, renderSvg } from '../src/analysis/png.js';
 import { exportAnalysis } from '../src/exports/analysis_exports.js';
+import { wrap } from '../src/report/wrap.js';
 import { type Phase, readFileText, readJson } from '../src/results.js';
 import type { Flags } from './analyze_results.js';
 import { EXIT, type Streams } from './command_line.js';
@@ -46,7 +47,8 @@ export async function analyzeResults(flags: Flags, streams: Streams): Promise<nu
     if (flags.svg) writer.write(fileOf(`${name}.svg`), await renderSvg(spec));
   }
   const bold = stdout.isTTY ? pc.bold : (text: string): string => text;
-  stdout.write(`${remarks.join('\n')}\n\n${toTerminal(tables, bold)}\n`);
+  const opening = remarks.map((remark) => wrap(remark, stdout.columns)).join('\n');
+  stdout.write(`${opening}\n\n${toTerminal(tables, bold, stdout.columns)}\n`);
   if (Object.keys(pictures).length === 0) stderr.write('no pictures: one length draws no curve\n');
   return writer.exitCode(EXIT.ok);
 }

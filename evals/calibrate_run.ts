@@ -33,7 +33,7 @@ export async function calibrateMachine(
   const calibration = calibrate(results, where, options);
   const writer = createOutputWriter(streams);
   writer.write(output, `${JSON.stringify(calibration, null, 1)}\n`);
-  const table = toTerminal([calibrationTable(calibration)], pc.bold);
+  const table = toTerminal([calibrationTable(calibration)], pc.bold, streams.stdout.columns);
   streams.stdout.write(`${table}\n\n${advice(calibration).join('\n')}\n`);
   return writer.exitCode(calibration.recommended === null ? EXIT.failed : EXIT.ok);
 }

@@ -33,7 +33,7 @@ export async function checkFolder(folder: string, flags: ParityFlags, { stdout, 
       stderr.write(`${message.startsWith(file) ? message : `${file}: ${message}`}\n`);
     }
   }
-  if (rows.length > 0) stdout.write(`${toTerminal([tableOf(rows, flags, backend)], (text) => text)}\n`);
+  if (rows.length > 0) stdout.write(`${toTerminal([tableOf(rows, flags, backend)], (text) => text, stdout.columns)}\n`);
   if (rows.length < files.length) return EXIT.usage;
   return rows.every(({ parity }) => passes(parity)) ? EXIT.ok : EXIT.failed;
 }

@@ -102,6 +102,6 @@ function print(report: GateReport, { stdout, stderr }: Streams): void {
     stderr.write(`${report.advisory ? 'warning' : 'not comparable'}: ${field}: ${base} -> ${next}\n`);
   }
   const tables = gateTables(report);
-  if (tables.length > 0) stdout.write(`${toTerminal(tables, pc.bold)}\n\n`);
+  if (tables.length > 0) stdout.write(`${toTerminal(tables, pc.bold, stdout.columns)}\n\n`);
   stdout.write(`${gateSummary(report)}\n`);
 }

@@ -14,7 +14,7 @@ export interface Streams {
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
-  /** Characters in a line of a terminal. */
+  /** Characters in a line of a terminal; elsewhere those of COLUMNS, or as many as a line needs. */
   readonly columns?: number;
   /** The stream itself, for a bar that moves the cursor. */
   readonly bare?: Output;
@@ -29,7 +29,7 @@ export function harmless({ stdout, stderr }: Streams): Streams {
       return output.isTTY ?? false;
     },
     get columns() {
-      return output.columns ?? Number.POSITIVE_INFINITY;
+      return output.columns || Number(process.env['COLUMNS']) || Number.POSITIVE_INFINITY;
     },
   });
   return { stdout: wrap(stdout), stderr: wrap(stderr) };

@@ -103,7 +103,7 @@ async function analyze(file: string, streams: Streams): Promise<void> {
 
 function report(results: Results, where: string, { stdout, stderr }: Streams): number {
   for (const warning of warningsOf(results)) stderr.write(`warning: ${warning}\n`);
-  stdout.write(`${reportText(results)}\n\n${where}\n`);
+  stdout.write(`${reportText(results, stdout.columns)}\n\n${where}\n`);
   return results.cells.every(({ status }) => status === 'ok') ? EXIT.ok : EXIT.failed;
 }
 

@@ -1,20 +1,21 @@
 /** What compare-models prints: its plan, its table, its warnings. */
 import { availableParallelism } from 'node:os';
 
-import type { CellId } from '../src/bench/plan.js';
+import { type CellId, seriesKey } from '../src/bench/plan.js';
 import { halfWidthPct, mostProcesses } from '../src/bench/precision.js';
 import type { RunSpec } from '../src/bench/run.js';
-import { bytesText, integerText, timeText } from '../src/report/format.js';
+import { bytesText, integerText, shapeText, timeText } from '../src/report/format.js';
 import type { Table } from '../src/report/table.js';
 import { toTerminal } from '../src/report/terminal.js';
 import type { Cell, Phase, Results } from '../src/results.js';
+import { MIN_PROCESSES_FOR_CI } from '../src/statistics.js';
 import { tokensText } from './added_lengths.js';
 import { estimateMs } from './estimate.js';
 
 const NOT_MEASURED = '–';
 
 /** One row a model, mode and length. */
-export function reportText(results: Results): string {
+export function reportText(results: Results, width?: number): string {
   const { cells, config, machine, runtime } = results;
   const phases = [...new Set(cells.map(({ phase }) => phase))];
   const modes = new Set(cells.map(({ mode }) => mode));
@@ -31,7 +32,7 @@ export function reportText(results: Results): string {
       'n',
       ...phases.map((phase) => HEADINGS[phase](config.n_tokens)),
       'Slowest step',
-      'Tokens/s',
+      'Tokens/s (decode)',
       'State',
     ],
     rows: [...rows.values()].map((row) => [
@@ -43,7 +44,7 @@ export function reportText(results: Results): string {
     ]),
     notes: notesOf(results),
   };
-  return toTerminal([table], (text) => text);
+  return toTerminal([table], (text) => text, width);
 }
 
 /** A length that the run added has a mark. */
@@ -84,10 +85,12 @@ function notesOf({ config, cells }: Results): string[] {
   const [fewest, most] = [Math.min(...counts), Math.max(0, ...counts)];
   const count = fewest < most ? `${fewest} to ${most}` : most;
   const estimator = most === 1 ? 'of one process' : `of each process, median over ${count} processes`;
-  const interval = most < 5 ? 'no intervals with fewer than 5 processes' : '± is the 95 % interval over processes';
+  const interval =
+    most < 5 ? 'no intervals with fewer than 5 processes' : '± is the 95 % interval over processes, or [low, high]';
   const troubles = cells.filter(({ status }) => status === 'failed' || status === 'timeout');
   const recompute = config.recompute ? ' Recompute: the whole sequence again for each of these tokens.' : '';
   return [
+    `Models: ${shapeText(config)}.`,
     `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a chunk. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
     `Times: the fastest sample ${estimator}; ${interval}.`,
     ...precisionNotes(config, cells),
@@ -144,13 +147,41 @@ export function warningsOf({ machine, cells }: Results): string[] {
       `${leaking.model} ${leaking.phase} left tensors behind: memory grows with every call; report it as a bug of the model`,
     );
   }
-  const severe = cells.filter(({ summary }) => (summary?.outliers.severe ?? 0) > 0).length;
-  if (severe > 0) {
-    warnings.push(
-      `${severe} of ${cells.length} cells have samples far from the rest (kept): something else ran meanwhile; minima are used, so values hold`,
-    );
+  return [...warnings, ...strayText(cells), ...disorderText(cells)];
+}
+
+/** Samples far from the rest: whether times stand all the same is for other processes to say. */
+function strayText(cells: readonly Cell[]): string[] {
+  const stray = cells.filter(({ summary }) => (summary?.outliers.severe ?? 0) > 0);
+  if (stray.length === 0) return [];
+  const remedy = stray.some(({ processes }) => processes.length < MIN_PROCESSES_FOR_CI)
+    ? `so few processes cannot tell whether their times hold: measure with --runs ${MIN_PROCESSES_FOR_CI} or more`
+    : "a time is each process's fastest sample, median over processes, and its interval says how far it holds";
+  return [
+    `${stray.length} of ${cells.length} cells have samples far from the rest (kept): something else ran meanwhile; ${remedy}`,
+  ];
+}
+
+/** A time this much above that of a longer prompt is no noise of the usual size. */
+const DISORDER = 1.5;
+
+/** Times far above that of the next length of their series: cost does not fall with n. */
+function disorderText(cells: readonly Cell[]): string[] {
+  const shorter = new Map<string, Cell>();
+  const found: [slow: Cell, longer: Cell][] = [];
+  for (const cell of [...cells].sort((a, b) => a.n - b.n)) {
+    if (cell.summary === null) continue;
+    const before = shorter.get(seriesKey(cell));
+    if (before?.summary && before.summary.value_ms > DISORDER * cell.summary.value_ms) found.push([before, cell]);
+    shorter.set(seriesKey(cell), cell);
   }
-  return warnings;
+  const [first] = found;
+  if (first === undefined) return [];
+  const [slow, longer] = first.map((cell) => `${valueText(cell)} at n = ${integerText(cell.n)}`);
+  const more = found.length > 1 ? ` (and ${found.length - 1} more such cells)` : '';
+  return [
+    `${first[0].model} ${first[0].phase} takes ${slow} but ${longer}${more}: a longer prompt does not cost less, so something else ran meanwhile; do not believe the first, measure again`,
+  ];
 }
 
 /** @param reason why the native backend was not loaded, and what would bring it */

@@ -14,6 +14,7 @@ export function peersText(
   modes: readonly PeerMode[],
   rounds: number,
   noisy: boolean,
+  width?: number,
 ): string {
   const table: Table = {
     title: `attnscale against PyTorch, one thread${noisy ? ' [NOISY MACHINE]' : ''}`,
@@ -25,7 +26,7 @@ export function peersText(
     ]),
     notes: notesOf(rounds),
   };
-  return toTerminal([table], (text) => text);
+  return toTerminal([table], (text) => text, width);
 }
 
 const timeText = (value: number | null): string => (value === null ? NONE : withInterval({ value, ci: null }));

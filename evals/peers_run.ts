@@ -89,7 +89,7 @@ async function runRounds(
   const head = headOf(flags, lengths, argv);
   const writer = createOutputWriter(streams);
   writer.write(file, jsonOf({ ...head, machine, runtime: { ...runtime, torch }, cells }));
-  streams.stdout.write(`${peersText(cells, modes, rounds.length, machine.noisy)}\n`);
+  streams.stdout.write(`${peersText(cells, modes, rounds.length, machine.noisy, streams.stdout.columns)}\n`);
   return writer.exitCode(cells.every(hasRatio) ? EXIT.ok : EXIT.failed);
 }
 

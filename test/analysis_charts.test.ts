@@ -37,7 +37,7 @@ describe('complexity_analysis', () => {
         'time, ms (linear)',
         'sequence length n, tokens (log scale)',
         'time / reference’s time (log scale)',
-        'emitted tokens per second (log scale)',
+        'tokens per second (log scale)',
         'memory, MiB (log scale)',
       ]),
     );

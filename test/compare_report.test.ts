@@ -83,13 +83,42 @@ test('a noisy machine is on the table and among the warnings, with what to do', 
   expect(warningsOf(file)).toEqual([]);
 });
 
-test('leaked tensors and far samples are warned of', () => {
+test('leaked tensors are warned of', () => {
   const file = results();
   const [cell] = file.cells as [Cell];
   const leaking = withCell(file, { processes: cell.processes.map((one) => ({ ...one, leaked_tensors: 2 })) });
   expect(warningsOf(leaking)).toEqual([expect.stringContaining('BSBR generate left tensors behind')]);
-  const summary = { ...(cell.summary as NonNullable<Cell['summary']>), outliers: { mild: 3, severe: 1 } };
-  expect(warningsOf(withCell(file, { summary }))).toEqual([expect.stringContaining('1 of 2 cells')]);
+});
+
+test('far samples are warned of, and fewer than five processes promise nothing', () => {
+  const stray = (times: Record<number, number[]>) => {
+    const file = makeResults({ BSBR: times });
+    const cells = file.cells.map((cell) => ({
+      ...cell,
+      summary: { ...cell.summary!, outliers: { mild: 3, severe: 1 } },
+    }));
+    return warningsOf({ ...file, cells: [cells[0]!, ...file.cells.slice(1)] });
+  };
+  expect(stray({ 128: [10], 256: [20] })).toEqual([
+    expect.stringMatching(/^1 of 2 cells .*so few processes cannot tell whether .*--runs 5 or more$/),
+  ]);
+  const [enough] = stray({ 128: [10, 10, 10, 10, 10], 256: [20] });
+  expect(enough).toMatch(/median over processes, and its interval says how far it holds$/);
+  expect(enough).not.toContain('so few');
+});
+
+test('a time far above that of a longer prompt of its own series is not to be believed', () => {
+  const file = makeResults({ BSBR: { 1024: [30], 2048: [1184], 4096: [63.9] }, Softmax: { 512: [900], 8192: [950] } });
+  expect(warningsOf(file)).toEqual([
+    expect.stringMatching(/^BSBR generate takes 1184 ms at n = 2,048 but 63.9 ms at n = 4,096: .*measure again$/),
+  ]);
+  expect(warningsOf(makeResults({ BSBR: { 1024: [40], 2048: [30], 4096: [60] } }))).toEqual([]);
+});
+
+test('the table says of what shape the models were, and of what its rate is', () => {
+  const text = reportText(results());
+  expect(text).toMatch(/^Models: d = \d+, H = \d+, L = \d+, f = \d+, V = [\d,]+, C = \d+, batch \d+\.$/m);
+  expect(text).toContain('Tokens/s (decode)');
 });
 
 test('the plan tells what would be measured, and a time that grows with the processes', () => {

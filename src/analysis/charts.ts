@@ -88,8 +88,12 @@ function ratePanel({ models, measurements }: Analysis): View {
     ci: point.ms.ci === null ? null : [rate(point, point.ms.ci[1]), rate(point, point.ms.ci[0])],
   }));
   const x = lengthAxis(lengthsOf(models));
-  const y = logAxis('value', measurements.rateTitle, extent(data));
-  return { title: 'Speed', ...PANEL, layer: curveLayers(models, data, x, y) };
+  const y = logAxis('value', 'tokens per second', extent(data));
+  return {
+    title: { text: 'Speed', subtitle: measurements.rateTitle },
+    ...PANEL,
+    layer: curveLayers(models, data, x, y),
+  };
 }
 
 function memoryPanel({ models, measurements }: Analysis): View {

@@ -33,7 +33,7 @@ export function fromOriginal(value: unknown, where: string): Measurements {
   return {
     kind: 'original',
     meaning: 'Time of the original project at n',
-    rateTitle: 'n / time, tokens per second',
+    rateTitle: 'n / time',
     series,
     noisy: false,
     seed: 0,

@@ -1,6 +1,6 @@
 /** Results files of compare-models as measurements: the cells of one phase. */
 import { check } from '../errors.js';
-import { integerText } from '../report/format.js';
+import { integerText, shapeText } from '../report/format.js';
 import type { Cell, Phase, Results } from '../results.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
 
@@ -30,7 +30,7 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
   return {
     kind: 'attnscale',
     meaning: MEANINGS[phase](tokens),
-    rateTitle: phase === 'prefill' ? 'prompt tokens per second' : 'emitted tokens per second',
+    rateTitle: RATE_TITLES[phase],
     series,
     noisy: results.machine.noisy,
     seed: results.tool.seed,
@@ -44,6 +44,13 @@ const MEANINGS: Readonly<Record<Phase, (tokens: number) => string>> = {
   decode: () => 'decode: one token at depth n',
   generate: (tokens) => `generate: prefill of n tokens, then ${tokens} steps`,
   recompute: (tokens) => `recompute: the whole sequence again for each of ${tokens} tokens`,
+};
+
+const RATE_TITLES: Readonly<Record<Phase, string>> = {
+  prefill: 'prompt tokens per second',
+  decode: 'decoded tokens per second',
+  generate: 'emitted tokens per second (time includes the prompt)',
+  recompute: 'emitted tokens per second',
 };
 
 function toPoint(cell: Cell, runs: readonly number[], results: Results): MeasuredPoint {
@@ -96,12 +103,13 @@ function cellNotes(cells: readonly Cell[], nameOf: (cell: Cell) => string): stri
 }
 
 function footerOf(results: Results): string[] {
-  const { machine, runtime, tool, git } = results;
+  const { machine, runtime, config, tool, git } = results;
   const engine =
     runtime.tensorflow === null ? runtime.backend : `${runtime.backend} (TensorFlow ${runtime.tensorflow})`;
   const commit = git === null ? 'no commit' : `commit ${git.commit.slice(0, 10)}${git.dirty ? ' + changes' : ''}`;
   const noise = machine.noisy ? ' · NOISY MACHINE' : '';
   return [
+    `Models: ${shapeText(config)}.`,
     `${machine.cpu_model}, ${machine.threads} of ${machine.cores} threads, ${machine.os} ${machine.arch}${noise}`,
     `${engine}, tfjs ${runtime.tfjs}, node ${runtime.node} · attnscale ${tool.version}, ${commit} · ${results.created_at.slice(0, 10)}`,
   ];

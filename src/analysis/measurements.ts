@@ -35,7 +35,7 @@ export interface Measurements {
   readonly kind: 'attnscale' | 'original' | 'csv';
   /** What a time is the time of, e.g. `generate: prefill of n tokens, then 32 steps`. */
   readonly meaning: string;
-  /** What tokens / time is called on an axis. */
+  /** Which tokens are in tokens / time, and which time. */
   readonly rateTitle: string;
   readonly series: readonly Series[];
   readonly noisy: boolean;

@@ -22,7 +22,7 @@ export function buildTables(analysis: Analysis): Table[] {
 /** What holds for all tables: what was timed, how it was summarised, what is missing. */
 export function preamble(analysis: Analysis): string[] {
   const { measurements, processCounts } = analysis;
-  const { kind, meaning } = measurements;
+  const { kind, meaning, footer } = measurements;
   const notes = [...oneLengthNote(analysis), ...measurements.notes];
   if (kind === 'original') return [`${meaning}.`, ...notes];
   const [fewest, most] = processCounts;
@@ -33,7 +33,7 @@ export function preamble(analysis: Analysis): string[] {
     ? '[low, high] and ± are 95 % intervals over processes'
     : 'no intervals with fewer than 5 processes';
   const what = kind === 'csv' ? meaning : `Phase ${meaning}`;
-  return [`${what}.`, `Times: the fastest sample ${estimator}; ${intervals}.`, ...notes];
+  return [`${what}.`, `Times: the fastest sample ${estimator}; ${intervals}.`, ...new Set([...footer, ...notes])];
 }
 
 /** Of one length alone: which model is the fastest there. */

@@ -1,7 +1,7 @@
 /** A results file in the formats of other programs. */
 import { toCsv } from '../report/csv.js';
 import { markdownParagraph } from '../report/escape.js';
-import { bytesText, integerText, timeText } from '../report/format.js';
+import { bytesText, integerText, shapeText, timeText } from '../report/format.js';
 import { type TestCase, toJunit } from '../report/junit.js';
 import { toMarkdown } from '../report/markdown.js';
 import type { Table } from '../report/table.js';
@@ -37,8 +37,11 @@ function sampleRows({ cells }: Results): string {
   return toCsv(['model', 'phase', 'n', 'n_tokens', 'mode', 'run', 'order', 'batch', 'sample', 'ms'], rows);
 }
 
+const RATES =
+  'tokens/s: of prefill the n of the prompt; of decode, generate and recompute those emitted. The time of generate has the prompt in it.';
+
 function toSummary(results: Results): string {
-  const { machine, runtime, cells } = results;
+  const { machine, runtime, config, cells } = results;
   const processes = Math.max(0, ...cells.map((cell) => cell.processes.length));
   const lost = notMeasured(cells);
   const missing = lost > 0 ? [`**${lost} of ${cells.length} cells were not measured.**`] : [];
@@ -48,9 +51,10 @@ function toSummary(results: Results): string {
     title: 'Times',
     columns: ['model', 'phase', 'n', 'mode', 'time', 'tokens/s', 'state'],
     rows: cells.map(summaryRow),
-    notes: [],
+    notes: [RATES],
   };
-  return toMarkdown('compare-models', [markdownParagraph(setting), ...missing, ...noisy], [table]);
+  const remarks = [setting, `Models: ${shapeText(config)}.`].map(markdownParagraph);
+  return toMarkdown('compare-models', [...remarks, ...missing, ...noisy], [table]);
 }
 
 function summaryRow(cell: Cell): string[] {
