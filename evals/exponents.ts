@@ -1,6 +1,7 @@
 /** The exponents that the complexity gate compares: of every model, phase and mode, by the floor fit. */
-import { floorExponent, MIN_LENGTHS_FOR_FLOOR, presentValues, replicate } from '../src/analysis/bootstrap.js';
-import { fitFloor } from '../src/analysis/fit.js';
+import { presentValues, replicate } from '../src/analysis/bootstrap.js';
+import { floorExponent, MIN_LENGTHS_FOR_FLOOR } from '../src/analysis/floor_exponent.js';
+import { fitFloor } from '../src/analysis/floor_fit.js';
 import { fromResults } from '../src/analysis/from_results.js';
 import type { SeriesExponent } from '../src/bench/complexity_gate.js';
 import type { Results } from '../src/results.js';
@@ -18,7 +19,7 @@ export function seriesExponents(results: Results): SeriesExponent[] {
         const medians = curve.map((point) => ({ n: point.n, t: median(presentValues(point)) }));
         return {
           series: `${name} ${phase}`,
-          exponent: fitFloor(medians, `${name} ${phase}`).exponent,
+          exponent: fitFloor(medians).exponent,
           interval: () => identifiedInterval(curve, seed),
         };
       });

@@ -1,8 +1,7 @@
 /** Robust summaries of small samples, shared by bench and analysis (docs/method.md, "Sampling"). */
-import { mean, median, medianAbsoluteDeviation, sampleStandardDeviation } from 'simple-statistics';
-import { random } from './random.js';
+import { mean, median, medianAbsoluteDeviation, quickselect, sampleStandardDeviation } from 'simple-statistics';
 
-export { mean, median, quantile } from 'simple-statistics';
+export { max, mean, median, min, quantile } from 'simple-statistics';
 
 export const BOOTSTRAP_RESAMPLES = 2000;
 /** Fewer processes than this give a range, not an interval. */
@@ -24,27 +23,70 @@ export function outliers(values: readonly number[]): { mild: number; severe: num
   return { mild: scores.filter((score) => score > 3.5).length - severe, severe };
 }
 
-/** Draws `resamples` index sets with replacement from 0..size-1: one set serves every series of the same processes. */
-export function resampleIndices(size: number, seed: number, resamples = BOOTSTRAP_RESAMPLES): number[][] {
-  const rng = random(seed, 'bootstrap');
-  return Array.from({ length: resamples }, () => Array.from({ length: size }, () => rng.integer(size)));
-}
-
 /**
  * The central 95 % of a bootstrap distribution (percentile method). Each end is one of the estimates, never the mean of
  * two, so that 0 and Infinity may stand for "below" and "above all that was measured".
  */
 export function percentileInterval(estimates: readonly number[]): Interval {
-  const sorted = Float64Array.from(estimates).sort();
-  const outside = Math.floor(0.025 * sorted.length);
-  return [sorted[outside] as number, sorted[sorted.length - 1 - outside] as number];
+  const values = [...estimates];
+  const outside = Math.floor(0.025 * values.length);
+  const ranked = (rank: number): number => {
+    quickselect(values, rank);
+    return values[rank] as number;
+  };
+  return [ranked(outside), ranked(values.length - 1 - outside)];
 }
 
-/** 95 % interval of the median over processes; null with too few of them. */
-export function medianInterval(values: readonly number[], seed: number): Interval | null {
-  if (values.length < MIN_PROCESSES_FOR_CI) return null;
-  const medians = resampleIndices(values.length, seed).map((indices) =>
-    median(indices.map((i) => values[i] as number)),
-  );
-  return percentileInterval(medians);
+/**
+ * 95 % interval of the median over processes, whatever their distribution; null with too few of them. Between two ranks
+ * whose coverages lie on both sides of 95 %, interpolated on logarithms (Hettmansperger and Sheather, 1986); the range of
+ * 5 covers 93.75 %, so by the same formula their ends lie a little beyond it. Simulated, 5 to 20 processes of any
+ * distribution: 94 to 95 % (test/statistics.test.ts).
+ * @param values positive
+ */
+export function medianInterval(values: readonly number[]): Interval | null {
+  const size = values.length;
+  if (size < MIN_PROCESSES_FOR_CI) return null;
+  const sorted = Float64Array.from(values).sort();
+  let rank = 1;
+  while (rankCoverage(size, rank + 1) >= COVERAGE) rank++;
+  const [wide, narrow] = [rankCoverage(size, rank), rankCoverage(size, rank + 1)];
+  const share = (wide - COVERAGE) / (wide - narrow);
+  const inwards = ((size - rank) * share) / (rank + (size - 2 * rank) * share);
+  const end = (from: number, to: number): number => {
+    const [outer, inner] = [sorted.at(from) as number, sorted.at(to) as number];
+    return outer * (inner / outer) ** inwards;
+  };
+  return [end(rank - 1, rank), end(-rank, -rank - 1)];
+}
+
+const COVERAGE = 0.95;
+
+/** Probability that the median lies between the rank-th smallest and the rank-th largest of `size` values. */
+function rankCoverage(size: number, rank: number): number {
+  let term = 2 ** -size;
+  let below = 0;
+  for (let k = 0; k < rank; k++) {
+    below += term;
+    term *= (size - k) / (k + 1);
+  }
+  return 1 - 2 * below;
+}
+
+export const NORMAL_95 = 1.959964;
+
+/** Two-sided 95 % quantile of Student's t: from tables, and from 5 degrees of freedom on by its expansion to 3 digits. */
+export function studentT95(freedom: number): number {
+  const small = [12.7062, 4.3027, 3.1824, 2.7764][freedom - 1];
+  if (small !== undefined) return small;
+  const z = NORMAL_95;
+  const second = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96;
+  const third = (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384;
+  return z + (z ** 3 + z) / (4 * freedom) + second / freedom ** 2 + third / freedom ** 3;
+}
+
+/** What chi-square exceeds in one of a hundred cases, by Wilson and Hilferty's approximation: to 1 % from 2 degrees on. */
+export function chiSquared99(freedom: number): number {
+  const ninth = 2 / (9 * freedom);
+  return freedom * (1 - ninth + 2.326348 * Math.sqrt(ninth)) ** 3;
 }

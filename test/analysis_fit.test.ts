@@ -1,16 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fitClasses, fitCost, fitQuadratic } from '../src/analysis/classes.js';
-import {
-  fitFloor,
-  fitPowerLaw,
-  floorFitAt,
-  localSlopes,
-  type Point,
-  profileInterval,
-  studentT95,
-  upperHalf,
-} from '../src/analysis/fit.js';
+import { fitPowerLaw, type Point, powerLawSlope, upperHalf } from '../src/analysis/fit.js';
+import { FLOOR_KINDS, fitFloor, floorEnd, floorFitAt, floorFitter } from '../src/analysis/floor_fit.js';
+import { fitProportional, proportionalAt } from '../src/analysis/proportional.js';
+import { fitQuadratic } from '../src/analysis/quadratic.js';
+import type { Interval } from '../src/statistics.js';
 
 const LENGTHS = [128, 256, 512, 1024, 2048, 4096];
 const N0 = Math.sqrt(128 * 4096);
@@ -52,7 +46,7 @@ describe('power law', () => {
         points((n) => n, [1, 2, 2]),
         'BSBR',
       ),
-    ).toThrow('every length once, got 1 2 2');
+    ).toThrow('every length once, got 2 twice');
     for (const bad of [0, -1, Number.NaN, Infinity]) {
       const data = [...points((n) => n), { n: 8192, t: bad }];
       expect(() => fitPowerLaw(data, 'BSBR')).toThrow(`BSBR at n = 8192: time must be positive, got ${bad}`);
@@ -60,102 +54,92 @@ describe('power law', () => {
   });
 });
 
-describe('floor fit', () => {
-  test('recovers any floor, growth and exponent of exact data', () => {
+/** The two kinds of floor beside a power of n that is 1 at N0. */
+const beside = {
+  added: (a: number, c: number) => (n: number) => a + (n / N0) ** c,
+  overlapped: (a: number, c: number) => (n: number) => (a ** 8 + (n / N0) ** (8 * c)) ** (1 / 8),
+};
+
+describe.each(FLOOR_KINDS)('the fit of a floor that is %s', (kind) => {
+  test('recovers any floor, growth and exponent of exact data, up to n^4', () => {
     fc.assert(
-      fc.property(positive(0, 3), positive(0.1, 10), positive(0.4, 3), (a, scale, c) => {
-        const fit = fitFloor(points((n) => scale * (a + (n / N0) ** c)));
+      fc.property(positive(0, 3), positive(0.1, 10), positive(0.4, 4), (a, scale, c) => {
+        const fit = fitFloor(points((n) => scale * beside[kind](a, c)(n)), [kind]); // biome-ignore format: one thought
         expect(fit.exponent).toBeCloseTo(c, 3);
-        expect(fit.floor / scale).toBeCloseTo(a, 2);
-        expect(fit.growth / scale).toBeCloseTo(1, 2);
+        expect(floorFitAt(fit, N0) / scale).toBeCloseTo(beside[kind](a, c)(N0), 3);
+        expect(floorFitAt(fit, 128) / scale / beside[kind](a, c)(128)).toBeCloseTo(1, 3);
       }),
       { numRuns: 50 },
     );
   });
 
-  test('does not depend on the unit of time', () => {
-    const inMs = fitFloor(points((n) => 3 + 0.01 * n));
-    const inSeconds = fitFloor(points((n) => (3 + 0.01 * n) / 1000));
-    expect(inSeconds.exponent).toBeCloseTo(inMs.exponent, 6);
-    expect(inSeconds.floor * 1000).toBeCloseTo(inMs.floor, 6);
+  test('is better than that of the other kind, and ends where floor and growth are equal', () => {
+    const fit = fitFloor(points(beside[kind](1, 1.3)));
+    expect(fit).toMatchObject({ kind, floor: expect.closeTo(1, 4), growth: expect.closeTo(1, 4) });
+    expect(floorEnd(fit)).toBeCloseTo(N0, 0);
   });
+});
 
-  test('has no negative part: a line through a negative intercept keeps a floor of 0', () => {
-    const fit = fitFloor(points((n) => n - 64));
-    expect(fit.floor).toBe(0);
-    expect(fit.growth).toBeGreaterThan(0);
+describe.each(FLOOR_KINDS)('the fit of a floor that is %s, too,', (kind) => {
+  test('does not depend on the unit of time, however small or large', () => {
+    const inMs = fitFloor(points(beside[kind](3, 1)), [kind]);
+    for (const unit of [1e-300, 1e-3, 1e290]) {
+      const other = fitFloor(points((n) => unit * beside[kind](3, 1)(n)), [kind]); // biome-ignore format: one thought
+      expect(other.exponent).toBeCloseTo(inMs.exponent, 6);
+      expect(other.floor / unit).toBeCloseTo(inMs.floor, 4);
+    }
   });
 
   test('of a constant is the constant', () => {
-    const fit = fitFloor(points(() => 5));
+    const fit = fitFloor(points(() => 5), [kind]); // biome-ignore format: one thought
     for (const n of LENGTHS) expect(floorFitAt(fit, n)).toBeCloseTo(5, 6);
   });
 
   test('is a least: no nearby exponent, floor and growth fit better', () => {
-    const data = points((n) => 2 + 0.01 * n * (n === 512 ? 1.1 : 1));
-    const fit = fitFloor(data);
-    const rss = (a: number, b: number, c: number): number =>
-      data.reduce((sum, { n, t }) => sum + ((a + b * (n / fit.n0) ** c) / t - 1) ** 2, 0);
-    expect(rss(fit.floor, fit.growth, fit.exponent)).toBeCloseTo(fit.rss, 10);
-    for (const [da, db, dc] of [
-      [1.01, 1, 1],
-      [0.99, 1, 1],
-      [1, 1.01, 1],
-      [1, 0.99, 1],
-      [1, 1, 1.01],
-      [1, 1, 0.99],
-    ] as const) {
-      expect(rss(fit.floor * da, fit.growth * db, fit.exponent * dc)).toBeGreaterThan(fit.rss);
+    const fit = fitFloor(
+      points((n) => beside[kind](0.3, 1)(n) * (n === 512 ? 1.1 : 1)),
+      [kind],
+    );
+    const rss = (change: object): number => {
+      const other = { ...fit, ...change };
+      return points((n) => beside[kind](0.3, 1)(n) * (n === 512 ? 1.1 : 1)).reduce(
+        (sum, { n, t }) => sum + Math.log(floorFitAt(other, n) / t) ** 2,
+        0,
+      );
+    };
+    expect(rss({})).toBeCloseTo(fit.rss, 9);
+    for (const factor of [0.99, 1.01]) {
+      expect(rss({ floor: fit.floor * factor })).toBeGreaterThan(fit.rss);
+      expect(rss({ growth: fit.growth * factor })).toBeGreaterThan(fit.rss);
+      expect(rss({ exponent: fit.exponent * factor })).toBeGreaterThan(fit.rss);
     }
   });
 
-  test('its profile interval holds the best exponent and widens with the residuals', () => {
-    const wobbly = (size: number): Point[] => points((n) => (1 + 0.01 * n) * (1 + size * Math.sin(n)));
-    const [small, large] = [profileInterval(wobbly(0.005)), profileInterval(wobbly(0.02))];
-    expect(small[0]).toBeLessThanOrEqual(fitFloor(wobbly(0.005)).exponent);
-    expect(small[1]).toBeGreaterThanOrEqual(fitFloor(wobbly(0.005)).exponent);
+  test('has a profile interval that holds the best exponent and widens with the residuals', () => {
+    const profile = (data: readonly Point[]): Interval =>
+      floorFitter(data.map(({ n }) => n), kind).profile(data.map(({ t }) => t)); // biome-ignore format: one thought
+    const wobbly = (size: number): Point[] => points((n) => beside[kind](0.2, 1)(n) * (1 + size * Math.sin(n)));
+    const [small, large] = [profile(wobbly(0.005)), profile(wobbly(0.02))];
+    expect(small[0]).toBeLessThanOrEqual(fitFloor(wobbly(0.005), [kind]).exponent);
+    expect(small[1]).toBeGreaterThanOrEqual(fitFloor(wobbly(0.005), [kind]).exponent);
     expect(large[1] - large[0]).toBeGreaterThan(2 * (small[1] - small[0]));
   });
 });
 
-test("Student's quantiles agree with the tables", () => {
-  const table = { 1: 12.7062, 2: 4.3027, 3: 3.1824, 4: 2.7764, 5: 2.5706, 6: 2.4469, 10: 2.2281, 30: 2.0423 };
-  for (const [freedom, t] of Object.entries(table)) expect(studentT95(Number(freedom))).toBeCloseTo(t, 2);
+test('a floor is never negative: a line through a negative intercept has none', () => {
+  const fit = fitFloor(points((n) => n - 64));
+  expect(fit.floor).toBe(0);
+  expect(fit.growth).toBeGreaterThan(0);
 });
 
-test('local slopes of a power law are its exponent, at the geometric means', () => {
-  const slopes = localSlopes(points((n) => 3 * n ** 1.5, [4, 16, 64]));
-  expect(slopes).toEqual([8, 32].map((n) => ({ n: expect.closeTo(n), exponent: expect.closeTo(1.5) })));
+test('the slope of the power law is the exponent of its fit', () => {
+  const data = points((n) => n ** 1.3 * (1 + 0.1 * Math.sin(n)));
+  expect(powerLawSlope(LENGTHS)(data.map(({ t }) => t))).toBeCloseTo(fitPowerLaw(data).exponent, 10);
 });
 
 test('the upper half is the longer lengths, three at least', () => {
   expect(upperHalf(points((n) => n)).map(({ n }) => n)).toEqual([1024, 2048, 4096]);
   expect(upperHalf(points((n) => n, [1, 2, 3, 4])).map(({ n }) => n)).toEqual([2, 3, 4]);
-});
-
-describe('named classes', () => {
-  const truths: Record<string, (n: number) => number> = {
-    '1': () => 4,
-    'log n': (n) => 1 + Math.log(n),
-    n: (n) => 5 + 0.01 * n,
-    'n log n': (n) => 5 + 0.01 * n * Math.log(n),
-    'n^1.5': (n) => 5 + 0.01 * n ** 1.5,
-    'n²': (n) => 5 + 1e-4 * n * n,
-  };
-  test.each(Object.keys(truths))('data of class %s is found to be of it', (name) => {
-    const [best, second] = fitClasses(points((n) => truths[name]?.(n) ?? Number.NaN));
-    expect(best).toMatchObject({ name, delta: 0 });
-    expect(second?.delta ?? Infinity).toBeGreaterThan(4);
-  });
-
-  test('fewer than 5 lengths are refused', () => {
-    expect(() =>
-      fitClasses(
-        points((n) => n, [1, 2, 3, 4]),
-        'x',
-      ),
-    ).toThrow('x: needs at least 5 lengths, got 4');
-  });
 });
 
 test('the quadratic fit recovers all three parts, none negative', () => {
@@ -167,16 +151,33 @@ test('the quadratic fit recovers all three parts, none negative', () => {
       expect(fit.quadratic / d).toBeCloseTo(1, 4);
     }),
   );
+  const tiny = fitQuadratic(points((n) => 1e-300 * n * n));
+  expect(tiny.quadratic / 1e-300).toBeCloseTo(1, 6);
   const concave = fitQuadratic(points((n) => Math.sqrt(n)));
   for (const part of [concave.constant, concave.linear, concave.quadratic]) expect(part).toBeGreaterThanOrEqual(0);
 });
 
-test('a known cost is scaled to the times', () => {
-  const data = points((n) => 3 + 2e-9 * (1e6 * n));
-  const fit = fitCost(
-    data,
-    data.map(({ n }) => 1e6 * n),
-  );
-  expect(fit.constant).toBeCloseTo(3, 6);
-  expect(fit.scale).toBeCloseTo(2e-9, 14);
+describe('time in proportion to a known growth', () => {
+  const flops = LENGTHS.map((n) => 1e6 * n + 1e3 * n * n);
+
+  test('beside an added floor recovers both parts of exact data', () => {
+    const fit = fitProportional(flops, flops.map((f) => 3 + 2e-9 * f)); // biome-ignore format: one thought
+    expect(fit).toMatchObject({ kind: 'added', floor: expect.closeTo(3, 5), rss: expect.closeTo(0, 10) });
+    expect(fit.scale / 2e-9).toBeCloseTo(1, 5);
+    expect(proportionalAt(fit, 1e10)).toBeCloseTo(23, 3);
+  });
+
+  test('that hides a floor is told from one added to it', () => {
+    const fit = fitProportional(flops, flops.map((f) => Math.max(3, 2e-9 * f))); // biome-ignore format: one thought
+    expect(fit.kind).toBe('overlapped');
+    expect(proportionalAt(fit, 1e6)).toBeCloseTo(3, 1);
+  });
+
+  test('without a floor finds none, whatever the unit of time', () => {
+    for (const unit of [1e-300, 1, 1e290]) {
+      const fit = fitProportional(flops, flops.map((f) => unit * f)); // biome-ignore format: one thought
+      expect(fit.scale / unit).toBeCloseTo(1, 6);
+      expect(fit.largestError).toBeLessThan(1e-6);
+    }
+  });
 });

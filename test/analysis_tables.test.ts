@@ -47,7 +47,7 @@ describe('tables of a results file', () => {
       'Exponent (floor fit)',
       'Time at n = 2,048',
     ]);
-    expect(rows[0]).toEqual(['Slow', '1.000 [1.000, 1.000]', '1.0000', '1.000 [1.000, 1.000]', '41.0 ms ± 0.8']);
+    expect(rows[0]).toEqual(['Slow', '1.000 [1.000, 1.000]', '1.0000', '1.000 [1.000, 1.000]', '41.0 ms ± 0.9']);
     expect(notes).toEqual([]);
   });
 
@@ -86,7 +86,7 @@ test('a floor that bends the log-log line is named, with the exponent to believe
   const { rows, notes } = find(tablesOf(makeResults({ Bent: curve((n) => 10 + 1e-5 * n * n) })), 'Complexity');
   expect(rows[0]?.[1]).toMatch(/ \*$/);
   expect(rows[0]?.[3]).toMatch(/^2\.000/);
-  expect(notes[0]).toMatch(/^\* Bent: log-log reads 0\.\d\d, the floor fit 2\.00: a constant 10\.0 ms \(98 % of/);
+  expect(notes[0]).toMatch(/^\* Bent: log-log reads 0\.\d\d, the floor fit 2\.00: a constant 10\.00? ms \(98 % of/);
 });
 
 test('too few lengths give a word instead of an exponent', () => {
@@ -100,7 +100,7 @@ test('too few lengths give a word instead of an exponent', () => {
     ['needs 3 lengths, has 2', '–', '–'],
     ['1.000 [1.000, 1.000]', '1.0000', 'not identified'],
   ]);
-  expect(rows[0]?.[4]).toBe('256 ms ± 5 (n = 256)');
+  expect(rows[0]?.[4]).toBe('256 ms ± 6 (n = 256)');
   expect(notes).toEqual(['Three: exponent not identified by the floor fit (3 lengths, needs 5).']);
 });
 

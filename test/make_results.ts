@@ -70,7 +70,7 @@ export function makeCell(
     summary: {
       estimator: 'median over processes of the minimum over samples',
       value_ms: value,
-      ci95_ms: medianInterval(present, FRAME.tool.seed) as [number, number] | null,
+      ci95_ms: medianInterval(present) as [number, number] | null,
       range_ms: [Math.min(...present), Math.max(...present)],
       p50_ms: value * 1.01,
       p95_ms: value * 1.02,

@@ -96,7 +96,7 @@ describe('intervals of cells that stop by their own precision, processes within 
         evidence = seen(values.length, null);
         continue;
       }
-      interval = medianInterval(values, repeat) as Interval;
+      interval = medianInterval(values) as Interval;
       evidence = seen(values.length, halfWidthPct({ value_ms: median(values), ci95_ms: [...interval] }));
     }
     sizes.push(values.length);

@@ -1,10 +1,10 @@
 /** What benchmark gates usually do, and ours, on suites drawn from processes of identical code: every alarm is false. */
-import { studentT95 } from '../src/analysis/fit.js';
+
 import { timedGate } from '../src/bench/gate.js';
 import type { Verdict } from '../src/bench/verdicts.js';
 import { random, shuffled } from '../src/random.js';
 import type { Cell, Results } from '../src/results.js';
-import { mean, median } from '../src/statistics.js';
+import { mean, median, studentT95 } from '../src/statistics.js';
 import { bareRun, pairsOf } from './suites.js';
 
 /** The runs of two sides, no process on both. */

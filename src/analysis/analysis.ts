@@ -1,12 +1,14 @@
 /** Everything that tables and charts say, computed once from the measurements. */
 import { check } from '../errors.js';
 import type { Estimate } from '../report/format.js';
-import { type Interval, MIN_PROCESSES_FOR_CI, mean, median, medianInterval } from '../statistics.js';
-import { estimatePair, presentValues, type Replicates, replicate } from './bootstrap.js';
+import { type Interval, MIN_PROCESSES_FOR_CI, max, mean, median, medianInterval, min } from '../statistics.js';
+import { estimateRatio, presentValues, type Replicates, replicate } from './bootstrap.js';
 import { type Crossover, crossover } from './crossover.js';
 import { fitPowerLaw, MIN_LENGTHS } from './fit.js';
+import { identifiedCurve } from './floor_exponent.js';
 import { findSeries, type MeasuredPoint, type Measurements, type Series } from './measurements.js';
 import { type Scaling, scalingOf } from './scaling.js';
+import { type WorkExponent, workExponent } from './work.js';
 
 export interface AnalyzedPoint extends MeasuredPoint {
   readonly ms: Estimate;
@@ -22,6 +24,8 @@ export interface ModelAnalysis extends Scaling {
   readonly name: string;
   readonly points: readonly AnalyzedPoint[];
   readonly flopsExponent: number | null;
+  /** Time over the counted FLOPs. */
+  readonly work: WorkExponent | null;
   /** Null without a length shared with the reference. */
   readonly slowdown: Slowdown | null;
 }
@@ -55,18 +59,22 @@ export function analyze(measurements: Measurements, reference: string | null, wh
   const base = reference === null ? fastest(series) : findSeries(measurements, reference, '--reference');
   const baseReplicates = replicates[series.indexOf(base)] as Replicates;
   const counts = curves.flat().map((point) => presentValues(point).length);
+  const models = series.map((one, i) => analyzeModel(one, replicates[i] as Replicates, baseReplicates));
+  const curved = models.map(({ name, floor }, i) => ({
+    name,
+    own: replicates[i] as Replicates,
+    fitted: identifiedCurve(floor),
+  }));
   return {
     measurements,
     reference: base.name,
-    models: series.map((one, i) => analyzeModel(one, replicates[i] as Replicates, baseReplicates, seed)),
-    crossovers: pairs(series.map(({ name }, i) => ({ name, replicates: replicates[i] as Replicates }))).map(
-      ([a, b]) => ({
-        a: a.name,
-        b: b.name,
-        crossover: crossover(a.replicates, b.replicates),
-      }),
-    ),
-    processCounts: [Math.min(...counts), Math.max(...counts)],
+    models,
+    crossovers: pairs(curved).map(([a, b]) => ({
+      a: a.name,
+      b: b.name,
+      crossover: crossover(a.own, b.own, { a: a.fitted, b: b.fitted }),
+    })),
+    processCounts: [min(counts), max(counts)],
   };
 }
 
@@ -75,23 +83,24 @@ export function hasIntervals({ processCounts }: Analysis): boolean {
   return processCounts[1] >= MIN_PROCESSES_FOR_CI;
 }
 
-function analyzeModel(series: Series, own: Replicates, base: Replicates, seed: number): ModelAnalysis {
+function analyzeModel(series: Series, own: Replicates, base: Replicates): ModelAnalysis {
   const ratios = slowdowns(own, base);
   return {
     ...scalingOf(own),
     name: series.name,
-    points: series.points.map((point) => analyzePoint(point, ratios.at.get(point.n) ?? null, seed)),
+    points: series.points.map((point) => analyzePoint(point, ratios.at.get(point.n) ?? null)),
     flopsExponent: flopsExponent(series),
+    work: workExponent(own, series.points.map(({ flops }) => flops)), // biome-ignore format: one thought
     slowdown: ratios.overall,
   };
 }
 
-function analyzePoint(point: MeasuredPoint, slowdown: Estimate | null, seed: number): AnalyzedPoint {
+function analyzePoint(point: MeasuredPoint, slowdown: Estimate | null): AnalyzedPoint {
   const values = presentValues({ n: point.n, processes: point.processMs });
   return {
     ...point,
-    ms: { value: median(values), ci: medianInterval(values, seed) },
-    rangeMs: [Math.min(...values), Math.max(...values)],
+    ms: { value: median(values), ci: medianInterval(values) },
+    rangeMs: [min(values), max(values)],
     processCount: values.length,
     slowdown,
   };
@@ -104,18 +113,17 @@ function flopsExponent({ points }: Series): number | null {
 
 /** Ratios of time to the reference's, at each shared length and over them. */
 function slowdowns(own: Replicates, base: Replicates): { at: ReadonlyMap<number, Estimate>; overall: Slowdown | null } {
+  const places = new Map(base.points.map(({ n }, j) => [n, j]));
   const shared = own.points.flatMap(({ n }, i) => {
-    const j = base.points.findIndex((point) => point.n === n);
-    return j < 0
-      ? []
-      : [{ n, ratio: (a: readonly number[], b: readonly number[]) => (a[i] as number) / (b[j] as number) }];
+    const j = places.get(n);
+    if (j === undefined) return [];
+    return [{ n, ratio: (a: readonly number[], b: readonly number[]) => (a[i] as number) / (b[j] as number) }];
   });
   const over = (summary: (ratios: number[]) => number): Estimate =>
-    estimatePair(own, base, (a, b) => summary(shared.map(({ ratio }) => ratio(a, b))));
-  const overall = { average: over(mean), least: over((r) => Math.min(...r)), most: over((r) => Math.max(...r)) };
+    estimateRatio(own, base, (a, b) => summary(shared.map(({ ratio }) => ratio(a, b))));
   return {
-    at: new Map(shared.map(({ n, ratio }) => [n, estimatePair(own, base, ratio)])),
-    overall: shared.length === 0 ? null : overall,
+    at: new Map(shared.map(({ n, ratio }) => [n, estimateRatio(own, base, ratio)])),
+    overall: shared.length === 0 ? null : { average: over(mean), least: over(min), most: over(max) },
   };
 }
 

@@ -2,7 +2,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { exponentText, timeText } from '../report/format.js';
 import { type Analysis, hasIntervals, type ModelAnalysis } from './analysis.js';
-import { MIN_LENGTHS_FOR_FLOOR } from './bootstrap.js';
 import { errorBars, heading, lengthsOf, rows, SCHEMA, scaleEstimate, symbolLayers, WIDE } from './chart_layers.js';
 import {
   type AxisEncoding,
@@ -17,7 +16,8 @@ import {
   modelScales,
   timeUnit,
 } from './chart_parts.js';
-import { floorFitAt, floorShare, powerLawAt } from './fit.js';
+import { identifiedCurve } from './floor_exponent.js';
+import { floorShare } from './floor_fit.js';
 
 /** complexity_loglog.png: every process, medians with intervals, fitted curves and guide slopes. */
 export function complexityLogLog(analysis: Analysis): TopLevelSpec {
@@ -64,7 +64,7 @@ export function complexityLogLog(analysis: Analysis): TopLevelSpec {
 }
 
 function symbolsText(analysis: Analysis): string {
-  const curves = 'lines: fitted curves; dotted: guide slopes';
+  const curves = 'lines: fitted curves, where they are identified; dotted: guide slopes';
   if (analysis.processCounts[1] === 1) return `Symbols: one measurement each; ${curves}.`;
   const bars = hasIntervals(analysis)
     ? '; bars: 95 % interval over processes'
@@ -72,10 +72,10 @@ function symbolsText(analysis: Analysis): string {
   return `Symbols: median over processes${bars}; dots: each process; ${curves}.`;
 }
 
-/** The floor fit where there are lengths enough for it, else the log-log line, over the model's own lengths. */
+/** The floor fit over the model's own lengths, where the data identify it: else a line would claim what they do not. */
 function fittedCurve(model: ModelAnalysis, perMs: number): { model: string; n: number; value: number }[] {
   const { name, points } = model;
-  const at = curveOf(model);
+  const at = identifiedCurve(model.floor);
   const [first, last] = [points[0]?.n, points.at(-1)?.n];
   if (at === null || first === undefined || last === undefined) return [];
   return Array.from({ length: CURVE_STEPS + 1 }, (_, i) => {
@@ -108,18 +108,14 @@ function processDots(
   return { data: { values }, mark, encoding: { x, y, color } };
 }
 
-function curveOf({ floor, powerLaw, points }: ModelAnalysis): ((n: number) => number) | null {
-  if (floor !== null && points.length >= MIN_LENGTHS_FOR_FLOOR) return (n) => floorFitAt(floor.fit, n);
-  return powerLaw === null ? null : (n) => powerLawAt(powerLaw.fit, n);
-}
-
 function legendText({ floor, powerLaw, points }: ModelAnalysis): string {
   if (powerLaw === null) return `no exponent: ${points.length} lengths, needs 3`;
   if (floor === null || floor.unidentified !== null) {
     return `exponent not identified (log-log slope ${exponentText(powerLaw)})`;
   }
   const share = floorShare(floor.fit, points[0]?.n ?? Number.NaN);
-  const constant = share === 0 ? '' : ` on top of a constant ${timeText({ value: floor.fit.floor, ci: null })}`;
+  const beside = floor.fit.kind === 'added' ? 'on top of' : 'beyond';
+  const constant = share === 0 ? '' : ` ${beside} a constant ${timeText({ value: floor.fit.floor, ci: null })}`;
   return `exponent ${exponentText(floor)}${constant}`;
 }
 

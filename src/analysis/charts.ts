@@ -16,8 +16,8 @@ import {
   timeUnit,
   type View,
 } from './chart_parts.js';
-import { fitCost } from './classes.js';
 import { MIN_LENGTHS } from './fit.js';
+import { fitProportional, proportionalAt } from './proportional.js';
 
 const PANEL = { width: 460, height: 280 };
 /** More dashed curves than this hide the measured ones. */
@@ -52,7 +52,7 @@ function smallPrint(analysis: Analysis): string[] {
   const bands = hasIntervals(analysis)
     ? 'Bands: 95 % intervals over processes.'
     : 'No intervals: fewer than 5 processes.';
-  const dashes = ' Dashed under Time: a constant plus time in proportion to the counted FLOPs.';
+  const dashes = ' Dashed under Time: a constant beside time in proportion to the counted FLOPs.';
   return [bands + (theoryCurves(models, 1).length > 0 ? dashes : ''), ...measurements.footer];
 }
 
@@ -116,14 +116,13 @@ function memoryPanel({ models, measurements }: Analysis): View {
   return { title, ...PANEL, layer: [...curveLayers(models, solid, x, y), activations] };
 }
 
-/** A constant plus time in proportion to the counted FLOPs, over each model's own lengths; of many models, none. */
+/** A constant and time in proportion to the counted FLOPs, added or overlapped, over each model's own lengths; of many models, none. */
 function theoryCurves(models: readonly ModelAnalysis[], perMs: number): { model: string; n: number; value: number }[] {
   if (models.length > MAX_THEORY_CURVES) return [];
   return models.flatMap(({ name, points }) => {
-    const costs = points.map(({ flops }) => flops).filter((flops) => flops !== null);
-    if (costs.length < points.length || points.length < MIN_LENGTHS) return [];
-    const times = points.map(({ n, ms }) => ({ n, t: ms.value }));
-    const { constant, scale } = fitCost(times, costs);
-    return points.map(({ n }, i) => ({ model: name, n, value: (constant + scale * (costs[i] as number)) * perMs }));
+    const costs = points.map(({ flops }) => flops ?? 0);
+    if (costs.includes(0) || points.length < MIN_LENGTHS) return [];
+    const fit = fitProportional(costs, points.map(({ ms }) => ms.value)); // biome-ignore format: one thought
+    return points.map(({ n }, i) => ({ model: name, n, value: proportionalAt(fit, costs[i] as number) * perMs }));
   });
 }

@@ -1,150 +1,104 @@
-/** Which named growth fits best, and how much of the time each power has (docs/method.md, "Fits"). */
-import { logAverage } from 'simple-statistics';
-import { checkPoints, type Point } from './fit.js';
+/** Which named growths the data allow (docs/method.md, B.4). */
+import { max, mean, min } from '../statistics.js';
+import { grouped, type Replicates } from './bootstrap.js';
+import { criterion, type Evidence, evidenceOf, lackOfFit, PLAUSIBLE_DELTA } from './evidence.js';
+import { type Point, powerLawSlope } from './fit.js';
+import { fitFloor } from './floor_fit.js';
+import { leastOn } from './numeric.js';
+import { fitProportional, type ProportionalFit } from './proportional.js';
 
-/** t = constant + scale · growth(n), with the small-sample Akaike criterion; less is better. */
+/** A growth that the data allow, beside a floor. */
 export interface ClassFit {
   readonly name: ClassName;
-  readonly constant: number;
-  readonly scale: number;
-  readonly aicc: number;
-  /** aicc less the least of all classes: within 4 the data cannot tell them apart. */
+  /** Its criterion (AICc) less the least of all, a free power of n included. */
   readonly delta: number;
 }
 
-/** t = constant + linear · n + quadratic · n², no coefficient negative. */
-export interface QuadraticFit {
-  readonly constant: number;
-  readonly linear: number;
-  readonly quadratic: number;
-  /** Sum of squared relative errors. */
+export type ClassName = '1' | 'log n' | 'n log n' | (typeof POWERS)[number][0];
+const POWERS = [
+  ['n', 1],
+  ['n^1.5', 1.5],
+  ['n²', 2],
+  ['n³', 3],
+] as const;
+/** With one sample a cell nothing tells the noise: then no point may be missed by more than a quarter. */
+const LARGEST_ERROR = Math.log(1.25);
+/**
+ * n log n is n · log(n / u) for a unit u that nobody knows (a token, a leaf of a tree): over the lengths its logarithm
+ * grows by some factor between these. Less cannot be told from n, and more is steeper than any logarithm in use.
+ */
+const LOG_GROWTH = [1.25, 6] as const;
+const LOG_STEPS = 8;
+
+interface Candidate {
+  /** Null for a free power of n. */
+  readonly name: ClassName | null;
+  readonly parameters: number;
   readonly rss: number;
+  readonly largestError: number;
 }
 
-const GROWTHS = {
-  '1': null,
-  'log n': Math.log,
-  n: (n: number) => n,
-  'n log n': (n: number) => n * Math.log(n),
-  'n^1.5': (n: number) => n ** 1.5,
-  'n²': (n: number) => n * n,
-} as const satisfies Record<string, ((n: number) => number) | null>;
-export type ClassName = keyof typeof GROWTHS;
-
-export const PLAUSIBLE_DELTA = 4;
-const MIN_LENGTHS_FOR_CLASSES = 5;
-/** Relative errors below this are rounding, not evidence. */
-const LEAST_RELATIVE_ERROR = 1e-6;
-
 /**
- * Fits the named classes, best first. A class whose growing part comes out as zero is the constant, so it is left out.
- * @example fitClasses([1, 2, 4, 8, 16].map((n) => ({ n, t: 5 + n * n })))[0]?.name // 'n²'
- * @throws UserError with fewer than 5 lengths or a t that is not positive
+ * The named growths that the data allow, best first: their criterion within 4 of the least (free powers of n without and
+ * with a floor are among those compared), no lack of fit, and better than a constant. An empty list: none of them.
+ * @param replicates at least 5 lengths, ascending
+ * @example fitClasses(replicates).map(({ name }) => name) // ['n', 'n log n']: the data cannot tell these two apart
  */
-export function fitClasses(points: readonly Point[], where = 'classes'): ClassFit[] {
-  checkPoints(points, where, MIN_LENGTHS_FOR_CLASSES);
-  const fits = (Object.keys(GROWTHS) as ClassName[]).flatMap((name) => {
-    const growth = GROWTHS[name];
-    const columns = growth === null ? [points.map(() => 1)] : [points.map(() => 1), points.map(({ n }) => growth(n))];
-    const { coefficients, rss } = relativeLeastSquares(columns, points);
-    const [constant = 0, scale = 0] = coefficients;
-    if (growth !== null && scale === 0) return [];
-    return [{ name, constant, scale, aicc: aicc(rss, points.length, columns.length + 1) }];
+export function fitClasses(replicates: Replicates): ClassFit[] {
+  const own = grouped(replicates);
+  const evidence = evidenceOf(own);
+  const valued = ({ rss, parameters }: Candidate): number => criterion(evidence, rss, parameters);
+  const lengths = own.points.map(({ n }) => n);
+  const times = own.points.map(({ t }) => t);
+  const constant = constantOf(times.map(Math.log));
+  const growing = [...powersOf(lengths, times), logarithmOf(lengths, times), linearithmicOf(lengths, times)];
+  const least = min([constant, ...growing, ...freePowersOf(own.points)].map(valued));
+  return [constant, ...growing.filter((one) => valued(one) < valued(constant))]
+    .filter((one) => isCompatible(one, evidence))
+    .map((one) => ({ name: one.name as ClassName, delta: valued(one) - least }))
+    .filter(({ delta }) => delta <= PLAUSIBLE_DELTA)
+    .sort((a, b) => a.delta - b.delta);
+}
+
+function isCompatible({ rss, largestError, parameters }: Candidate, evidence: Evidence): boolean {
+  if (evidence.noise === null) return largestError <= LARGEST_ERROR;
+  return lackOfFit(evidence, rss, parameters) === null;
+}
+
+function constantOf(logs: readonly number[]): Candidate {
+  const errors = logs.map((log) => Math.abs(log - mean(logs)));
+  return { name: '1', parameters: 1, rss: errors.reduce((sum, e) => sum + e ** 2, 0), largestError: max(errors) };
+}
+
+function powersOf(lengths: readonly number[], times: readonly number[]): Candidate[] {
+  return POWERS.map(([name, power]) => {
+    const growths = lengths.map((n) => (n / max(lengths)) ** power);
+    return { ...fitProportional(growths, times), name, parameters: 2 };
   });
-  const least = Math.min(...fits.map((fit) => fit.aicc));
-  return fits.map((fit) => ({ ...fit, delta: fit.aicc - least })).sort((a, b) => a.delta - b.delta);
 }
 
-/**
- * Splits t into a constant, a linear and a quadratic part: BSBR's shape, whose bank of chunks grows with n.
- * @example fitQuadratic([1, 2, 3, 4].map((n) => ({ n, t: 7 + 2 * n + 3 * n * n }))).quadratic // 3
- * @throws UserError with fewer than 4 lengths or a t that is not positive
- */
-export function fitQuadratic(points: readonly Point[], where = 'quadratic fit'): QuadraticFit {
-  checkPoints(points, where, 4);
-  const n0 = logAverage(points.map(({ n }) => n));
-  const { coefficients, rss } = relativeLeastSquares(
-    [0, 1, 2].map((power) => points.map(({ n }) => (n / n0) ** power)),
-    points,
-  );
-  const [constant = 0, linear = 0, quadratic = 0] = coefficients;
-  return { constant, linear: linear / n0, quadratic: quadratic / n0 ** 2, rss };
+/** a + b log(n / u): whatever the unit u, a line over log n, whose floor is the time at the smallest length. */
+function logarithmOf(lengths: readonly number[], times: readonly number[]): Candidate {
+  const growths = lengths.map((n) => Math.log(n / min(lengths)));
+  return { ...fitProportional(growths, times, ['added']), name: 'log n', parameters: 2 };
 }
 
-/**
- * Scales a known cost to the times: t = constant + scale · cost, neither negative; the theory curve of a chart.
- * @param costs one per point, e.g. counted FLOPs
- */
-export function fitCost(points: readonly Point[], costs: readonly number[]): { constant: number; scale: number } {
-  const unit = Math.max(...costs, Number.MIN_VALUE);
-  const { coefficients } = relativeLeastSquares([points.map(() => 1), costs.map((cost) => cost / unit)], points);
-  return { constant: coefficients[0] ?? 0, scale: (coefficients[1] ?? 0) / unit };
+function linearithmicOf(lengths: readonly number[], times: readonly number[]): Candidate {
+  const [first, last] = [min(lengths), max(lengths)];
+  const fitWith = (logGrowth: number): ProportionalFit => {
+    const logarithm = (n: number): number =>
+      1 + ((Math.exp(logGrowth) - 1) * Math.log(n / first)) / Math.log(last / first);
+    return fitProportional(lengths.map((n) => (n / last) * logarithm(n)), times); // biome-ignore format: one thought
+  };
+  const [low, high] = LOG_GROWTH.map(Math.log) as [number, number];
+  const best = leastOn((logGrowth) => fitWith(logGrowth).rss, low, high, LOG_STEPS);
+  return { ...fitWith(best), name: 'n log n', parameters: 3 };
 }
 
-/** Akaike's criterion for small samples; parameters count the variance. */
-function aicc(rss: number, points: number, parameters: number): number {
-  const variance = Math.max(rss / points, LEAST_RELATIVE_ERROR ** 2);
-  const penalty = (2 * parameters * (parameters + 1)) / (points - parameters - 1);
-  return points * Math.log(variance) + 2 * parameters + penalty;
-}
-
-/** Coefficients >= 0 that minimise the sum of ((Σ coefficient · column − t) / t)². */
-function relativeLeastSquares(columns: readonly (readonly number[])[], points: readonly Point[]) {
-  const scaled = columns.map((column) => column.map((value, i) => value / (points[i] as Point).t));
-  return nonNegative(
-    scaled,
-    columns.map((_, i) => i),
-  );
-}
-
-/** Best fit of 1 by the chosen columns; where a coefficient would be negative, the best with one column fewer. */
-function nonNegative(
-  columns: readonly (readonly number[])[],
-  chosen: readonly number[],
-): { coefficients: number[]; rss: number } {
-  const solution = solve(
-    chosen.map((i) => chosen.map((j) => dot(columns[i] ?? [], columns[j] ?? []))),
-    chosen.map((i) => (columns[i] ?? []).reduce((sum, value) => sum + value, 0)),
-  );
-  if (solution?.every((value) => value >= 0)) {
-    const coefficients = columns.map((_, i) => (chosen.includes(i) ? (solution[chosen.indexOf(i)] as number) : 0));
-    const fitted = (columns[0] ?? []).map((_, row) =>
-      dot(
-        coefficients,
-        columns.map((column) => column[row] as number),
-      ),
-    );
-    return { coefficients, rss: fitted.reduce((sum, value) => sum + (value - 1) ** 2, 0) };
-  }
-  return chosen
-    .map((dropped) =>
-      nonNegative(
-        columns,
-        chosen.filter((i) => i !== dropped),
-      ),
-    )
-    .reduce((best, fit) => (fit.rss < best.rss ? fit : best));
-}
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
-}
-
-/** Gauss-Jordan elimination of a symmetric positive matrix, scaled to a unit diagonal; null when it is singular. */
-function solve(matrix: readonly (readonly number[])[], right: readonly number[]): number[] | null {
-  const size = right.length;
-  const scale = matrix.map((row, i) => 1 / Math.sqrt(row[i] as number));
-  const at = (i: number): number => scale[i] as number;
-  const rows = matrix.map((row, i) => [...row.map((v, j) => v * at(i) * at(j)), (right[i] as number) * at(i)]);
-  for (let pivot = 0; pivot < size; pivot++) {
-    const row = rows[pivot] as number[];
-    const head = row[pivot] as number;
-    if (!(head > 1e-12)) return null;
-    for (const other of rows) {
-      if (other === row) continue;
-      const factor = (other[pivot] as number) / head;
-      for (let j = pivot; j <= size; j++) other[j] = (other[j] as number) - factor * (row[j] as number);
-    }
-  }
-  return rows.map((row, i) => ((row[size] as number) / (row[i] as number)) * at(i));
+function freePowersOf(points: readonly Point[]): Candidate[] {
+  const lengths = points.map(({ n }) => n);
+  const slope = powerLawSlope(lengths)(points.map(({ t }) => t));
+  const bare = constantOf(points.map(({ n, t }) => Math.log(t) - slope * Math.log(n))).rss;
+  const free = (rss: number, parameters: number): Candidate => ({ name: null, rss, parameters, largestError: 0 });
+  return [free(bare, 2), free(fitFloor(points).rss, 3)];
 }

@@ -3,19 +3,18 @@ import { check } from '../errors.js';
 import type { Estimate } from '../report/format.js';
 import {
   estimate,
-  type FloorExponent,
-  floorExponent,
-  isLogLogBiased,
+  grouped,
   powerLawExponent,
   presentValues,
   type ReplicatedPoint,
   type Replicates,
   replicate,
-  withTimes,
 } from './bootstrap.js';
-import { type ClassFit, fitClasses, fitQuadratic, type QuadraticFit } from './classes.js';
+import { type ClassFit, fitClasses } from './classes.js';
 import { type Crossover, crossover } from './crossover.js';
-import { checkPoints, fitPowerLaw, localSlopes, MIN_LENGTHS, type PowerLaw, upperHalf } from './fit.js';
+import { checkPoints, fitPowerLaw, MIN_LENGTHS, type PowerLaw, powerLawSlope, upperHalf } from './fit.js';
+import { type FloorExponent, floorExponent, identifiedCurve, isLogLogBiased } from './floor_exponent.js';
+import { fitQuadratic, type QuadraticFit } from './quadratic.js';
 
 /** What was measured at one length. */
 export interface Observation {
@@ -41,7 +40,7 @@ export type PowerLawExponent = Estimate & { readonly fit: PowerLaw };
 /** All fits of one curve; null where it has too few lengths: the power law needs 3, the others 4, classes 5 (else []). */
 export interface Scaling {
   readonly powerLaw: PowerLawExponent | null;
-  /** The exponent of t = floor + growth · (n / n0)^exponent; its `unidentified` says why the data cannot tell it. */
+  /** The exponent of a power of n beside a floor of either kind; its `unidentified` says why the data cannot tell it. */
   readonly floor: FloorExponent | null;
   /** The power law's exponent misleads: the floor fit's is elsewhere. */
   readonly biased: boolean;
@@ -49,7 +48,7 @@ export interface Scaling {
   readonly upperHalf: Estimate | null;
   /** The exponent between neighbouring lengths. */
   readonly slopes: readonly (Estimate & { readonly from: number; readonly to: number })[];
-  /** The named growths, best first: those with `delta` up to 4 cannot be told apart. */
+  /** The named growths that the data allow and cannot tell apart, best first; none of them: an empty list. */
   readonly classes: readonly ClassFit[];
   /** The constant, the linear and the quadratic part. */
   readonly quadratic: QuadraticFit | null;
@@ -81,25 +80,28 @@ export function findCrossover(
   { where = 'findCrossover', seed = 0 }: FitOptions = {},
 ): Crossover {
   const curves = [curveOf(a, `${where}: a`, 2), curveOf(b, `${where}: b`, 2)];
-  return crossover(...(replicate(curves, seed) as [Replicates, Replicates]));
+  const [one, other] = replicate(curves, seed) as [Replicates, Replicates];
+  const [fittedA, fittedB] = [one, other].map((own) => identifiedCurve(floorOf(own)));
+  return crossover(one, other, { a: fittedA ?? null, b: fittedB ?? null });
+}
+
+function floorOf(own: Replicates): FloorExponent | null {
+  return own.points.length > MIN_LENGTHS ? floorExponent(own) : null;
 }
 
 /** The fits of a curve whose processes were resampled; points in ascending n. */
 export function scalingOf(own: Replicates): Scaling {
   const { points } = own;
+  const few = grouped(own);
   const powerLaw = points.length >= MIN_LENGTHS ? powerLawOf(own) : null;
-  const floor = points.length > MIN_LENGTHS ? floorExponent(own) : null;
+  const floor = floorOf(few);
   return {
     powerLaw,
     floor,
     biased: powerLaw !== null && floor !== null && isLogLogBiased(powerLaw.value, floor),
     upperHalf: points.length > MIN_LENGTHS ? upperHalfExponent(own) : null,
-    slopes: points.slice(1).map(({ n }, i) => ({
-      from: points[i]?.n ?? n,
-      to: n,
-      ...estimate(own, (times) => localSlopes(withTimes(points, times))[i]?.exponent ?? Number.NaN),
-    })),
-    classes: points.length > MIN_LENGTHS + 1 ? fitClasses(points) : [],
+    slopes: points.slice(1).map(({ n }, i) => slopeBetween(own, i, n)),
+    classes: points.length > MIN_LENGTHS + 1 ? fitClasses(few) : [],
     quadratic: points.length > MIN_LENGTHS ? fitQuadratic(points) : null,
   };
 }
@@ -109,19 +111,48 @@ function powerLawOf(own: Replicates): PowerLawExponent {
 }
 
 function upperHalfExponent(own: Replicates): Estimate {
-  return estimate(own, (times) => fitPowerLaw(upperHalf(withTimes(own.points, times))).exponent);
+  const upper = upperHalf(own.points);
+  const slope = powerLawSlope(upper.map(({ n }) => n));
+  return estimate(own, (times) => slope(times.slice(-upper.length)));
 }
 
-/** Checked and in ascending n. */
-function curveOf(points: readonly Observation[], where: string, minLengths: number): ReplicatedPoint[] {
-  const curve = points
-    .map(({ n, t }): ReplicatedPoint => ({ n, processes: typeof t === 'number' ? [t] : t }))
-    .sort((a, b) => a.n - b.n);
-  const firsts = curve.map((point) => {
-    const values = presentValues(point);
-    check(values.length > 0, `${where} at n = ${point.n}: needs a value, got none`);
-    return { n: point.n, t: values.find((t) => !(t > 0 && Number.isFinite(t))) ?? (values[0] as number) };
-  });
-  checkPoints(firsts, where, minLengths);
+function slopeBetween(own: Replicates, low: number, to: number): Scaling['slopes'][number] {
+  const from = own.points[low]?.n ?? to;
+  const run = Math.log(to / from);
+  return { from, to, ...estimate(own, (times) => Math.log((times[low + 1] as number) / (times[low] as number)) / run) };
+}
+
+/** Checked and in ascending n; whatever plain JavaScript passes for points. */
+function curveOf(points: unknown, where: string, minLengths: number): ReplicatedPoint[] {
+  check(Array.isArray(points), `${where}: must be an array of { n, t }, got ${shown(points)}`);
+  const curve = Array.from(points, (point, i) => pointOf(point, i + 1, where));
+  curve.sort((a, b) => a.n - b.n);
+  checkPoints(curve.map((point) => ({ n: point.n, t: presentValues(point)[0] as number })), where, minLengths); // biome-ignore format: one thought
   return curve;
+}
+
+function pointOf(point: unknown, place: number, where: string): ReplicatedPoint {
+  check(typeof point === 'object' && point !== null, `${where}: point ${place} must be { n, t }, got ${shown(point)}`);
+  const { n, t } = point as { n?: unknown; t?: unknown };
+  check(isPositive(n), `${where}: length must be positive, got ${shown(n)}`);
+  const at = `${where} at n = ${n}`;
+  const several = Array.isArray(t) || ArrayBuffer.isView(t);
+  const values: unknown[] = several ? Array.from(t as ArrayLike<unknown>) : [t];
+  const bad = values.findIndex((value) => !isPositive(value) && !(several && value === null));
+  check(bad < 0, `${at}: time must be positive, got ${shown(values[bad])}`);
+  check(values.some(isPositive), `${at}: needs a value, got none`);
+  return { n, processes: values as (number | null)[] };
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value < Infinity;
+}
+
+/** A value of any type as people write it. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `the text ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === 'bigint') return `the bigint ${value}n`;
+  if (Array.isArray(value)) return 'an array';
+  if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value)) return String(value);
+  return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }

@@ -1,19 +1,20 @@
 /** The tables of an analysis. */
 import { bytesText, type Estimate, exponentText, integerText, timeText, withInterval } from '../report/format.js';
 import type { Table } from '../report/table.js';
-import { MIN_PROCESSES_FOR_CI } from '../statistics.js';
+import { MIN_PROCESSES_FOR_CI, max, min } from '../statistics.js';
 import type { Analysis, AnalyzedPoint, ModelAnalysis } from './analysis.js';
-import { MIN_LENGTHS_FOR_FLOOR } from './bootstrap.js';
-import { PLAUSIBLE_DELTA } from './classes.js';
 import type { Crossover } from './crossover.js';
-import { floorShare } from './fit.js';
+import { PLAUSIBLE_DELTA } from './evidence.js';
+import { MIN_LENGTHS_FOR_FLOOR } from './floor_exponent.js';
+import { floorEnd, floorShare } from './floor_fit.js';
+import type { WorkExponent } from './work.js';
 
 const NONE = '–';
 
 /** All tables that the measurements allow, the seed's three first. */
 export function buildTables(analysis: Analysis): Table[] {
   const main = [complexityTable, slowdownTable, memoryTable];
-  const detailed = [stepsTable, growthTable, partsTable, slopesTable, crossoverTable];
+  const detailed = [stepsTable, growthTable, workTable, partsTable, slopesTable, crossoverTable];
   const all = [...main, ...detailed].map((build) => build(analysis));
   const tag = analysis.measurements.noisy ? ' [NOISY MACHINE]' : '';
   return all.filter(({ rows }) => rows.length > 0).map((table) => ({ ...table, title: table.title + tag }));
@@ -70,7 +71,7 @@ function complexityTable({ models }: Analysis): Table {
       floorText(model),
       atLargest(model.points, maxLength, timeOrRange),
     ]),
-    notes: models.flatMap((model) => [...biasNote(model), ...unidentifiedNote(model)]),
+    notes: models.flatMap((model) => [...biasNote(model), ...overlapNote(model), ...unidentifiedNote(model)]),
   };
 }
 
@@ -104,10 +105,24 @@ function biasNote({ name, powerLaw, floor, points, slopes, biased }: ModelAnalys
   ];
 }
 
-function unidentifiedNote({ name, floor, points, powerLaw }: ModelAnalysis): string[] {
+/** Where a floor that overlaps the work ends: on a GPU, where launches stop being the bound. */
+function overlapNote({ name, floor, points }: ModelAnalysis): string[] {
+  if (floor === null || floor.unidentified !== null || floor.fit.kind !== 'overlapped') return [];
+  const end = Number(floorEnd(floor.fit).toPrecision(2));
+  if (end <= (points[0]?.n ?? 0)) return [];
+  const constant = timeText({ value: floor.fit.floor, ci: null });
+  return [
+    `${name}: a constant ${constant} hides the growth below n = ${integerText(end)} (on a GPU: bound by launches).`,
+  ];
+}
+
+function unidentifiedNote({ name, floor, points, powerLaw, slopes, biased }: ModelAnalysis): string[] {
   if (powerLaw === null) return [];
   const reason = floor === null ? `${points.length} lengths, needs ${MIN_LENGTHS_FOR_FLOOR}` : floor.unidentified;
-  return reason === null ? [] : [`${name}: exponent not identified by the floor fit (${reason}).`];
+  const top = slopes.at(-1);
+  // With a star the slopes are in its note.
+  const slope = biased || top === undefined || floor === null ? '' : `; slope at the largest n ${exponentText(top)}`;
+  return reason === null ? [] : [`${name}: exponent not identified by the floor fit (${reason})${slope}.`];
 }
 
 /** Ratios to the reference. */
@@ -200,12 +215,25 @@ function constantText({ floor, points }: ModelAnalysis): string {
     : timeText({ value: floor.fit.floor, ci: null });
 }
 
-function classesText({ classes, points }: ModelAnalysis): string {
-  if (classes.length === 0) return `needs ${MIN_LENGTHS_FOR_FLOOR} lengths, has ${points.length}`;
-  return classes
-    .filter(({ delta }) => delta <= PLAUSIBLE_DELTA)
-    .map(({ name }) => name)
-    .join(', ');
+function classesText({ classes, points, floor, slopes }: ModelAnalysis): string {
+  if (points.length < MIN_LENGTHS_FOR_FLOOR) return `needs ${MIN_LENGTHS_FOR_FLOOR} lengths, has ${points.length}`;
+  if (classes.length > 0) return classes.map(({ name }) => name).join(', ');
+  const exponent = floor === null || floor.unidentified !== null ? slopes.at(-1)?.value : floor.value;
+  return `none of these (exponent ${exponent?.toFixed(1)})`;
+}
+
+/** Time over counted FLOPs: with fewer lengths than the growth over n needs. */
+function workTable({ models }: Analysis): Table {
+  const answerOf = ({ proportional, floor }: WorkExponent): string => {
+    if (proportional !== null) return proportional ? 'yes' : 'no';
+    return floor.misfit === null ? 'cannot tell' : 'no power of FLOPs fits';
+  };
+  return {
+    title: 'Work: time as (counted FLOPs)^exponent, beside a constant',
+    columns: ['Model', 'Exponent', 'In proportion to FLOPs'],
+    rows: models.flatMap(({ name, work }) => (work === null ? [] : [[name, exponentText(work), answerOf(work)]])),
+    notes: [],
+  };
 }
 
 /** Shares of a constant, a linear and a quadratic part of the time at the largest n. */
@@ -246,7 +274,7 @@ function slopesTable({ models }: Analysis): Table {
 /** Where models change places. */
 function crossoverTable({ crossovers, models }: Analysis): Table {
   const lengths = models.flatMap(({ points }) => points.map(({ n }) => n));
-  const range: readonly [number, number] = [Math.min(...lengths), Math.max(...lengths)];
+  const range = [min(lengths), max(lengths)] as const;
   return {
     title: `Cross-overs: length at which two models are equally fast, n = ${range.map(integerText).join(' to ')}`,
     columns: ['Models', 'Cross-over at n', 'Faster'],
@@ -264,6 +292,7 @@ function crossoverCells(
   range: readonly [number, number],
 ): [string, string] {
   if (found.kind === 'unclear') return ['cannot tell', found.reason];
+  if (found.kind === 'same') return ['none', 'the same at all n'];
   if (found.kind === 'none') return ['none in range', `${nameOf(found.faster)} at all n`];
   const end = (n: number): string => {
     if (n === 0) return `below ${integerText(range[0])}`;
@@ -289,7 +318,7 @@ function atLargest(
 }
 
 function largestLength(models: readonly ModelAnalysis[]): number {
-  return Math.max(...models.flatMap(({ points }) => points.map(({ n }) => n)));
+  return max(models.flatMap(({ points }) => points.map(({ n }) => n)));
 }
 
 /** With a range where there are processes, but too few for an interval. */

@@ -110,9 +110,9 @@ function isOpen(entry: Entry, run: number, rule: StoppingRule): boolean {
 function figuresOf(
   id: CellId,
   processes: readonly ProcessRun[],
-  { nTokens, batchSize, seed }: LedgerSettings,
+  { nTokens, batchSize }: LedgerSettings,
 ): Figures | null {
-  return processes.length === 0 ? null : summarize(processes, tokensOf(id, nTokens) * batchSize, seed);
+  return processes.length === 0 ? null : summarize(processes, tokensOf(id, nTokens) * batchSize);
 }
 
 function evidenceOf({ processes, figures }: Entry): Evidence {

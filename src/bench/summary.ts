@@ -8,11 +8,11 @@ import type { CellId } from './plan.js';
 export type Figures = Omit<Summary, 'stop_reason'>;
 
 /** @param tokens that one timed call emits, batch rows included, for tokens per second */
-export function summarize(processes: readonly ProcessRun[], tokens: number, seed: number): Figures {
+export function summarize(processes: readonly ProcessRun[], tokens: number): Figures {
   const values = processes.map(({ samples_ms }) => Math.min(...samples_ms));
   const all = processes.flatMap(({ samples_ms }) => samples_ms);
   const value = median(values);
-  const interval = medianInterval(values, seed);
+  const interval = medianInterval(values);
   const steps = processes.flatMap(({ steps_ms }) => steps_ms ?? []);
   return {
     estimator: 'median over processes of the minimum over samples',
