@@ -2,8 +2,9 @@
  * Lengths that a run adds to those that were asked for, so that the floor fit can tell an exponent: longer ones, since a
  * short prompt runs other code (docs/method.md, B.2).
  */
-import { MIN_LENGTHS_FOR_FLOOR, MIN_RANGE } from '../src/analysis/bootstrap.js';
+
 import { MIN_LENGTHS } from '../src/analysis/fit.js';
+import { MIN_LENGTHS_FOR_FLOOR, MIN_RANGE } from '../src/analysis/floor_exponent.js';
 import { integerText } from '../src/report/format.js';
 
 export interface AddedLengths {
