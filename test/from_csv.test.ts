@@ -98,7 +98,7 @@ test.each([
   ['model,n,time\n,128,1\n', "own.csv: line 2, column model: must name a model, got ''"],
   ['model,n,time\nA,128\n', 'own.csv: line 2: needs 3 columns as line 1, got 2'],
   ['model,n\nA,128\n', 'own.csv: line 1: needs the columns model, n and time'],
-  ['model,n,time_ms,time_s\nA,1,1,1\n', 'own.csv: line 1: needs one column of time, got time_ms and time_s'],
+  ['model,n,time_ms,time_s\nA,1,1,1\n', 'own.csv: line 1: needs one column of times, got time_ms and time_s'],
   ['model;n;time\nA;128;1,5\n', 'own.csv: columns must be separated by commas, got semicolons'],
   ['model\tn\ttime\nA\t128\t1\n', 'own.csv: columns must be separated by commas, got tabs'],
   ['model,n,time\n', 'own.csv: needs a row under the header, got none'],

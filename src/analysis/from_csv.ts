@@ -7,17 +7,17 @@ import { check } from '../errors.js';
 import { PHASES } from '../results.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
 
-/** What a column may be called, whatever its case; blanks and dashes are underscores. */
+/** What a column may be called, the first found counts; its case does not, and blanks and dashes are underscores. */
 const NAMES = {
   model: ['model', 'name', 'series'],
-  n: ['n', 'length', 'seq_length', 'seq_len', 'sequence_length', 'tokens'],
+  n: ['n', 'length', 'seq_length', 'seq_len', 'sequence_length'],
   run: ['run', 'process', 'repetition', 'rep', 'trial'],
   phase: ['phase'],
   mode: ['mode'],
 } as const;
 type Role = keyof typeof NAMES | 'time';
 /** `time_ms`, `time (s)`, `ms`, `seconds`: the unit is in the name; without one it is taken for ms. */
-const TIME = /^(?:(?:time|t|duration|latency)(?:_\(?(ms|s|us|µs|ns|seconds|milliseconds)\)?)?|(ms|s|seconds))$/;
+const TIME = /^(?:(?:time|t|duration|latency)(?:_\(?(ms|s|us|µs|ns|seconds|milliseconds)\)?)?|(?:sample_)?(ms|s|seconds))$/;
 const MS: Readonly<Record<string, number>> = {
   ms: 1,
   milliseconds: 1,
@@ -97,15 +97,13 @@ function columnsOf(header: readonly string[], where: string): Columns {
   const called = other === '\t' ? 'tabs' : 'semicolons';
   check(other === undefined, `${where}: columns must be separated by commas, got ${called}; save it with commas`);
   const at = new Map<Role, number>();
-  const place = (role: Role, matches: (name: string) => boolean): void => {
-    const found = names.flatMap((name, i) => (matches(name) ? [i] : []));
-    const texts = found.map((i) => header[i]).join(' and ');
-    check(found.length < 2, `${where}: line 1: needs one column of ${role}, got ${texts}`);
-    if (found[0] !== undefined) at.set(role, found[0]);
-  };
-  for (const [role, known] of Object.entries(NAMES))
-    place(role as Role, (name) => (known as readonly string[]).includes(name));
-  place('time', (name) => TIME.test(name));
+  for (const [role, known] of Object.entries(NAMES)) {
+    const found = known.find((name) => names.includes(name));
+    if (found !== undefined) at.set(role as Role, names.indexOf(found));
+  }
+  const times = header.filter((_, i) => TIME.test(names[i] ?? ''));
+  check(times.length < 2, `${where}: line 1: needs one column of times, got ${times.join(' and ')}`);
+  if (times[0] !== undefined) at.set('time', header.indexOf(times[0]));
   for (const role of ['model', 'n', 'time'] as const) {
     check(
       at.has(role),
