@@ -7,7 +7,7 @@ import { type WorkerSettings, workerLimits } from '../src/bench/process.js';
 import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../src/bench/run.js';
 import { EXPORT_FORMATS, parseFormats } from '../src/exports/formats.js';
 import { exportResults } from '../src/exports/results_exports.js';
-import { type Results, SCHEMA_VERSION } from '../src/results.js';
+import { lostCells, type Results, SCHEMA_VERSION } from '../src/results.js';
 import { type AddedLengths, addLengths } from './added_lengths.js';
 import { EXIT, type Streams } from './command_line.js';
 import { DEFAULTS, type Flags } from './compare_flags.js';
@@ -25,7 +25,7 @@ import { createResultsWriter, type ResultsWriter } from './results_writer.js';
 /** Exports are called comparison.csv and so on. */
 const EXPORT_NAME = 'comparison';
 
-/** @returns the exit code: 0, 1 when a cell was not measured; @throws Interrupted: what was measured until then is written */
+/** @returns the exit code: 0, 1 when a cell that was asked for was not measured; @throws Interrupted: what was measured until then is written */
 export async function compareModels(flags: Flags, argv: readonly string[], streams: Streams): Promise<number> {
   const { lengths, note } = parseLengths(flags.seq_lengths);
   const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt);
@@ -104,7 +104,7 @@ async function analyze(file: string, streams: Streams): Promise<void> {
 function report(results: Results, where: string, { stdout, stderr }: Streams): number {
   for (const warning of warningsOf(results)) stderr.write(`warning: ${warning}\n`);
   stdout.write(`${reportText(results, stdout.columns)}\n\n${where}\n`);
-  return results.cells.every(({ status }) => status === 'ok') ? EXIT.ok : EXIT.failed;
+  return lostCells(results).length === 0 ? EXIT.ok : EXIT.failed;
 }
 
 async function measure(

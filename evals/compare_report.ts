@@ -7,7 +7,7 @@ import type { RunSpec } from '../src/bench/run.js';
 import { bytesText, integerText, shapeText, timeText } from '../src/report/format.js';
 import type { Table } from '../src/report/table.js';
 import { toTerminal } from '../src/report/terminal.js';
-import type { Cell, Phase, Results } from '../src/results.js';
+import { type Cell, lostCells, type Phase, type Results } from '../src/results.js';
 import { MIN_PROCESSES_FOR_CI } from '../src/statistics.js';
 import { tokensText } from './added_lengths.js';
 import { estimateMs } from './estimate.js';
@@ -127,9 +127,10 @@ export function threadsWarning(threads: number, cores = availableParallelism()):
 }
 
 /** What a reader must know before believing the table: what was seen, why it matters, what to do. */
-export function warningsOf({ machine, cells }: Results): string[] {
+export function warningsOf(results: Results): string[] {
+  const { machine, cells } = results;
   const warnings: string[] = [];
-  const lost = cells.filter(({ status }) => status !== 'ok').length;
+  const lost = lostCells(results).length;
   if (lost > 0) {
     warnings.push(
       `${lost} of ${cells.length} cells were not measured, so the exit code is 1; the notes say why: raise --cell_timeout, or leave those lengths out`,

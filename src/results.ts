@@ -175,6 +175,12 @@ export type Counted = z.infer<typeof counted>;
 export type RunConfig = z.infer<typeof config>;
 export type Machine = z.infer<typeof machine>;
 
+/** Cells that were asked for and not measured: a length that the run added by itself may fail. */
+export function lostCells({ cells, config }: Pick<Results, 'cells' | 'config'>): Cell[] {
+  const added = config.added_lengths ?? [];
+  return cells.filter(({ status, n }) => status !== 'ok' && !added.includes(n));
+}
+
 /** The text of a file. @throws UserError naming the flag and the file when it cannot be read or is empty */
 export function readFileText(path: string, where: string): string {
   let text: string;

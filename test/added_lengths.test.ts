@@ -3,12 +3,15 @@ import { describe, expect, test } from 'vitest';
 import { addLengths } from '../evals/added_lengths.js';
 import { main } from '../evals/compare_models.js';
 import { configHash } from '../evals/compare_plan.js';
+import { warningsOf } from '../evals/compare_report.js';
 import { analyze } from '../src/analysis/analysis.js';
 import { complexityLogLog } from '../src/analysis/chart_loglog.js';
 import { complexityAnalysis } from '../src/analysis/charts.js';
 import { readMeasurements } from '../src/analysis/read_measurements.js';
 import { preamble } from '../src/analysis/tables.js';
 import { differences } from '../src/bench/comparable.js';
+import { exportResults } from '../src/exports/results_exports.js';
+import { lostCells } from '../src/results.js';
 import { makeResults } from './make_results.js';
 import { temporaryFolder } from './temporary.js';
 
@@ -119,6 +122,22 @@ describe('a file with added lengths', () => {
       expect(holes.length).toBeGreaterThan(0);
       for (const { data } of holes) expect(data.values.map(({ n }) => n)).toEqual([4096, 8192]);
     }
+  });
+
+  test('lacks nothing where an added length could not be measured, whatever reads it', () => {
+    const failed = { status: 'failed' as const, reason: 'out of memory', summary: null, processes: [] };
+    const losing = (length: number) => ({
+      ...file,
+      cells: file.cells.map((cell) => (cell.n === length ? { ...cell, ...failed } : cell)),
+    });
+    expect([lostCells(losing(8192)).length, lostCells(losing(512)).length]).toEqual([
+      0,
+      file.cells.length / all.length,
+    ]);
+    expect(exportResults(losing(8192), 'junit')).not.toMatch(/failure message|n=8192/);
+    expect(exportResults(losing(512), 'junit')).toMatch(/failure message/);
+    expect(warningsOf(losing(8192))).toEqual([]);
+    expect(warningsOf(losing(512)).join()).toContain('not measured, so the exit code is 1');
   });
 
   test('is compared with one that has the same cells, whichever of them were asked for', () => {

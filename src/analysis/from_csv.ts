@@ -17,7 +17,8 @@ const NAMES = {
 } as const;
 type Role = keyof typeof NAMES | 'time';
 /** `time_ms`, `time (s)`, `ms`, `seconds`: the unit is in the name; without one it is taken for ms. */
-const TIME = /^(?:(?:time|t|duration|latency)(?:_\(?(ms|s|us|µs|ns|seconds|milliseconds)\)?)?|(?:sample_)?(ms|s|seconds))$/;
+const TIME =
+  /^(?:(?:time|t|duration|latency)(?:_\(?(ms|s|us|µs|ns|seconds|milliseconds)\)?)?|(?:sample_)?(ms|s|seconds))$/;
 const MS: Readonly<Record<string, number>> = {
   ms: 1,
   milliseconds: 1,

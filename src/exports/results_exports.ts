@@ -5,7 +5,7 @@ import { bytesText, integerText, shapeText, timeText } from '../report/format.js
 import { type TestCase, toJunit } from '../report/junit.js';
 import { toMarkdown } from '../report/markdown.js';
 import type { Table } from '../report/table.js';
-import type { Cell, Results } from '../results.js';
+import { type Cell, lostCells, type Results } from '../results.js';
 import type { ExportFormat } from './formats.js';
 
 /** The whole file's text. */
@@ -14,13 +14,11 @@ export function exportResults(results: Results, format: ExportFormat): string {
     csv: sampleRows,
     md: toSummary,
     github: toSummary,
-    junit: (all: Results) => toJunit('compare-models', all.created_at, all.cells.map(testCase)),
+    junit: (all: Results) => toJunit('compare-models', all.created_at, testCases(all)),
     gab: (all: Results) => `${JSON.stringify(benchmarks(all), null, 1)}\n`,
     bmf: (all: Results) => `${JSON.stringify(bencherMetrics(all), null, 1)}\n`,
   }[format](results);
 }
-
-const notMeasured = (cells: readonly Cell[]): number => cells.filter(({ status }) => status !== 'ok').length;
 
 /** What histories of values, which have no word for a missing one, keep of cells that were not measured. */
 const NOT_MEASURED = 'cells not measured';
@@ -43,7 +41,7 @@ const RATES =
 function toSummary(results: Results): string {
   const { machine, runtime, config, cells } = results;
   const processes = Math.max(0, ...cells.map((cell) => cell.processes.length));
-  const lost = notMeasured(cells);
+  const lost = lostCells(results).length;
   const missing = lost > 0 ? [`**${lost} of ${cells.length} cells were not measured.**`] : [];
   const noisy = machine.noisy ? ['**Noisy machine**: small differences here mean nothing.'] : [];
   const setting = `${machine.cpu_model}, ${machine.threads} threads, ${runtime.backend}, node ${runtime.node}; up to ${processes} processes.`;
@@ -67,6 +65,12 @@ function summaryRow(cell: Cell): string[] {
 }
 
 /** A cell that was asked for and is missing passes nowhere: one that was skipped is an error too. */
+/** Of the cells that were asked for, and of others that were measured. */
+function testCases(results: Results): TestCase[] {
+  const lost = new Set(lostCells(results));
+  return results.cells.filter((cell) => cell.status === 'ok' || lost.has(cell)).map(testCase);
+}
+
 function testCase(cell: Cell): TestCase {
   const { model, phase, n, mode, status, reason, summary } = cell;
   const kind = { ok: null, failed: 'failure', timeout: 'error', skipped: 'error' } as const;
@@ -80,7 +84,8 @@ function testCase(cell: Cell): TestCase {
 }
 
 /** github-action-benchmark's customSmallerIsBetter. */
-function benchmarks({ cells, machine }: Results): object[] {
+function benchmarks(results: Results): object[] {
+  const { cells, machine } = results;
   const times = cells.flatMap((cell) => {
     if (cell.summary === null) return [];
     const { value_ms, ci95_ms, range_ms, p50_ms, p95_ms } = cell.summary;
@@ -96,15 +101,15 @@ function benchmarks({ cells, machine }: Results): object[] {
       },
     ];
   });
-  return [...times, { name: NOT_MEASURED, unit: 'cells', value: notMeasured(cells) }];
+  return [...times, { name: NOT_MEASURED, unit: 'cells', value: lostCells(results).length }];
 }
 
 const NS_PER_MS = 1e6;
 
 /** Bencher Metric Format: its latency is in nanoseconds; the limits are the 95 % interval. */
-function bencherMetrics({ cells }: Results): object {
+function bencherMetrics(results: Results): object {
   const times = Object.fromEntries(
-    cells.flatMap((cell) => {
+    results.cells.flatMap((cell) => {
       if (cell.summary === null) return [];
       const { value_ms, ci95_ms } = cell.summary;
       const limits = ci95_ms && { lower_value: NS_PER_MS * ci95_ms[0], upper_value: NS_PER_MS * ci95_ms[1] };
@@ -112,5 +117,5 @@ function bencherMetrics({ cells }: Results): object {
       return [[cellName(cell), { latency: { value: NS_PER_MS * value_ms, ...limits }, ...state }]];
     }),
   );
-  return { ...times, [NOT_MEASURED]: { cells: { value: notMeasured(cells) } } };
+  return { ...times, [NOT_MEASURED]: { cells: { value: lostCells(results).length } } };
 }
