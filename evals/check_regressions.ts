@@ -1,6 +1,6 @@
 /** `check-regressions`: is a new run slower, larger or of a higher order than a base run? */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { USUAL_SETS } from '../src/bench/timed_gate.js';
+import { MARGIN_LIMIT_PCT, USUAL_SETS } from '../src/bench/timed_gate.js';
 import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
 
 export interface GateFlags {
@@ -73,6 +73,6 @@ export function processTimeout(): Option {
 
 function positivePercent(text: string): number {
   const value = positiveNumber('--margin')(text);
-  if (value >= 1000) throw new InvalidArgumentError('is a percentage below 1000');
+  if (value >= MARGIN_LIMIT_PCT) throw new InvalidArgumentError(`is a percentage below ${MARGIN_LIMIT_PCT}`);
   return value;
 }

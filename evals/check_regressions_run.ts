@@ -3,15 +3,15 @@ import { existsSync } from 'node:fs';
 import pc from 'picocolors';
 import { type Calibration, checkCalibration, parseCalibration } from '../src/bench/calibration.js';
 import { type GateOptions, runGate } from '../src/bench/gate.js';
-import { marginRule, parseCellMargins } from '../src/bench/margins.js';
+import { checkCellMargins, marginRule, parseCellMargins } from '../src/bench/margins.js';
 import type { NamedResults } from '../src/bench/paired_cells.js';
 import { exitCode, type GateReport } from '../src/bench/verdicts.js';
 import { check } from '../src/errors.js';
 import { EXPORT_FORMATS, type ExportFormat, parseFormats } from '../src/exports/formats.js';
 import { exportGate } from '../src/exports/gate_exports.js';
-import { gateSummary, gateTables } from '../src/exports/gate_tables.js';
+import { gateRemedies, gateSummary, gateTables } from '../src/exports/gate_tables.js';
 import { toTerminal } from '../src/report/terminal.js';
-import { parseResults, readJson } from '../src/results.js';
+import { parseResults, type Results, readJson } from '../src/results.js';
 import type { GateFlags } from './check_regressions.js';
 import type { Streams } from './command_line.js';
 import { seriesExponents } from './exponents.js';
@@ -54,11 +54,14 @@ async function judge(
   const calibration = flags.calibration === undefined ? null : readCalibration(flags.calibration);
   const formats = flags.export === undefined ? [] : parseFormats(flags.export, EXPORT_FORMATS);
   prepareExports(flags.output_dir, 'regressions', formats);
+  const checkCells = ({ cells }: Results): void => checkCellMargins(cellMargins, cells);
+  const { runs, seed } = flags;
   const pair: RunPair =
     laboratory !== null && flags.ab
-      ? await laboratory.measureInTurns(first, second, compareFlags, flags.runs, flags.seed)
+      ? await laboratory.measureInTurns(first, second, { flags: compareFlags, runs, seed, checkCells })
       : readPair(first, second);
   const { base, next } = pair;
+  checkCells(next.results);
   if (calibration !== null) checkCalibration(calibration, next.results, `--calibration: ${flags.calibration}`);
   const options: GateOptions = {
     marginOf: marginRule(cellMargins, flags.margin, calibration),
@@ -70,10 +73,11 @@ async function judge(
     exponents: flags.counted_only ? NO_EXPONENTS : exponentsOf(base, next),
   };
   const report = await runGate(base, next, options);
+  const remedies = gateRemedies(report, flags.ab ? 'in turns' : options.measure === null ? 'stored' : 'confirmed');
   const writer = createOutputWriter(streams);
-  const textOf = (format: ExportFormat): string => exportGate(report, next.results, format);
+  const textOf = (format: ExportFormat): string => exportGate(report, next.results, format, remedies);
   writeExports(flags.output_dir, 'regressions', formats, textOf, writer);
-  print(report, streams);
+  print(report, remedies, streams);
   return writer.exitCode(exitCode(report));
 }
 
@@ -97,11 +101,11 @@ function readCalibration(path: string): Calibration {
   return parseCalibration(readJson(path, '--calibration'), `--calibration: ${path}`);
 }
 
-function print(report: GateReport, { stdout, stderr }: Streams): void {
+function print(report: GateReport, remedies: readonly string[], { stdout, stderr }: Streams): void {
   for (const { field, base, new: next } of report.differences) {
     stderr.write(`${report.advisory ? 'warning' : 'not comparable'}: ${field}: ${base} -> ${next}\n`);
   }
   const tables = gateTables(report);
   if (tables.length > 0) stdout.write(`${toTerminal(tables, pc.bold, stdout.columns)}\n\n`);
-  stdout.write(`${gateSummary(report)}\n`);
+  stdout.write(`${[...remedies, gateSummary(report)].join('\n')}\n`);
 }

@@ -25,13 +25,24 @@ export interface RunPair {
   readonly measure: Measure | null;
 }
 
+export interface TurnsPlan {
+  /** Of compare-models. */
+  readonly flags: readonly string[];
+  /** Processes a side in the first set. */
+  readonly runs: number;
+  /** Of the order of the two sides. */
+  readonly seed: number;
+  /** Throws where the cells are not those expected: called after each process of the first set, not only at its end. */
+  readonly checkCells: (results: Results) => void;
+}
+
 export interface Laboratory extends Disposable {
   /** Measures cells of `results` again with this checkout. */
   measureHere(results: Results): Measure;
   /** Measures this checkout with the given flags of compare-models. */
   measureAll(flags: readonly string[], runs: number): Promise<Results>;
   /** Measures two checkouts in turns. */
-  measureInTurns(base: string, next: string, flags: readonly string[], runs: number, seed: number): Promise<RunPair>;
+  measureInTurns(base: string, next: string, plan: TurnsPlan): Promise<RunPair>;
 }
 
 /**
@@ -63,14 +74,18 @@ export function openLaboratory(
       new: await compareModels(ownCheckout, narrowed(flagsOf(results), cells), newFile(), runs),
     }),
     measureAll: (flags, runs) => compareModels(ownCheckout, flags, newFile(), runs),
-    async measureInTurns(base, next, flags, runs, seed) {
+    async measureInTurns(base, next, { flags, runs, seed, checkCells }) {
       const checkouts = { base: resolve(base), new: resolve(next) };
       scriptOf(checkouts.base);
       scriptOf(checkouts.new);
       const rng = random(seed, 'order of the two sides');
-      const turns = (ownFlags: readonly string[], ownRuns: number) =>
-        measureInTurns(checkouts, { base: newFile(), new: newFile() }, ownFlags, ownRuns, rng, compareModels);
-      const first = await turns(flags, runs);
+      const turns = (ownFlags: readonly string[], ownRuns: number, run = compareModels) =>
+        measureInTurns(checkouts, { base: newFile(), new: newFile() }, ownFlags, ownRuns, rng, run);
+      const first = await turns(flags, runs, async (...order) => {
+        const results = await compareModels(...order);
+        checkCells(results);
+        return results;
+      });
       return {
         base: { name: `BASE ${base}`, results: first.base },
         next: { name: `NEW ${next}`, results: first.new },

@@ -13,7 +13,8 @@ import { fakeCheckout } from './fake_checkout.js';
 import { makeResults } from './make_results.js';
 import { pairsOf } from './suites.js';
 
-const QUIET = [10, 10.05, 10.1, 10.02, 10.07];
+/** Ten processes: the gate needs nine for two cells. */
+const QUIET = [10, 10.05, 10.1, 10.02, 10.07, 10.01, 10.08, 10.04, 10.06, 10.03];
 const run = (factor: number, values: readonly number[] = QUIET): Results => {
   const times = values.map((ms) => ms * factor).reverse();
   return makeResults({ BSBR: { 64: times, 128: times } }, { phase: 'decode' });
@@ -63,21 +64,37 @@ describe('two files', () => {
     const slower = await pair(run(1), run(1.2));
     expect(slower.code).toBe(1);
     expect(slower.out).toContain('2 regressed');
-    expect((await pair(run(1.2), run(1))).code).toBe(0);
+    const faster = await pair(run(1), run(0.187));
+    expect(faster.code).toBe(0);
+    expect(faster.out).toContain('0 regressed, 0 cannot tell, 2 faster, ');
   });
-  test('a slow-down by 20 % of single processes is 1', async () => {
-    expect((await pair(run(1, [10]), run(1.2, [10]))).code).toBe(1);
+  test.each([1, 2, 3, 4, 5])('%d processes a side are 3, however far apart, with what to do', async (size) => {
+    const few = QUIET.slice(0, size);
+    for (const factor of [0.5, 1.01, 1.2, 3]) {
+      const { code, out } = await pair(run(1, few), run(factor, few));
+      expect(code).toBe(3);
+      expect(out).toContain('too few processes: 9 a side could');
+      expect(out).toContain(
+        'Too few processes in 2 cells: 9 a side could. Measure each run with compare-models --runs 9 ',
+      );
+      expect(out.trimEnd().split('\n').at(-1)).toMatch(/^0 regressed, 2 cannot tell, /);
+    }
   });
-  test('two processes a side within the margin are 3: cannot tell', async () => {
-    const { code, out } = await pair(run(1, [10, 10.1]), run(1.01, [10, 10.1]));
+  test('a cell within the spread says what helps', async () => {
+    const { code, out } = await pair(run(1), run(1.049));
     expect(code).toBe(3);
-    expect(out).toContain('fewer than 5 processes');
+    expect(out).toContain('Within the spread in 2 cells. What helps: --confirm, more --runs of compare-models, ');
   });
   test('the margin is a percentage, and that of a cell goes before it', async () => {
     expect((await pair(run(1), run(1.2), '--margin', '30')).code).toBe(0);
     const { code, out } = await pair(run(1), run(1.2), '--cell-margin', 'BSBR:decode:64=30');
     expect(code).toBe(1);
     expect(out).toContain('1 regressed, 0 cannot tell');
+  });
+  test('a --cell_margin of no cell of the runs is 2, with the nearest', async () => {
+    const { code, err } = await pair(run(1), run(1), '--cell_margin', 'BSRB:decode=30');
+    expect(code).toBe(2);
+    expect(err).toBe('error: --cell_margin: no cell is called BSRB:decode; did you mean BSBR:decode?\n');
   });
 });
 
@@ -178,6 +195,7 @@ describe('bad input is 2, with one line that names file and field', () => {
     [['a', 'b', '--margin', 'x'], '--margin: must be a number above 0, got x'],
     [['a', 'b', '--margin', '-1'], '--margin: must be a number above 0, got -1'],
     [['a', 'b', '--cell_margin', 'x'], '--cell_margin: must read like'],
+    [['a', 'b', '--cell_margin', 'BSBR=1e4'], 'a percentage is above 0 and below 1000'],
     [['a', 'b', '--export', 'xml'], '--export: must be of'],
     [['a', 'b', '--calibration', 'none.json'], '--calibration: needs a file'],
     [['a', 'b', '--ab', '--confirm'], '--confirm: is part of --ab'],
@@ -218,6 +236,19 @@ describe('two checkouts in turns', () => {
     expect(code).toBe(2);
     expect(err).toMatch(/must measure, got exit code 2: error: no such flag\n$/);
   });
+  test('too few processes after the last set are 3, with what to do', async () => {
+    const [base, head] = [checkout('base', 1), checkout('head', 1.2)];
+    const { code, out } = await call('--ab', base.folder, head.folder, '--runs', '2', '--sets', '2');
+    expect(code).toBe(3);
+    expect(out).toContain('Too few processes in 2 cells: 9 a side could. Add --runs or --sets.');
+  });
+  test('a --cell_margin of no cell is 2 after the first process, not after all of them', async () => {
+    const [base, head] = [checkout('base', 1), checkout('head', 1)];
+    const { code, err } = await call('--ab', base.folder, head.folder, '--cell_margin', 'BSBR:decode:46=9');
+    expect(code).toBe(2);
+    expect(err).toContain('no cell is called BSBR:decode:46; did you mean BSBR:decode:64?');
+    expect([...base.calls(), ...head.calls()]).toHaveLength(1);
+  });
   test('a checkout that is not built is 2', async () => {
     const base = checkout('base', 1);
     rmSync(join(base.folder, 'compare.js'));
@@ -241,10 +272,16 @@ describe('confirming a stored run', () => {
     const { verdicts, calls } = await measuredBy(1.2);
     expect(verdicts).toEqual(['regressed', 'regressed']);
     expect(calls).toHaveLength(1);
-    expect(calls[0]?.join(' ')).toContain('--runs 10 --max_time 0');
+    expect(calls[0]?.join(' ')).toContain('--runs 20 --max_time 0');
   });
   test('does not fail what does not', async () => {
     expect((await measuredBy(1)).verdicts).not.toContain('regressed');
+  });
+  test('a base of too few processes is named, and nothing is measured in vain', async () => {
+    const { code, out, err } = await pair(run(1, QUIET.slice(0, 5)), run(1.2), '--confirm');
+    expect(code).toBe(3);
+    expect(out).toContain('Too few processes in 2 cells: 10 a side could. The base is stored and stays as it is: ');
+    expect(err).not.toContain('measuring');
   });
   test('repeats the run with its own flags, for the open cells alone', () => {
     const flags = narrowed(flagsOf(run(1)), [{ model: 'BSBR', phase: 'decode', n: 128, mode: 'eager' }]);
@@ -296,6 +333,6 @@ describe('calibrate', () => {
   test('too few processes are 2', async () => {
     const { code, err } = await call('calibrate', '--results_file', file('few.json', run(1)));
     expect(code).toBe(2);
-    expect(err).toContain('needs 20 processes, got 5');
+    expect(err).toContain('needs 20 processes, got 10');
   });
 });

@@ -37,6 +37,7 @@ const timed = (n: number, verdict: TimedVerdict['verdict'], ratio: number): Time
   firings: verdict === 'regressed' ? 2 : 0,
   sets: 2,
   detectable: 0.07,
+  processesNeeded: null,
 });
 const REPORT: GateReport = {
   differences: [],
@@ -115,6 +116,15 @@ describe('junit', () => {
         },
       ],
     });
+  });
+  test('passes what is faster, and every export names it', async () => {
+    const faster = { ...REPORT, timed: [{ ...timed(64, 'faster', 0.187), reason: 'by more than the margin' }] };
+    const suites = await parseJunit(exportGate({ ...faster, counted: [], complexity: [] }, RUN, 'junit'));
+    expect(suites).toMatchObject({ tests: 1, failures: 0, errors: 0 });
+    expect(exportGate(faster, RUN, 'junit')).not.toContain('skipped message');
+    expect(csvParse(exportGate(faster, RUN, 'csv'))[0]).toMatchObject({ verdict: 'faster', ratio: '0.187' });
+    expect(exportGate(faster, RUN, 'md')).toContain('1 regressed, 0 cannot tell, 1 faster, 2 not regressed.');
+    expect(exportGate(faster, RUN, 'md')).toMatch(/0\.187x.*\| faster +\| by more than the margin/);
   });
   test('has no character that XML forbids', async () => {
     const outcome = { kind: 'failure', message: 'a\u0000b\u001b[31mc' } as const;

@@ -3,16 +3,17 @@ import { differences } from '../src/bench/comparable.js';
 import { complexityGate } from '../src/bench/complexity_gate.js';
 import { countedGate } from '../src/bench/counted_gate.js';
 import { type GateOptions, runGate, timedGate } from '../src/bench/gate.js';
-import { marginRule, parseCellMargins } from '../src/bench/margins.js';
-import { criticalU, ratioInterval } from '../src/bench/rank_interval.js';
-import { judge, USUAL_SETS } from '../src/bench/timed_gate.js';
+import { checkCellMargins, marginRule, parseCellMargins } from '../src/bench/margins.js';
+import { USUAL_SETS } from '../src/bench/timed_gate.js';
 import { exitCode } from '../src/bench/verdicts.js';
 import type { Results } from '../src/results.js';
 import { makeResults } from './make_results.js';
 import { bareRun, fakeMeasure, pairsOf, suiteCells } from './suites.js';
 
 const [CELL] = suiteCells(1) as [ReturnType<typeof suiteCells>[number]];
-const QUIET = [10, 10.05, 10.1, 10.02, 10.07];
+/** Ten processes: enough for two cells, however they are judged. */
+const QUIET = [10, 10.05, 10.1, 10.02, 10.07, 10.01, 10.08, 10.04, 10.06, 10.03];
+const FIVE = QUIET.slice(0, 5);
 /** The values times a factor, in another order: another measurement of the same. */
 const times = (factor: number, values: readonly number[] = QUIET): number[] =>
   values.map((ms) => factor * ms).reverse();
@@ -30,110 +31,38 @@ const run = (values: readonly number[], override: Partial<Results> = {}): Result
 const gate = (base: Results, next: Results, options: Partial<GateOptions> = {}) =>
   runGate({ name: 'BASE', results: base }, { name: 'NEW', results: next }, { ...OPTIONS, ...options });
 
-describe('the ratio interval', () => {
-  test('has the critical values of the Mann-Whitney tables', () => {
-    expect(criticalU(5, 5, 0.025)).toBe(2);
-    expect(criticalU(10, 10, 0.025)).toBe(23);
-    expect(criticalU(10, 10, 0.005)).toBe(16);
-    expect(criticalU(7, 9, 0.025)).toBe(12);
-    expect(criticalU(5, 5, 0.001)).toBe(-1);
-  });
-  // The exact values are sums of Gaussian binomial coefficients in whole numbers.
-  test.each([
-    [150, 150, 2e-4, 8602],
-    [150, 151, 2e-4, 8664],
-    [200, 200, 1e-4, 15717],
-  ])('of %d and %d values has the exact critical value, or one a little more cautious', (m, n, tail, exact) => {
-    expect(criticalU(m, n, tail)).toBeLessThanOrEqual(exact);
-    expect(criticalU(m, n, tail)).toBeGreaterThan(0.999 * exact);
-  });
-  test('is from the least to the greatest ratio of five and five processes', () => {
-    expect(ratioInterval([10, 11, 12, 13, 14], [20, 22, 24, 26, 28], 0.001)).toEqual([20 / 14, 2.8]);
-  });
-  test('scales with the new values', () => {
-    const base = [10, 11, 12, 13, 14, 15, 16, 17];
-    const [low, high] = ratioInterval(base, base, 0.001);
-    const doubled = ratioInterval(base, times(2, base), 0.001);
-    expect(doubled[0]).toBeCloseTo(2 * low, 12);
-    expect(doubled[1]).toBeCloseTo(2 * high, 12);
-  });
-});
-
-describe('one set of processes', () => {
-  const verdict = (base: readonly number[], next: readonly number[], margin = 0.05) =>
-    judge(CELL, [{ base, new: next }], { margin, tail: 0.001, firingsToFail: 1 });
-
-  test('regressed when the ratio is above the margin and every new process is slower', () => {
-    expect(verdict(QUIET, times(1.2))).toMatchObject({ verdict: 'regressed', firings: 1 });
-  });
-  test('cannot tell when the ratio is above the margin within the spread', () => {
-    expect(verdict([10, 10, 10, 14, 14], [11, 11, 11, 11, 10])).toMatchObject({ verdict: 'cannot tell', firings: 1 });
-  });
-  test('not regressed when the interval excludes the margin, and says what it could have seen', () => {
-    const found = verdict(QUIET, times(1));
-    expect(found.verdict).toBe('not regressed');
-    expect(found.detectable).toBeGreaterThan(0.05);
-    expect(found.detectable).toBeLessThan(0.08);
-  });
-  test('a slow-down of what it could have seen would have put the whole interval above the margin', () => {
-    const { detectable } = verdict(QUIET, times(1));
-    const slowed = verdict(QUIET, times(1 + detectable!));
-    expect(slowed.comparison!.interval![0]).toBeCloseTo(1.05, 12);
-    expect(slowed.verdict).toBe('regressed');
-  });
-  test('cannot tell as long as the margin lies within the spread', () => {
-    expect(verdict(QUIET, times(1.049)).verdict).toBe('cannot tell');
-    expect(verdict(QUIET, times(1.03)).verdict).toBe('not regressed');
-  });
-  test('two processes cannot tell, unless the ratio is beyond what two processes differ by', () => {
-    expect(verdict([10, 10.1], [10.2, 10.1])).toMatchObject({
-      verdict: 'cannot tell',
-      reason: /fewer than 5/ as never,
-    });
-    expect(verdict([10, 10.1], [11, 11.1]).verdict).toBe('cannot tell');
-    expect(verdict([10, 10.1], [12, 12.1]).verdict).toBe('regressed');
-    expect(verdict([10], [12]).verdict).toBe('regressed');
-  });
-  test('the same measurement twice is not a regression, with one process or many', () => {
-    expect(verdict([10], [10]).verdict).toBe('not regressed');
-    expect(verdict([10, 20, 30, 40, 50], [10, 20, 30, 40, 50]).verdict).toBe('not regressed');
-  });
-  test('faster is not regressed', () => {
-    expect(verdict(QUIET, times(0.5)).verdict).toBe('not regressed');
-  });
-});
-
 describe('measuring again', () => {
   const cells = suiteCells(2);
-  const base = bareRun(cells, [QUIET, QUIET]);
-  const ten = [...QUIET, ...times(1)];
-  const tenBase = bareRun(cells, [ten, ten]);
+  const base = bareRun(cells, [FIVE, FIVE]);
+  const tenBase = bareRun(cells, [QUIET, QUIET]);
   const gated = (next: Results, again: ReturnType<typeof fakeMeasure>, sets = USUAL_SETS, from = base) =>
     timedGate(pairsOf(from, next), () => 0.05, again, sets);
 
   test('asks for the cells that fired alone, with twice the processes', async () => {
-    const again = fakeMeasure([{ base: null, new: bareRun(cells, [times(1.1, ten), ten]) }]);
-    const verdicts = await gated(bareRun(cells, [times(1.1, ten), times(1, ten)]), again, USUAL_SETS, tenBase);
+    const again = fakeMeasure([{ base: null, new: bareRun(cells, [times(1.1), QUIET]) }]);
+    const verdicts = await gated(bareRun(cells, [times(1.1), times(1)]), again, USUAL_SETS, tenBase);
     expect(again.asked).toEqual([['Linear decode 16 eager', '20 runs']]);
     expect(verdicts.map(({ verdict }) => verdict)).toEqual(['regressed', 'not regressed']);
     expect(verdicts[0]).toMatchObject({ firings: 2, sets: 2, comparison: { newProcesses: 20 } });
   });
   test('five and five processes alone never clear a cell', async () => {
-    const both = { base: tenBase, new: bareRun(cells, [times(1, ten), times(1, ten)]) };
+    const both = { base: tenBase, new: bareRun(cells, [times(1), times(1)]) };
     const again = fakeMeasure([both]);
-    const verdicts = await gated(bareRun(cells, [times(1), times(1)]), again);
+    const verdicts = await gated(bareRun(cells, [times(1, FIVE), times(1, FIVE)]), again);
     expect(again.asked).toEqual([['Linear decode 16 eager', 'Linear decode 32 eager', '10 runs']]);
     expect(verdicts.map(({ verdict }) => verdict)).toEqual(['not regressed', 'not regressed']);
   });
   test('only a second firing fails', async () => {
-    const calm = { base: bareRun(cells, [ten, ten]), new: bareRun(cells, [times(1, ten), ten]) };
-    const verdicts = await gated(bareRun(cells, [times(1.1), times(1)]), fakeMeasure([calm, calm]));
-    expect(verdicts[0]).toMatchObject({ firings: 1, sets: 3, verdict: 'not regressed' });
+    const calm = { base: bareRun(cells, [QUIET, QUIET]), new: bareRun(cells, [times(1), QUIET]) };
+    const verdicts = await gated(bareRun(cells, [times(1.1, FIVE), times(1, FIVE)]), fakeMeasure([calm, calm]));
+    expect(verdicts[0]).toMatchObject({ firings: 1, sets: 3, verdict: 'cannot tell' });
   });
   test.each([2, 3, 5])('gives up after %d sets, each twice as large as the one before', async (sets) => {
-    const near = { base: null, new: bareRun(cells, [times(1.048, ten), ten]) };
+    const near = { base: null, new: bareRun(cells, [times(1.048), QUIET]) };
     const again = fakeMeasure([near, near, near, near]);
-    const verdicts = await gated(bareRun(cells, [times(1.048), times(1)]), again, sets);
+    const twenty = [...QUIET, ...QUIET];
+    const from = bareRun(cells, [twenty, twenty]);
+    const verdicts = await gated(bareRun(cells, [times(1.048, FIVE), times(1, FIVE)]), again, sets, from);
     expect(again.asked.map((asked) => asked.at(-1))).toEqual(
       ['10 runs', '20 runs', '40 runs', '80 runs'].slice(0, sets - 1),
     );
@@ -141,21 +70,33 @@ describe('measuring again', () => {
   });
   test('measures nothing when all is clear', async () => {
     const again = fakeMeasure([]);
-    await gated(bareRun(cells, [times(1, ten), times(1, ten)]), again, USUAL_SETS, tenBase);
+    await gated(bareRun(cells, [times(1), times(1)]), again, USUAL_SETS, tenBase);
     expect(again.asked).toEqual([]);
   });
   test('compares with the fresh base where both sides are measured', async () => {
-    const slowMachine = times(1.3, ten);
-    const both = { base: bareRun(cells, [slowMachine, ten]), new: bareRun(cells, [times(1.3, ten), ten]) };
-    const verdicts = await gated(bareRun(cells, [times(1.1), times(1)]), fakeMeasure([both, both]));
+    const slowMachine = times(1.3);
+    const both = { base: bareRun(cells, [slowMachine, QUIET]), new: bareRun(cells, [times(1.3), QUIET]) };
+    const verdicts = await gated(bareRun(cells, [times(1.1, FIVE), times(1, FIVE)]), fakeMeasure([both, both]));
     expect(verdicts[0]?.firings).toBe(1);
     expect(verdicts[0]?.verdict).not.toBe('regressed');
   });
   test('a cell that is lost while measuring again is an error that names it', async () => {
     const lost = { base: null, new: { ...base, cells: [] } };
-    await expect(gated(bareRun(cells, [times(1.1), times(1)]), fakeMeasure([lost]))).rejects.toThrow(
+    await expect(gated(bareRun(cells, [times(1.1, FIVE), times(1, FIVE)]), fakeMeasure([lost]))).rejects.toThrow(
       'measuring again: Linear decode 16 eager must be ok, got no such cell',
     );
+  });
+});
+
+describe('measuring against a stored base', () => {
+  test('a stored base of too few processes is not measured against: no number of new ones would help', async () => {
+    const again = fakeMeasure([]);
+    const cells = suiteCells(2);
+    const base = bareRun(cells, [FIVE, FIVE]);
+    const slow = bareRun(cells, [times(1.3), times(1.3)]);
+    const verdicts = await timedGate(pairsOf(base, slow), () => 0.05, again, USUAL_SETS, true);
+    expect(again.asked).toEqual([]);
+    expect(verdicts[0]).toMatchObject({ verdict: 'cannot tell', processesNeeded: 10, sets: 1 });
   });
 });
 
@@ -177,7 +118,7 @@ describe('runs that cannot be judged are errors that name file and field', () =>
     [
       'a summary that is not of its samples',
       withFirst({ summary: { ...first.summary, value_ms: 99 } }),
-      'summary.value_ms: must be the median over processes of the minimum over samples, 10.05, got 99',
+      'summary.value_ms: must be the median over processes of the minimum over samples, 10.045, got 99',
     ],
   ])('%s', async (_, bad, message) => {
     await expect(gate(good, bad as Results)).rejects.toThrow(message);
@@ -291,8 +232,28 @@ describe('margins', () => {
     expect(rule(CELL)).toBe(0.03);
     expect(marginRule([], undefined, null)(CELL)).toBe(0.05);
   });
-  test.each(['BSBR', 'BSBR=', '=5', 'BSBR=-5', 'BSBR:decode:64:x=5', 'BSBR::64=5'])('%s is refused', (text) => {
-    expect(() => parseCellMargins([text])).toThrow(`--cell_margin: must read like BSBR:decode:4096=10, got ${text}`);
+  test.each(['BSBR', 'BSBR=', '=5', 'BSBR=-5', 'BSBR=x', 'BSBR=5%', 'BSBR=1000', 'BSBR:decode:64:x=5', 'BSBR::64=5'])(
+    '%s is refused',
+    (text) => {
+      expect(() => parseCellMargins([text])).toThrow(`--cell_margin: must read like BSBR:decode:4096=10, got ${text}`);
+    },
+  );
+  test.each([
+    ['BSRB', 'BSBR'],
+    ['bsbr:decode', 'BSBR:decode'],
+    ['BSBR:decod', 'BSBR:decode'],
+    ['BSBR:prefil:64', 'BSBR:prefill:64'],
+    ['BSBR:decode:65', 'BSBR:decode:64'],
+    ['BSBR:decode:0064', 'BSBR:decode:64'],
+    ['constructor', 'BSBR'],
+  ])('%s, which is no cell of the runs, is refused with the nearest', (text, nearest) => {
+    const cells = ['BSBR', 'Linear'].flatMap((model) =>
+      (['prefill', 'decode'] as const).flatMap((phase) => [64, 1024].map((n) => ({ ...CELL, model, phase, n }))),
+    );
+    expect(() => checkCellMargins(parseCellMargins([`${text}=7`]), cells)).toThrow(
+      `--cell_margin: no cell is called ${text}; did you mean ${nearest}?`,
+    );
+    expect(() => checkCellMargins(parseCellMargins([`${nearest}=7`]), cells)).not.toThrow();
   });
 });
 

@@ -1,4 +1,7 @@
-/** The gate on noise like that of a shared machine: suites of 12 cells, two sides in turns, five processes a side. */
+/**
+ * The gate on noise like that of a shared machine: suites of 12 cells, two sides in turns, five processes a side.
+ * The table of docs/gate.md is `GATE_TABLE=1 npx vitest run test/gate_simulation.test.ts -t table`.
+ */
 import { describe, expect, test } from 'vitest';
 import { timedGate } from '../src/bench/gate.js';
 import { USUAL_SETS } from '../src/bench/timed_gate.js';
@@ -12,6 +15,7 @@ const MARGIN = 0.05;
 const RUNS = 5;
 
 interface Tally {
+  readonly suites: number;
   /** Suites with an alarm in a cell that is as fast as before. */
   falseAlarms: number;
   /** Verdicts on the slowed cell. */
@@ -20,7 +24,11 @@ interface Tally {
 
 /** Judges `suites` suites in each of which one cell, another each time, is slower by `slowdown`. */
 async function simulate(profile: NoiseProfile, slowdown: number, suites: number, sets = USUAL_SETS): Promise<Tally> {
-  const tally: Tally = { falseAlarms: 0, slowed: { regressed: 0, 'not regressed': 0, 'cannot tell': 0 } };
+  const tally: Tally = {
+    suites,
+    falseAlarms: 0,
+    slowed: { faster: 0, regressed: 0, 'not regressed': 0, 'cannot tell': 0 },
+  };
   for (let suite = 0; suite < suites; suite++) {
     const slow = suite % CELLS.length;
     const verdicts = await judgeSuite(profile, suite, slow, slowdown, sets);
@@ -71,7 +79,7 @@ describe('on a shared machine', () => {
   });
   test('identical code mostly passes', async () => {
     const { slowed } = await simulate(SHARED_MACHINE, 0, 200);
-    expect(slowed['not regressed'] / 200).toBeGreaterThan(0.95);
+    expect(slowed['not regressed'] / 200).toBeGreaterThan(0.9);
   });
   test('one set alone, not confirmed, still raises fewer than 1 % false alarms', async () => {
     const { falseAlarms } = await simulate(SHARED_MACHINE, 0, 500, 1);
@@ -99,3 +107,24 @@ describe.each(WIDE_PROFILES.map((profile) => [describeProfile(profile), profile]
     expect(falseAlarms / 100).toBeLessThan(0.01);
   });
 });
+
+/** A row of docs/gate.md: verdicts on one cell in each of 200 suites, and suites of identical code with an alarm. */
+test
+  .runIf(process.env['GATE_TABLE'])
+  .each([SHARED_MACHINE, ...WIDE_PROFILES].flatMap((profile) => [3, 6].map((sets) => [profile, sets] as const)))(
+  'the table of docs/gate.md',
+  async (profile, sets) => {
+    const [same, tenth, twentieth] = [
+      await simulate(profile, 0, sets === 3 ? 1000 : 200, sets),
+      await simulate(profile, 0.1, 200, sets),
+      await simulate(profile, 0.05, 200, sets),
+    ];
+    const told = ({ slowed, suites }: Tally, verdict: Verdict): string =>
+      [verdict, 'cannot tell' as const].map((name) => Math.round((200 * slowed[name]) / suites)).join(', ');
+    const wrong = tenth.slowed['not regressed'] + twentieth.slowed['not regressed'];
+    const alarms = `${same.falseAlarms} of ${same.suites}`;
+    const verdicts = [told(same, 'not regressed'), told(tenth, 'regressed'), told(twentieth, 'regressed')];
+    console.log(`| ${[describeProfile(profile), sets, ...verdicts, alarms, wrong].join(' | ')} |`);
+  },
+  3_600_000,
+);

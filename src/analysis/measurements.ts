@@ -1,6 +1,6 @@
 /** What was measured, in one neutral form whatever the file it came from: fits, tables and charts know nothing else. */
-import { closest } from 'fastest-levenshtein';
 import { check } from '../errors.js';
+import { nearest } from '../nearest.js';
 
 /** Bytes; null where the file does not say. The original's "memory" is parameters and ids, and only that. */
 export interface MemoryBytes {
@@ -53,7 +53,7 @@ export function findSeries(measurements: Measurements, name: string, flag: strin
   const found = measurements.series.find((series) => series.name === name);
   check(
     found !== undefined,
-    `${flag}: must be one of ${names.join(', ')}, got ${name}; did you mean ${closest(name, names)}?`,
+    `${flag}: must be one of ${names.join(', ')}, got ${name}; did you mean ${nearest(name, names)}?`,
   );
   return found;
 }

@@ -7,10 +7,12 @@ import { type Random, random } from '../random.js';
 import type { Results } from '../results.js';
 import { median, quantile } from '../statistics.js';
 import { type Calibration, MAX_FALSE_ALARMS, type Rule, type SuiteRule } from './calibration.js';
+import { valuesNeeded } from './median_ratio.js';
 import { isMeasured, processValues } from './paired_cells.js';
 import { leastCalled, type ProcessSet, tailFor, USUAL_SETS } from './timed_gate.js';
 
 export interface CalibrateOptions {
+  /** Processes a side in the first set; those with which the gate could tell nothing after the second are left out. */
   readonly runs: readonly number[];
   readonly marginsPct: readonly number[];
   readonly suites: number;
@@ -32,7 +34,9 @@ const SECOND_SET = 2;
  */
 export function calibrate(results: Results, where: string, options: CalibrateOptions): Calibration {
   const values = measuredValues(results, where);
-  const rules = options.runs.flatMap((runs) => rulesFor(values, runs, options));
+  const tail = tailFor(values.length, USUAL_SETS);
+  const enough = options.runs.filter((runs) => (1 + SECOND_SET) * runs >= valuesNeeded(tail));
+  const rules = enough.flatMap((runs) => rulesFor(values, runs, tail, options));
   const suite = rules.map(({ suite }) => suite);
   return {
     calibration_version: 1,
@@ -85,11 +89,11 @@ function measuredValues(results: Results, where: string): number[][] {
 function rulesFor(
   values: readonly (readonly number[])[],
   runs: number,
+  tail: number,
   { marginsPct, suites, seed }: CalibrateOptions,
 ): { suite: SuiteRule; cells: Rule[] }[] {
   const rng = random(seed, `suites of ${runs}`);
   const processes = Math.min(...values.map((own) => own.length));
-  const tail = tailFor(values.length, USUAL_SETS);
   const called = Array.from({ length: suites }, () =>
     drawSuite(values, processes, runs, rng).map((sets) => leastCalled(sets, tail)),
   );

@@ -57,18 +57,22 @@ export async function runGate(base: NamedResults, next: NamedResults, options: G
   return {
     differences: differing,
     advisory,
-    timed: await timedGate(pairs, marginOf, differing.length > 0 ? null : options.measure, sets),
+    timed: await timedGate(pairs, marginOf, differing.length > 0 ? null : options.measure, sets, !options.sideBySide),
     counted,
     complexity: complexityGate(exponents.base, exponents.new),
   };
 }
 
-/** Judges every cell, and measures again those that fire or cannot be told. */
+/**
+ * Judges every cell, and measures again those that fire or cannot be told.
+ * @param baseIsStored only the new side is measured again: no help where it is the base that has too few processes
+ */
 export async function timedGate(
   pairs: readonly CellPair[],
   marginOf: (cell: CellId) => number,
   measure: Measure | null,
   mostSets: number,
+  baseIsStored = false,
 ): Promise<TimedVerdict[]> {
   const sets = new Map<string, ProcessSet[]>();
   for (const { id, base, new: next } of pairs) {
@@ -86,13 +90,18 @@ export async function timedGate(
       .map((cell) => cell.processes.length),
   );
   for (let further = 1; measure !== null && further < mostSets; further++) {
-    const open = verdicts().filter(({ verdict, comparison }) => verdict === 'cannot tell' && comparison !== null);
+    const open = verdicts().filter((row) => row.verdict === 'cannot tell' && canBeTold(row, baseIsStored));
     if (open.length === 0) break;
     const cells = open.map(({ cell }) => cell);
     const measured = await measure(cells, runs * 2 ** further);
     for (const cell of cells) sets.get(cellKey(cell))?.push(setOf(cell, measured));
   }
   return verdicts();
+}
+
+function canBeTold({ comparison, processesNeeded }: TimedVerdict, baseIsStored: boolean): boolean {
+  if (comparison === null) return false;
+  return !baseIsStored || processesNeeded === null || comparison.baseProcesses >= processesNeeded;
 }
 
 function verdictOn(

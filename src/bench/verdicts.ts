@@ -2,7 +2,7 @@
 import type { Interval } from '../statistics.js';
 import type { CellId } from './plan.js';
 
-export type Verdict = 'regressed' | 'not regressed' | 'cannot tell';
+export type Verdict = 'faster' | 'regressed' | 'not regressed' | 'cannot tell';
 
 /** A field in which two files differ, so that their times must not be compared. */
 export interface Difference {
@@ -16,7 +16,7 @@ export interface Comparison {
   readonly baseMs: number;
   readonly newMs: number;
   readonly ratio: number;
-  /** Sure enough for the suite as a whole, where the processes allow it; null with fewer than 5 on a side. */
+  /** Sure enough for the suite as a whole; null where a side has too few processes for that. */
   readonly interval: Interval | null;
   readonly baseProcesses: number;
   readonly newProcesses: number;
@@ -35,6 +35,8 @@ export interface TimedVerdict {
   readonly sets: number;
   /** The slow-down that would have put the whole interval above the margin, as a fraction. */
   readonly detectable: number | null;
+  /** Processes a side without which nothing can be told; null where there are as many. */
+  readonly processesNeeded: number | null;
 }
 
 /** A count (kernels, bytes, parameters, …) that must not grow at all. */
@@ -52,7 +54,7 @@ export interface ComplexityVerdict {
   readonly series: string;
   readonly base: ExponentEstimate;
   readonly new: ExponentEstimate;
-  readonly verdict: Exclude<Verdict, 'cannot tell'> | null;
+  readonly verdict: 'regressed' | 'not regressed' | null;
   readonly reason: string;
 }
 

@@ -10,18 +10,28 @@ import type { ExportFormat } from './formats.js';
 import { gateSummary, gateTables } from './gate_tables.js';
 import { exportResults } from './results_exports.js';
 
-/** @param next the new run: benchmark histories (gab, bmf) take its values, not the verdicts */
-export function exportGate(report: GateReport, next: Results, format: ExportFormat): string {
+/**
+ * @param next the new run: benchmark histories (gab, bmf) take its values, not the verdicts
+ * @param remedies what to do about what cannot be told, for formats that people read
+ */
+export function exportGate(
+  report: GateReport,
+  next: Results,
+  format: ExportFormat,
+  remedies: readonly string[] = [],
+): string {
   if (format === 'gab' || format === 'bmf') return exportResults(next, format);
   if (format === 'junit') return toJunit('check-regressions', next.created_at, testCases(report));
-  return format === 'csv' ? verdictRows(report) : toMarkdown('check-regressions', remarks(report), gateTables(report));
+  return format === 'csv'
+    ? verdictRows(report)
+    : toMarkdown('check-regressions', remarks(report, remedies), gateTables(report));
 }
 
-function remarks(report: GateReport): string[] {
+function remarks(report: GateReport, remedies: readonly string[]): string[] {
   const differing = report.differences.map(
     ({ field, base, new: next }) => `- ${markdownCode(field)}: ${markdownText(base)} → ${markdownText(next)}`,
   );
-  return [`**${gateSummary(report)}**`, ...(differing.length > 0 ? [differing.join('\n')] : [])];
+  return [`**${gateSummary(report)}**`, ...remedies, ...(differing.length > 0 ? [differing.join('\n')] : [])];
 }
 
 /** A row per verdict. */
@@ -66,6 +76,6 @@ function testCases({ timed, counted, complexity }: GateReport): TestCase[] {
 }
 
 function outcome(verdict: Verdict, message: string): TestCase['outcome'] {
-  if (verdict === 'not regressed') return null;
+  if (verdict === 'not regressed' || verdict === 'faster') return null;
   return { kind: verdict === 'regressed' ? 'failure' : 'skipped', message };
 }

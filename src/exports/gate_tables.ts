@@ -28,9 +28,44 @@ export function gateSummary(report: GateReport): string {
   const all = [...timed, ...counted, ...complexity];
   const count = (verdict: string): number => all.filter((row) => row.verdict === verdict).length;
   if (differences.length > 0 && !advisory) return 'Not comparable: the runs differ in what decides their times.';
-  const parts = [`${count('regressed')} regressed`, `${count('cannot tell')} cannot tell`];
+  const faster = count('faster') > 0 ? [`${count('faster')} faster`] : [];
+  const parts = [`${count('regressed')} regressed`, `${count('cannot tell')} cannot tell`, ...faster];
   return `${parts.join(', ')}, ${count('not regressed')} not regressed${advisory ? ' (advisory: nothing fails)' : ''}.`;
 }
+
+/** How the two runs came about, and with it what can be done where the gate cannot tell. */
+export type Source = 'stored' | 'confirmed' | 'in turns';
+
+/** What to do about the times that cannot be told, a line for each cause. */
+export function gateRemedies({ timed }: GateReport, source: Source): string[] {
+  const open = timed.filter(({ verdict, comparison }) => verdict === 'cannot tell' && comparison !== null);
+  const tooFew = open.filter(({ processesNeeded }) => processesNeeded !== null);
+  const blurred = open.length - tooFew.length;
+  return [
+    ...tooFew.slice(0, 1).map(({ processesNeeded }) => {
+      const needed = processesNeeded as number;
+      return `Too few processes in ${cellCount(tooFew.length)}: ${needed} a side could. ${MORE_PROCESSES[source](needed)}`;
+    }),
+    ...(blurred > 0 ? [`Within the spread in ${cellCount(blurred)}. ${LESS_SPREAD[source]}`] : []),
+  ];
+}
+
+const cellCount = (count: number): string => `${count} cell${count === 1 ? '' : 's'}`;
+
+const MORE_PROCESSES: Readonly<Record<Source, (needed: number) => string>> = {
+  stored: (needed) =>
+    `Measure each run with compare-models --runs ${needed} (--resume FILE --runs ${needed} adds to a file), or two checkouts with check-regressions --ab.`,
+  confirmed: (needed) =>
+    `The base is stored and stays as it is: measure it with compare-models --runs ${needed} (--resume FILE --runs ${needed} adds to it).`,
+  'in turns': () => 'Add --runs or --sets.',
+};
+
+const MARGIN_OF_A_CELL = 'a quieter machine, longer lengths, or a --cell_margin for that cell';
+const LESS_SPREAD: Readonly<Record<Source, string>> = {
+  stored: `What helps: --confirm, more --runs of compare-models, ${MARGIN_OF_A_CELL}.`,
+  confirmed: `What helps: more --sets, a base of more processes, ${MARGIN_OF_A_CELL}.`,
+  'in turns': `What helps: more --sets, ${MARGIN_OF_A_CELL}.`,
+};
 
 export const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
 

@@ -1,6 +1,6 @@
 /** The models, by name: the one place that knows them all. Loads a model, and TensorFlow.js, when it is asked for. */
-import { distance } from 'fastest-levenshtein';
 import { check } from '../errors.js';
+import { nearest } from '../nearest.js';
 import type { Tree } from '../tree.js';
 import type { LayerState, Mixer, ModelConfig, SequenceModel } from './model.js';
 import type { TransformerOptions } from './transformer.js';
@@ -32,14 +32,9 @@ export const MODEL_NAMES: readonly string[] = REGISTRY.map(({ name }) => name);
 export function findModelName(name: string): string {
   const wanted = name.toLowerCase();
   const found = MODEL_NAMES.find((known) => known.toLowerCase() === wanted);
-  // A share of the longer name: counted as they are, edits favour short names.
-  const unlikeness = (known: string) => distance(wanted, known.toLowerCase()) / Math.max(wanted.length, known.length);
-  const nearest =
-    MODEL_NAMES.find((known) => known.toLowerCase().startsWith(wanted)) ??
-    MODEL_NAMES.toSorted((a, b) => unlikeness(a) - unlikeness(b))[0];
   check(
     found !== undefined,
-    `--models: no model is called ${name}; did you mean ${nearest}? (${MODEL_NAMES.join(', ')})`,
+    `--models: no model is called ${name}; did you mean ${nearest(name, MODEL_NAMES)}? (${MODEL_NAMES.join(', ')})`,
   );
   return found;
 }
