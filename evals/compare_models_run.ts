@@ -11,7 +11,7 @@ import { lostCells, type Results, SCHEMA_VERSION } from '../src/results.js';
 import { type AddedLengths, addLengths } from './added_lengths.js';
 import { EXIT, type Streams } from './command_line.js';
 import { DEFAULTS, type Flags } from './compare_flags.js';
-import { configHash, readPrompt, runConfigOf, specOf } from './compare_plan.js';
+import { configHash, promptTokensOf, runConfigOf, specOf } from './compare_plan.js';
 import { fallbackText, planText, reportText, threadsWarning, warningsOf } from './compare_report.js';
 import { addedIn, isFinished, readPrevious } from './compare_resume.js';
 import { estimateMs } from './estimate.js';
@@ -20,6 +20,7 @@ import { interruptible } from './interruption.js';
 import { createOutputWriter, outputFile, prepareOutput } from './output.js';
 import { packageFolder, packageVersion, WORKER_FILE } from './package_folder.js';
 import { createProgress, type ProgressView } from './progress.js';
+import { readPrompt } from './prompt.js';
 import { createResultsWriter, type ResultsWriter } from './results_writer.js';
 
 /** Exports are called comparison.csv and so on. */
@@ -28,9 +29,10 @@ const EXPORT_NAME = 'comparison';
 /** @returns the exit code: 0, 1 when a cell that was asked for was not measured; @throws Interrupted: what was measured until then is written */
 export async function compareModels(flags: Flags, argv: readonly string[], streams: Streams): Promise<number> {
   const { lengths, note } = parseLengths(flags.seq_lengths);
-  const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt);
-  const longer = longerLengths(flags, lengths, prompt);
-  const spec = specOf(flags, [...lengths, ...longer.added], prompt);
+  const longer = longerLengths(flags, lengths);
+  const all = [...lengths, ...longer.added];
+  const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt, promptTokensOf(flags, all));
+  const spec = specOf(flags, all, prompt);
   const label = labelOf(flags, runConfigOf(flags, spec.runs, lengths, longer.added, prompt), argv);
   const pinnedCpu = flags.no_pin ? null : pinnableCpu(flags.threads);
   const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec, pinnedCpu);
@@ -66,10 +68,10 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
 }
 
 /** Those that a run adds to what was asked for; those of the file that a run goes on with. */
-function longerLengths(flags: Flags, lengths: readonly number[], prompt: Buffer | null): AddedLengths {
+function longerLengths(flags: Flags, lengths: readonly number[]): AddedLengths {
   const { resume, max_time, exact_lengths } = flags;
   if (resume !== undefined) return { added: addedIn(resume), note: null };
-  const timeOf = (all: readonly number[]): number => estimateMs(specOf(flags, all, prompt));
+  const timeOf = (all: readonly number[]): number => estimateMs(specOf(flags, all, null));
   return addLengths(lengths, exact_lengths === true ? 0 : 1000 * max_time, timeOf);
 }
 

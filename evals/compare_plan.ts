@@ -1,22 +1,22 @@
 /** From the flags of compare-models to what is to be measured. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { type CellId, DEFAULT_RULES, QUICK_RULES, selfCheckTokens } from '../src/bench/plan.js';
 import type { RunSpec } from '../src/bench/run.js';
-import { check, messageOf } from '../src/errors.js';
+import { check } from '../src/errors.js';
 import { type ModelConfig, scanChunkOf } from '../src/models/model.js';
 import { checkModelConfig, findModelName, MODEL_NAMES } from '../src/models/registry.js';
 import { nativeProblem, SET_UP } from '../src/native_check.js';
 import type { Mode, Phase, RunConfig } from '../src/results.js';
 import type { Flags } from './compare_flags.js';
+import type { Prompt } from './prompt.js';
 
 const DEFAULT_RUNS = 5;
 
 /** @throws UserError naming the flag and the value */
-export function specOf(flags: Flags, lengths: readonly number[], prompt: Buffer | null): RunSpec {
+export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt | null): RunSpec {
   const config = modelConfigOf(flags);
   checkModelConfig(config);
-  if (prompt) checkPrompt(prompt, config.vocabSize);
+  if (prompt) checkPrompt(prompt.bytes, config.vocabSize);
   const phases: Phase[] = ['prefill', 'decode', 'generate', ...(flags.recompute ? (['recompute'] as const) : [])];
   const cells: CellId[] = modelsOf(flags).flatMap((model) =>
     modesOf(flags).flatMap((mode) => phases.flatMap((phase) => lengths.map((n) => ({ model, phase, n, mode })))),
@@ -28,7 +28,7 @@ export function specOf(flags: Flags, lengths: readonly number[], prompt: Buffer 
       nTokens: flags.n_tokens,
       batchSize: flags.batch_size,
       seed: flags.seed,
-      promptBytes: prompt && [...prompt.subarray(0, tokensNeeded(config, lengths))],
+      promptBytes: prompt && Array.from(prompt.bytes),
     },
     rules: flags.quick ? QUICK_RULES : DEFAULT_RULES,
     runs: flags.runs ?? (flags.quick ? 1 : DEFAULT_RUNS),
@@ -76,26 +76,14 @@ function modesOf({ mode, backend }: Flags): readonly Mode[] {
   return mode === 'both' ? ['eager', 'compiled'] : [mode];
 }
 
-/** @throws UserError when the file cannot be read or is empty */
-export function readPrompt(file: string): Buffer {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    check(false, `--prompt: cannot read ${file} (${messageOf(error)})`);
-  }
-  check(bytes.length > 0, `--prompt: must hold at least one byte, got the empty file ${file}`);
-  return bytes;
-}
-
-function checkPrompt(prompt: Buffer, vocabSize: number): void {
+function checkPrompt(prompt: Uint8Array, vocabSize: number): void {
   const largest = prompt.reduce((a, b) => Math.max(a, b), 0);
   check(largest < vocabSize, `--prompt: bytes must be below --vocab_size (${vocabSize}), got ${largest}`);
 }
 
 /** Of the longest prompt: the models' check before the timing has one of its own. */
-function tokensNeeded(config: ModelConfig, lengths: readonly number[]): number {
-  return Math.max(...lengths, selfCheckTokens(config));
+export function promptTokensOf(flags: Flags, lengths: readonly number[]): number {
+  return lengths.reduce((a, b) => Math.max(a, b), selfCheckTokens(modelConfigOf(flags)));
 }
 
 /** The part of the plan that is written to the results file. */
@@ -104,7 +92,7 @@ export function runConfigOf(
   runs: number,
   lengths: readonly number[],
   added: readonly number[],
-  prompt: Buffer | null,
+  prompt: Prompt | null,
 ): RunConfig {
   return {
     vocab_size: flags.vocab_size,
@@ -124,7 +112,7 @@ export function runConfigOf(
     quick: flags.quick,
     recompute: flags.recompute,
     mode: flags.mode,
-    prompt: prompt && sha256(prompt),
+    prompt: prompt === null ? null : prompt.sha256,
     cell_timeout_s: flags.cell_timeout,
     precision_pct: flags.precision,
     max_time_s: flags.max_time,
@@ -149,4 +137,4 @@ export function configHash(config: RunConfig): string {
   return sha256(JSON.stringify(shape)).slice(0, 16);
 }
 
-const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
+const sha256 = (data: string): string => createHash('sha256').update(data).digest('hex');

@@ -98,7 +98,10 @@ const config = z.strictObject({
   quick: z.boolean(),
   recompute: z.boolean(),
   mode: z.enum(['auto', 'eager', 'compiled', 'both']),
-  prompt: z.string().nullable().describe('sha256 of the prompt file, or null for random tokens'),
+  prompt: z
+    .string()
+    .nullable()
+    .describe('sha256 of the prompt file (of a pipe or device: of the bytes used), or null for random tokens'),
   cell_timeout_s: amount,
   precision_pct: amount
     .optional()
