@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { type CellId, seriesKey } from '../src/bench/plan.js';
 import { halfWidthPct, mostProcesses } from '../src/bench/precision.js';
 import type { RunSpec } from '../src/bench/run.js';
+import { driftText } from '../src/drift.js';
 import { bytesText, integerText, shapeText, timeText } from '../src/report/format.js';
 import type { Table } from '../src/report/table.js';
 import { toTerminal } from '../src/report/terminal.js';
@@ -94,6 +95,7 @@ function notesOf({ config, cells }: Results): string[] {
     `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a chunk. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
     `Times: the fastest sample ${estimator}; ${interval}.`,
     ...precisionNotes(config, cells),
+    driftText(cells),
     ...(config.added_lengths === undefined ? [] : [`+: ${tokensText(config.added_lengths)} were added for the fit.`]),
     ...compilingText(cells),
     ...troubles.map(

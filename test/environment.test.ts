@@ -57,8 +57,21 @@ test('the commit is that of a checkout, not of the folder around one', () => {
   expect(describeGit(temporaryFolder())).toBeNull();
 });
 
-test('variables of the backend are recorded, those of others with the same prefix are not', () => {
-  const backend = { TF_NUM_INTRAOP_THREADS: '1', XLA_FLAGS: '--xla', MALLOC_TRIM_THRESHOLD_: '9' };
-  const others = { PATH: '/bin', TF_VAR_password: 'secret', TF_CLI_CONFIG_FILE: '/home/a/.terraformrc' };
-  expect(steeringVariables({ ...backend, ...others })).toEqual(backend);
+test.each([
+  ['TF_NUM_INTRAOP_THREADS', 'TF_ENABLE_ONEDNN_OPTS', 'TF_XLA_FLAGS', 'XLA_FLAGS', 'TF_CPP_MIN_LOG_LEVEL'],
+  ['ONEDNN_MAX_CPU_ISA', 'DNNL_DEFAULT_FPMATH_MODE', 'ONEDNN_VERBOSE', 'OMP_NUM_THREADS', 'MKL_NUM_THREADS'],
+  ['MALLOC_ARENA_MAX', 'MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_', 'GLIBC_TUNABLES', 'KMP_BLOCKTIME'],
+])('variables that steer the backend are recorded: %s, …', (...names) => {
+  const env = Object.fromEntries(names.map((name) => [name, '1']));
+  expect(steeringVariables(env)).toEqual(env);
+});
+
+test('variables that only look like these are not, for they may hold secrets', () => {
+  const terraform = ['TF_TOKEN_app_terraform_io', 'TF_HTTP_PASSWORD', 'TF_HTTP_USERNAME', 'TF_VAR_x', 'TF_CLI_ARGS'];
+  const prefixed = ['TF', 'XLA', 'OMP', 'GOMP', 'KMP', 'MKL', 'ONEDNN', 'DNNL', 'MALLOC', 'GLIBC'].flatMap((prefix) =>
+    ['SECRET', 'TOKEN', 'PASSWORD', 'API_KEY', ''].map((name) => `${prefix}_${name}`),
+  );
+  const longer = ['TF_XLA_FLAGS_TOKEN', 'MY_XLA_FLAGS', 'xla_flags', 'OMP_NUM_THREADS_', 'PATH', '__proto__'];
+  const env = Object.fromEntries([...terraform, ...prefixed, ...longer].map((name) => [name, 'secret']));
+  expect(steeringVariables(env)).toEqual({});
 });

@@ -25,14 +25,14 @@ export function fakeWorker(onCell = '', first = ''): string {
       await send({ type: 'ready', backend: { backend: 'wasm', tensorflow: null, nativeCode: [], fallbackReason: null }, tfjs: '4', env: {} });
       const failed = [];
       for (const [position, cell] of order.cells.entries()) {
-        const series = cell.model + cell.phase;
-        if (failed.includes(series)) continue;
+        const isLonger = ({ model, phase, n }) => model === cell.model && phase === cell.phase && cell.n > n;
+        if (failed.some(isLonger)) continue;
         await send({ type: 'start', cell });
         let factor;
         try {
           factor = (await onCell(cell, order)) ?? 1;
         } catch (error) {
-          failed.push(series);
+          failed.push(cell);
           await send({ type: 'failed', cell, reason: error.message });
           continue;
         }

@@ -103,6 +103,15 @@ test('longer cells of the series of a casualty are skipped, others are not', () 
   }
 });
 
+test('longer cells that were measured before a casualty keep their values', () => {
+  const ledger = full(2);
+  ledger.addCasualty({ cell: at(0), status: 'timeout', reason: 'too slow' });
+  const file = ledger.results(HEAD);
+  expect(find(file, at(0))).toMatchObject({ status: 'timeout', summary: null });
+  expect(find(file, at(1))).toMatchObject({ n: 2048, status: 'ok', reason: null, summary: { value_ms: 10 } });
+  expect(ledger.isOpen(at(1), 2)).toBe(true);
+});
+
 test('the first casualty of a series keeps its reason', () => {
   const ledger = create();
   ledger.addCounts(at(0), counted);

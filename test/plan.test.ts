@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type CellId, cellKey, selfCheckTokens, seriesKey, shuffledCells } from '../src/bench/plan.js';
+import { type CellId, cellKey, isLonger, selfCheckTokens, seriesKey, shuffledCells } from '../src/bench/plan.js';
 import { SMALL } from './session.js';
 
 const LENGTHS = [8, 16, 32, 64];
@@ -20,16 +20,34 @@ test('the order of a process is a permutation of the cells', () => {
   );
 });
 
-test('n ascends within a series, in whatever order the cells are given', () => {
+const lengthsOf = (order: readonly CellId[], series: string) =>
+  order.filter((cell) => seriesKey(cell) === series).map(({ n }) => n);
+const ascends = (lengths: readonly number[]) => lengths.every((n, i) => i === 0 || n > lengths[i - 1]!);
+
+test('n ascends within a series in the first process, in whatever order the cells are given', () => {
   fc.assert(
-    fc.property(fc.shuffledSubarray(CELLS), ...seedAndRun, (cells, seed, run) => {
-      const order = shuffledCells(cells, seed, run);
-      for (const series of new Set(order.map(seriesKey))) {
-        const lengths = order.filter((cell) => seriesKey(cell) === series).map(({ n }) => n);
-        expect(lengths).toEqual([...lengths].sort((a, b) => a - b));
-      }
+    fc.property(fc.shuffledSubarray(CELLS), fc.nat(), (cells, seed) => {
+      const order = shuffledCells(cells, seed, 0);
+      for (const series of new Set(order.map(seriesKey))) expect(ascends(lengthsOf(order, series))).toBe(true);
     }),
   );
+});
+
+test('in later processes any order of n within a series is as likely as another, and differs between processes', () => {
+  const processes = Array.from({ length: 600 }, (_, i) => shuffledCells(CELLS, 1, i + 1));
+  for (const series of new Set(CELLS.map(seriesKey))) {
+    const orders = processes.map((order) => lengthsOf(order, series).join(' '));
+    expect(new Set(orders).size).toBe(24);
+    const up = orders.filter((order) => order === LENGTHS.join(' ')).length; // 25 of 600 expected
+    expect(up).toBeGreaterThan(5);
+    expect(up).toBeLessThan(50);
+  }
+});
+
+test('longer cells are those of the same series with more tokens', () => {
+  const cell = { model: 'A', phase: 'prefill', n: 16, mode: 'eager' } as const;
+  const longer = CELLS.filter((other) => isLonger(other, cell));
+  expect(keys(longer)).toEqual(['A prefill 32 eager', 'A prefill 64 eager']);
 });
 
 test('the same seed and run give the same order, another run or seed another one', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { cellKey, shuffledCells } from '../src/bench/plan.js';
 import { UserError } from '../src/errors.js';
 import { fakeWorker, SPEC } from './fake_worker.js';
 import { recordedWorker, run, runsOf, statuses } from './run_support.js';
@@ -101,6 +102,28 @@ test('a process that dies in a cell costs that series its longer cells, and noth
   expect(last.cells.filter(({ status }) => status === 'ok').every(({ processes }) => processes.length === 2)).toBe(
     true,
   );
+});
+
+test('what dies in a later process spares it longer cells, but takes no value from those that were measured', async () => {
+  const die = `process.kill(process.pid, 'SIGKILL'); await new Promise(() => {});`;
+  const isIt = `order.run === 1 && cell.model === 'A' && cell.phase === 'prefill' && cell.n === 16`;
+  const { workerFile, lines } = recordedWorker(`if (${isIt}) { ${die} }`);
+  const { last } = await run({ workerFile });
+  const expected = { 'A prefill 16 eager': 'failed' } as Record<string, string>;
+  for (const [key, status] of Object.entries(statuses(last)))
+    expect([key, status]).toEqual([key, expected[key] ?? 'ok']);
+  const secondOrder = shuffledCells(SPEC.cells, SPEC.workload.seed, 1).map(cellKey);
+  const wasFirst = secondOrder.indexOf('A prefill 32 eager') < secondOrder.indexOf('A prefill 16 eager');
+  expect(lines().filter((line) => line === 'measure A prefill 32')).toHaveLength(wasFirst ? 2 : 1);
+});
+
+test('a limit learnt in the first process spares the longer cells in all that follow', async () => {
+  const tooLong = `if (order.task === 'measure' && cell.model === 'A' && cell.n >= 16) throw new Error('out of memory');`;
+  const { workerFile, lines } = recordedWorker(tooLong);
+  const { last } = await run({ workerFile, spec: { ...SPEC, runs: 5 } });
+  const tried = lines().filter((line) => /^measure A .* (16|32)$/.test(line));
+  expect(tried.sort()).toEqual(['measure A generate 16', 'measure A prefill 16']);
+  expect(statuses(last)).toMatchObject({ 'A prefill 16 eager': 'failed', 'A prefill 32 eager': 'skipped' });
 });
 
 test('a cell over its time is recorded as such, and the run goes on', async () => {

@@ -1,4 +1,5 @@
 /** Results files of compare-models as measurements: the cells of one phase. */
+import { driftText } from '../drift.js';
 import { check } from '../errors.js';
 import { integerText, shapeText } from '../report/format.js';
 import type { Cell, Phase, Results } from '../results.js';
@@ -34,7 +35,13 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
     series,
     noisy: results.machine.noisy,
     seed: results.tool.seed,
-    notes: [...fileNotes(results), ...addedNote(results), ...cellNotes(cells, nameOf), ...missingNotes(known)],
+    notes: [
+      ...fileNotes(results),
+      ...addedNote(results),
+      ...cellNotes(cells, nameOf),
+      ...missingNotes(known),
+      driftText(results.cells),
+    ],
     footer: [...addedNote(results), ...footerOf(results)],
   };
 }

@@ -69,12 +69,33 @@ export function describeMachine(
   };
 }
 
-/** Variables that change what the backend does. TF_CLI_… and TF_VAR_… are Terraform's, and may hold secrets. */
-const STEERING = /^(TF_(?!CLI_|VAR_)|XLA_|OMP_|MKL_|ONEDNN_|DNNL_|MALLOC_)/;
+/** Variables of oneDNN, which reads each under two prefixes. */
+const ONEDNN = ['MAX_CPU_ISA', 'CPU_ISA_HINTS', 'PRIMITIVE_CACHE_CAPACITY', 'DEFAULT_FPMATH_MODE', 'VERBOSE'];
+
+/**
+ * Variables that change what the backend does and how fast: of TensorFlow 2.15 (those it reads that matter on a CPU), XLA,
+ * oneDNN, OpenMP, MKL and glibc's memory. Exact names, since others that begin alike hold secrets (TF_TOKEN_… and
+ * TF_HTTP_PASSWORD are Terraform's).
+ */
+const STEERING: ReadonlySet<string> = new Set([
+  ...['TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'TF_OVERRIDE_GLOBAL_THREADPOOL'],
+  ...['TF_USE_EIGEN_PARALLEL_FOR_IN_WORK_SHARDER', 'TF_ENABLE_ONEDNN_OPTS', 'TF_ENABLE_ZENDNN_OPTS'],
+  ...['TF_SET_ONEDNN_FPMATH_MODE', 'TF_ONEDNN_ASSUME_FROZEN_WEIGHTS', 'TF_ONEDNN_THREADPOOL_USE_CALLER_THREAD'],
+  ...['TF_ONEDNN_USE_SYSTEM_ALLOCATOR', 'TF_MKL_ALLOC_MAX_BYTES', 'TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE'],
+  ...['TF_CPU_ALLOCATOR_USE_BFC', 'TF_CPU_BFC_MEM_LIMIT_IN_MB', 'TF_DETERMINISTIC_OPS', 'TF_DISABLE_JIT_KERNELS'],
+  ...['TF_DISABLE_MKL', 'TF_GRAPH_CACHING', 'TF_CPP_MIN_LOG_LEVEL', 'TF_CPP_MAX_VLOG_LEVEL', 'TF_CPP_VMODULE'],
+  ...['TF_DUMP_GRAPH_PREFIX', 'TF_XLA_FLAGS', 'TF_JITRT_FLAGS', 'XLA_FLAGS'],
+  ...ONEDNN.flatMap((name) => [`ONEDNN_${name}`, `DNNL_${name}`]),
+  ...['OMP_NUM_THREADS', 'OMP_PROC_BIND', 'OMP_PLACES', 'OMP_SCHEDULE', 'OMP_DYNAMIC', 'OMP_WAIT_POLICY'],
+  ...['OMP_THREAD_LIMIT', 'OMP_STACKSIZE', 'GOMP_CPU_AFFINITY', 'GOMP_SPINCOUNT', 'KMP_AFFINITY', 'KMP_BLOCKTIME'],
+  ...['MKL_NUM_THREADS', 'MKL_DYNAMIC', 'MKL_ENABLE_INSTRUCTIONS', 'MKL_CBWR', 'MKL_DEBUG_CPU_TYPE'],
+  ...['MALLOC_ARENA_MAX', 'MALLOC_ARENA_TEST', 'MALLOC_CHECK_', 'MALLOC_MMAP_MAX_', 'MALLOC_MMAP_THRESHOLD_'],
+  ...['MALLOC_PERTURB_', 'MALLOC_TOP_PAD_', 'MALLOC_TRIM_THRESHOLD_', 'GLIBC_TUNABLES'],
+]);
 
 export function steeringVariables(env: NodeJS.ProcessEnv): Record<string, string> {
   const set = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return Object.fromEntries(set.filter(([name]) => STEERING.test(name)));
+  return Object.fromEntries(set.filter(([name]) => STEERING.has(name)));
 }
 
 export function cpuModel(): string {

@@ -22,7 +22,10 @@ export interface Ledger {
   addModel(model: ModelInfo): void;
   addCounts(cell: CellId, counted: Counted): void;
   addProcess(cell: CellId, process: ProcessRun): void;
-  /** Notes why a cell has no value; longer cells of its series are skipped. One that was being counted stands for all modes. */
+  /**
+   * Notes why a cell has no value; longer cells of its series that no process has measured yet are skipped. One that was
+   * being counted stands for all modes.
+   */
   addCasualty(casualty: Casualty): void;
   /** Whether process `run` has still to measure a cell: the first ones measure all, further ones what is not precise. */
   isOpen(cell: CellId, run: number): boolean;
@@ -68,7 +71,7 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
       for (const entry of entries.values()) {
         const { id, counted } = entry;
         const sameSeries = seriesKey(id) === seriesKey({ ...cell, mode: counted === null ? id.mode : cell.mode });
-        if (!sameSeries || id.n < cell.n) continue;
+        if (!sameSeries || id.n < cell.n || (id.n > cell.n && entry.processes.length > 0)) continue;
         const skipped = { status: 'skipped', reason: `n = ${cell.n} did not finish: ${reason}` } as const;
         entry.trouble ??= id.n === cell.n ? { status, reason } : skipped;
       }

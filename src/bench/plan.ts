@@ -78,15 +78,26 @@ export const PEER_RULES: SamplingRules = {
   compileThoroughly: true,
 };
 
+/** Whether a cell is a longer one of the same series: it is spared where the other could not be measured. */
+export const isLonger = (cell: CellId, than: CellId): boolean => seriesKey(cell) === seriesKey(than) && cell.n > than.n;
+
 /**
- * The cells in the order in which process `run` measures them: shuffled, but ascending in n within a series, so that a
- * cell that cannot be measured stops the longer ones.
+ * The cells in the order in which process `run` measures them: shuffled, n within a series too, so that a machine that
+ * slows down along a process does not bend every curve alike. The first process alone goes up in n: a cell that cannot
+ * be measured spares it, and all after it, the longer ones (docs/decisions/003-sampling-floors.md).
  */
 export function shuffledCells(cells: readonly CellId[], seed: number, run: number): CellId[] {
   const order = shuffled(cells, random(seed, `order of run ${run}`));
+  return run === 0 ? goingUp(order) : order;
+}
+
+/** With the cells of each series, in the places that they have, in ascending n. */
+function goingUp(order: readonly CellId[]): CellId[] {
   const queues = new Map<string, CellId[]>();
-  for (const cell of [...cells].sort((a, b) => a.n - b.n)) {
-    queues.set(seriesKey(cell), [...(queues.get(seriesKey(cell)) ?? []), cell]);
+  for (const cell of [...order].sort((a, b) => a.n - b.n)) {
+    const queue = queues.get(seriesKey(cell));
+    if (queue) queue.push(cell);
+    else queues.set(seriesKey(cell), [cell]);
   }
   return order.map((cell) => queues.get(seriesKey(cell))?.shift() as CellId);
 }

@@ -12,8 +12,8 @@ import {
   type BackendChoice,
   type CellId,
   cellKey,
+  isLonger,
   type SamplingRules,
-  seriesKey,
   shuffledCells,
   type Workload,
 } from './plan.js';
@@ -127,7 +127,7 @@ async function workThrough(
     const casualty = await runProcess({ ...order, cells }, host, onMessage);
     if (casualty === null) return;
     ledger.addCasualty(casualty);
-    cells = cellsAfter(cells, casualty.cell).filter((cell) => seriesKey(cell) !== seriesKey(casualty.cell));
+    cells = cellsAfter(cells, casualty.cell).filter((cell) => !isLonger(cell, casualty.cell));
   }
 }
 

@@ -15,6 +15,10 @@ export interface Samples {
   readonly repeats: number;
 }
 
+/** A sample of more times the fastest is not the work's: the process was stopped meanwhile (Ctrl-Z), or had to wait. */
+const STRAY = 10;
+
+/** Samples until there is enough to take the minimum of: one that strayed is kept, but does not use up the time. */
 export function takeSamples(timed: Timed, rules: SamplingRules, now: Clock): Samples {
   const time = (repeats: number): number => {
     const start = now();
@@ -25,10 +29,12 @@ export function takeSamples(timed: Timed, rules: SamplingRules, now: Clock): Sam
   const repeats = Math.max(1, Math.ceil(rules.minSampleMs / Math.max(Math.min(...warmupMs), 1e-3)));
   const { minCount, minMs, maxMs } = rules.samples;
   const samplesMs: number[] = [];
+  let fastest = repeats * Math.min(...warmupMs);
   let elapsed = 0;
   while (elapsed < maxMs && (samplesMs.length < minCount || elapsed < minMs)) {
     const ms = time(repeats);
-    elapsed += ms;
+    fastest = Math.min(fastest, ms);
+    elapsed += Math.min(ms, STRAY * Math.max(fastest, 1)); // a clock may say 0 ms
     samplesMs.push(ms / repeats);
   }
   return { warmupMs, samplesMs, repeats };

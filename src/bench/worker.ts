@@ -10,7 +10,7 @@ import { countCalls } from './counts.js';
 import type { ModelInfo, WorkerMessage, WorkerOrder } from './messages.js';
 import { createModes, type Modes } from './modes.js';
 import { type PreparedCell, prepareCell, type Subject } from './phases.js';
-import { type CellId, type SamplingRules, seriesKey, type Workload } from './plan.js';
+import { type CellId, isLonger, type SamplingRules, type Workload } from './plan.js';
 import { type Clock, takeSamples } from './sampling.js';
 import { selfCheck } from './self_check.js';
 
@@ -36,9 +36,9 @@ export async function work(order: WorkerOrder, host: Host): Promise<void> {
   host.send({ type: 'ready', backend, tfjs: tf.version_core, env: host.env() });
   const modes = createModes(host.now, order.task === 'count' || order.rules.compileThoroughly);
   const subjectOf = createSubjects(order, modes, host);
-  const failed = new Set<string>();
+  const failed: CellId[] = [];
   for (const [position, cell] of order.cells.entries()) {
-    if (failed.has(seriesKey(cell))) continue; // longer than one that failed
+    if (failed.some((other) => isLonger(cell, other))) continue;
     host.send({ type: 'start', cell });
     try {
       const subject = await subjectOf(cell);
@@ -49,7 +49,7 @@ export async function work(order: WorkerOrder, host: Host): Promise<void> {
         host.send({ type: 'measured', cell, process: { run: order.run, order: position, ...sampled } });
       }
     } catch (error) {
-      failed.add(seriesKey(cell));
+      failed.push(cell);
       host.send({ type: 'failed', cell, reason: messageOf(error) });
     }
   }
