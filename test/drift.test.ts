@@ -1,6 +1,6 @@
 /** Cells measured late in a process against cells measured early: the test itself, and what the order does to exponents. */
 import { describe, expect, test } from 'vitest';
-import { estimate, type ReplicatedPoint, replicate, withTimes } from '../src/analysis/bootstrap.js';
+import { estimate, type ReplicatedPoint, replicate } from '../src/analysis/bootstrap.js';
 import { fitPowerLaw } from '../src/analysis/fit.js';
 import { type CellId, cellKey, seriesKey, shuffledCells } from '../src/bench/plan.js';
 import { driftAlong, driftText, type OrderedCell } from '../src/drift.js';
@@ -118,7 +118,7 @@ function coverage(order: Order, drift: number): number {
   const hits = runs.filter((seed) => {
     const points = measured(order, drift, seed).slice(0, LENGTHS.length).map(toPoint);
     const [own] = replicate([points], seed, 500);
-    const { ci } = estimate(own!, (times) => fitPowerLaw(withTimes(own!.points, times)).exponent);
+    const { ci } = estimate(own!, (times) => fitPowerLaw(times.map((t, i) => ({ n: LENGTHS[i]!, t }))).exponent);
     return ci![0] <= 1 && ci![1] >= 1;
   });
   return hits.length / runs.length;
