@@ -7,6 +7,7 @@ import { type ModelConfig, scanChunkOf } from '../src/models/model.js';
 import { checkModelConfig, findModelName, MODEL_NAMES } from '../src/models/registry.js';
 import { nativeProblem, SET_UP } from '../src/native_check.js';
 import type { Mode, Phase, RunConfig } from '../src/results.js';
+import { max } from '../src/statistics.js';
 import type { Flags } from './compare_flags.js';
 import type { Prompt } from './prompt.js';
 
@@ -83,7 +84,7 @@ function checkPrompt(prompt: Uint8Array, vocabSize: number): void {
 
 /** Of the longest prompt: the models' check before the timing has one of its own. */
 export function promptTokensOf(flags: Flags, lengths: readonly number[]): number {
-  return lengths.reduce((a, b) => Math.max(a, b), selfCheckTokens(modelConfigOf(flags)));
+  return max([...lengths, selfCheckTokens(modelConfigOf(flags))]);
 }
 
 /** The part of the plan that is written to the results file. */

@@ -9,7 +9,7 @@ import { bytesText, integerText, shapeText, timeText } from '../src/report/forma
 import type { Table } from '../src/report/table.js';
 import { toTerminal } from '../src/report/terminal.js';
 import { type Cell, lostCells, type Phase, type Results } from '../src/results.js';
-import { MIN_PROCESSES_FOR_CI } from '../src/statistics.js';
+import { MIN_PROCESSES_FOR_CI, max, min } from '../src/statistics.js';
 import { tokensText } from './added_lengths.js';
 import { estimateMs } from './estimate.js';
 
@@ -83,7 +83,7 @@ function stateText(row: readonly Cell[]): string {
 
 function notesOf({ config, cells }: Results): string[] {
   const counts = cells.filter(({ summary }) => summary !== null).map(({ processes }) => processes.length);
-  const [fewest, most] = [Math.min(...counts), Math.max(0, ...counts)];
+  const [fewest, most] = [min(counts), max([0, ...counts])];
   const count = fewest < most ? `${fewest} to ${most}` : most;
   const estimator = most === 1 ? 'of one process' : `of each process, median over ${count} processes`;
   const interval =

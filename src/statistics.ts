@@ -1,13 +1,21 @@
 /** Robust summaries of small samples, shared by bench and analysis (docs/method.md, "Sampling"). */
 import { mean, median, medianAbsoluteDeviation, quickselect, sampleStandardDeviation } from 'simple-statistics';
 
-export { max, mean, median, min, quantile } from 'simple-statistics';
+export { mean, median, quantile } from 'simple-statistics';
 
 export const BOOTSTRAP_RESAMPLES = 2000;
 /** Fewer processes than this give a range, not an interval. */
 export const MIN_PROCESSES_FOR_CI = 5;
 
 export type Interval = readonly [low: number, high: number];
+
+/** As Math.max, which takes 100,000 values or so at most: NaN stays NaN, and of no value it is -Infinity. */
+export const max = (values: readonly number[]): number =>
+  values.reduce((largest, value) => Math.max(largest, value), Number.NEGATIVE_INFINITY);
+
+/** As Math.min, of any number of values. */
+export const min = (values: readonly number[]): number =>
+  values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
 
 /** Standard deviation over mean; 0 for a single value. */
 export function variation(values: readonly number[]): number {

@@ -1,6 +1,7 @@
 /** complexity_loglog.png as a vega-lite specification: a straight line is a power of n. */
 import type { TopLevelSpec } from 'vega-lite';
 import { exponentText, timeText } from '../report/format.js';
+import { max } from '../statistics.js';
 import { type Analysis, hasIntervals, type ModelAnalysis } from './analysis.js';
 import { errorBars, heading, lengthsOf, rows, SCHEMA, scaleEstimate, symbolLayers, WIDE } from './chart_layers.js';
 import {
@@ -23,7 +24,7 @@ import { floorShare } from './floor_fit.js';
 export function complexityLogLog(analysis: Analysis): TopLevelSpec {
   const { models } = analysis;
   const points = models.flatMap((model) => model.points);
-  const { unit, perMs } = timeUnit(Math.max(...points.map(({ rangeMs }) => rangeMs[1])));
+  const { unit, perMs } = timeUnit(max(points.map(({ rangeMs }) => rangeMs[1])));
   const y = logAxis(
     'value',
     `time, ${unit}`,

@@ -1,5 +1,6 @@
 /** What both pictures share: colours, axes, the key above and the provenance below. Everything is plain data. */
 import type { TopLevelSpec } from 'vega-lite';
+import { max, min } from '../statistics.js';
 
 export type ConcatSpec = Extract<TopLevelSpec, { vconcat: unknown }>;
 /** A part of a picture. */
@@ -76,7 +77,7 @@ export const CONFIG = {
 
 /** Sequence lengths on a logarithmic axis: a tick at each measured one. */
 export function lengthAxis(lengths: readonly number[]): AxisEncoding {
-  const domain = [Math.min(...lengths) / 1.15, Math.max(...lengths) * 1.15];
+  const domain = [min(lengths) / 1.15, max(lengths) * 1.15];
   return {
     field: 'n',
     type: 'quantitative',
@@ -87,7 +88,7 @@ export function lengthAxis(lengths: readonly number[]): AxisEncoding {
 
 /** From zero, with a little air at the far end. */
 export function linearAxis(field: string, title: string, values: readonly number[]): AxisEncoding {
-  const domain = [0, Math.max(...values) * 1.07];
+  const domain = [0, max(values) * 1.07];
   const axis = { title: `${title} (linear)`, format: ',~r', tickCount: 6 };
   return { field, type: 'quantitative', scale: { type: 'linear', domain, nice: false }, axis };
 }
@@ -101,7 +102,7 @@ export function logAxis(field: string, title: string, values: readonly number[],
 
 /** Least and largest value with a tenth to spare, widened evenly to `leastRatio`. */
 export function logDomain(values: readonly number[], leastRatio: number): [number, number] {
-  const [low, high] = [Math.min(...values) / 1.1, Math.max(...values) * 1.1];
+  const [low, high] = [min(values) / 1.1, max(values) * 1.1];
   const widen = Math.sqrt(Math.max(1, leastRatio / (high / low)));
   return [low / widen, high * widen];
 }
@@ -133,7 +134,7 @@ const ROW_PX = 22;
 
 /** The key: symbol and text of every model, in as many columns as the longest text allows. */
 export function key(entries: readonly { model: string; text: string }[], width: number): View {
-  const longest = Math.max(...entries.map(({ text }) => text.length)) * CHARACTER_PX + 44;
+  const longest = max(entries.map(({ text }) => text.length)) * CHARACTER_PX + 44;
   const columns = Math.max(1, Math.min(entries.length, Math.floor(width / longest)));
   const values = entries.map((entry, i) => ({
     ...entry,

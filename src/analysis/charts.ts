@@ -1,6 +1,7 @@
 /** complexity_analysis.png as a vega-lite specification: a pure function of the analysis. */
 import type { TopLevelSpec } from 'vega-lite';
 import type { Estimate } from '../report/format.js';
+import { max } from '../statistics.js';
 import { type Analysis, type AnalyzedPoint, hasIntervals, type ModelAnalysis } from './analysis.js';
 import { curveLayers, extent, heading, lengthsOf, rows, SCHEMA, scaleEstimate, WIDE } from './chart_layers.js';
 import {
@@ -57,7 +58,7 @@ function smallPrint(analysis: Analysis): string[] {
 }
 
 function timePanel({ models }: Analysis): View {
-  const { unit, perMs } = timeUnit(Math.max(...models.flatMap(({ points }) => points.map(({ ms }) => ms.value))));
+  const { unit, perMs } = timeUnit(max(models.flatMap(({ points }) => points.map(({ ms }) => ms.value))));
   const data = rows(models, ({ ms }) => scaleEstimate(ms, perMs));
   const x = linearAxis('n', 'sequence length n, tokens', lengthsOf(models));
   const y = linearAxis('value', `time, ${unit}`, extent(data));

@@ -5,6 +5,7 @@
 import { csvParseRows } from 'd3-dsv';
 import { check } from '../errors.js';
 import { PHASES } from '../results.js';
+import { min } from '../statistics.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
 
 /** What a column may be called, the first found counts; its case does not, and blanks and dashes are underscores. */
@@ -163,9 +164,7 @@ function ofPhase(rows: readonly Row[], wanted: string | null, where: string): [s
 
 /** Samples of one run become its least; without runs every row is a run. */
 function pointOf(n: number, cell: readonly Row[], runs: readonly (string | null)[]): MeasuredPoint {
-  const least = new Map(
-    [...groups(cell, ({ run }) => run)].map(([run, rows]) => [run, Math.min(...rows.map(({ ms }) => ms))]),
-  );
+  const least = new Map([...groups(cell, ({ run }) => run)].map(([run, rows]) => [run, min(rows.map(({ ms }) => ms))]));
   const hasRuns = runs.some((run) => run !== null);
   return {
     n,

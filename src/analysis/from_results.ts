@@ -3,6 +3,7 @@ import { driftText } from '../drift.js';
 import { check } from '../errors.js';
 import { integerText, shapeText } from '../report/format.js';
 import type { Cell, Phase, Results } from '../results.js';
+import { max, min } from '../statistics.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
 
 /** The measured cells of a phase. @throws UserError when there is none, naming the phases that have some */
@@ -61,7 +62,7 @@ const RATE_TITLES: Readonly<Record<Phase, string>> = {
 };
 
 function toPoint(cell: Cell, runs: readonly number[], results: Results): MeasuredPoint {
-  const ofRun = new Map(cell.processes.map((process) => [process.run, Math.min(...process.samples_ms)]));
+  const ofRun = new Map(cell.processes.map((process) => [process.run, min(process.samples_ms)]));
   const batch = results.config.batch_size;
   return {
     n: cell.n,
@@ -74,7 +75,7 @@ function toPoint(cell: Cell, runs: readonly number[], results: Results): Measure
       parameters: results.models.find(({ name }) => name === cell.model)?.param_bytes ?? null,
       state: cell.counted?.state_bytes ?? null,
       peakActivation: cell.counted?.peak_activation_bytes ?? null,
-      peakRss: Math.max(...cell.processes.map((process) => process.peak_rss_bytes)),
+      peakRss: max(cell.processes.map((process) => process.peak_rss_bytes)),
       parametersAndIds: null,
     },
   };

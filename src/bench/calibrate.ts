@@ -5,7 +5,7 @@
 import { check } from '../errors.js';
 import { type Random, random } from '../random.js';
 import type { Results } from '../results.js';
-import { median, quantile } from '../statistics.js';
+import { max, median, min, quantile } from '../statistics.js';
 import { type Calibration, MAX_FALSE_ALARMS, type Rule, type SuiteRule } from './calibration.js';
 import { valuesNeeded } from './median_ratio.js';
 import { isMeasured, processValues } from './paired_cells.js';
@@ -45,7 +45,7 @@ export function calibrate(results: Results, where: string, options: CalibrateOpt
     threads: results.machine.threads,
     backend: results.runtime.backend,
     config_hash: results.config_hash,
-    processes: Math.min(...values.map((own) => own.length)),
+    processes: min(values.map((own) => own.length)),
     suites: options.suites,
     cells: results.cells.map(({ model, phase, n, mode }, i) => {
       const own = values[i] as number[];
@@ -93,7 +93,7 @@ function rulesFor(
   { marginsPct, suites, seed }: CalibrateOptions,
 ): { suite: SuiteRule; cells: Rule[] }[] {
   const rng = random(seed, `suites of ${runs}`);
-  const processes = Math.min(...values.map((own) => own.length));
+  const processes = min(values.map((own) => own.length));
   const called = Array.from({ length: suites }, () =>
     drawSuite(values, processes, runs, rng).map((sets) => leastCalled(sets, tail)),
   );
@@ -108,7 +108,7 @@ function rulesFor(
     );
     const alarms = least.filter((suite) => suite.some((slowdown) => slowdown <= 0)).length;
     const found = cells.map((cell) => cell.detectable_pct);
-    const [detectable_pct, typical_pct] = [Math.max(...found), median(found)];
+    const [detectable_pct, typical_pct] = [max(found), median(found)];
     const suite = { runs, margin_pct: marginPct, false_alarm: alarms / suites, detectable_pct, typical_pct };
     return { cells, suite };
   });

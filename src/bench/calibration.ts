@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { check, checkSchema } from '../errors.js';
 import { PHASES, type Results } from '../results.js';
+import { min } from '../statistics.js';
 import type { CellId } from './plan.js';
 import { cellKey } from './plan.js';
 
@@ -75,7 +76,7 @@ export function calibratedMargin(calibration: Calibration, cell: CellId): number
   const found = calibration.cells.find((other) => cellKey(other) === cellKey(cell));
   const runs = calibration.recommended?.runs;
   const quiet = found?.rules.filter((one) => one.runs === runs && one.false_alarm < MAX_FALSE_ALARMS) ?? [];
-  return quiet.length === 0 ? null : Math.min(...quiet.map(({ margin_pct }) => margin_pct)) / 100;
+  return quiet.length === 0 ? null : min(quiet.map(({ margin_pct }) => margin_pct)) / 100;
 }
 
 /** Share of suites of identical code in which an alarm is let pass. */

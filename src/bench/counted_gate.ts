@@ -1,5 +1,6 @@
 /** The deterministic gate: counts do not depend on the machine, so any growth is a regression. */
 import type { Cell, Results } from '../results.js';
+import { max } from '../statistics.js';
 import type { CellPair } from './paired_cells.js';
 import { cellKey } from './plan.js';
 import type { CountedVerdict } from './verdicts.js';
@@ -37,5 +38,5 @@ function judgeLeak(what: string, { base, new: next }: CellPair): CountedVerdict 
 }
 
 function mostLeaked(cell: Cell): number {
-  return Math.max(0, ...cell.processes.map(({ leaked_tensors }) => leaked_tensors));
+  return max([0, ...cell.processes.map(({ leaked_tensors }) => leaked_tensors)]);
 }

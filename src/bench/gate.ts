@@ -1,6 +1,7 @@
 /** The gate as a whole: what two runs say, measuring again where that is possible (docs/gate.md). */
 import { check } from '../errors.js';
 import type { Results } from '../results.js';
+import { min } from '../statistics.js';
 import { differences } from './comparable.js';
 import { complexityGate, type SeriesExponent } from './complexity_gate.js';
 import { countedGate } from './counted_gate.js';
@@ -83,12 +84,8 @@ export async function timedGate(
   const tail = tailFor(pairs.length, measure === null ? 1 : mostSets);
   const firingsToFail = measure === null ? 1 : FIRINGS_TO_FAIL;
   // some cells may have more: those that compare-models found not to be precise
-  const runs = Math.min(
-    ...pairs
-      .map((pair) => pair.new)
-      .filter(isMeasured)
-      .map((cell) => cell.processes.length),
-  );
+  const measuredCells = pairs.map((pair) => pair.new).filter(isMeasured);
+  const runs = min(measuredCells.map((cell) => cell.processes.length));
   for (let further = 1; measure !== null && further < mostSets; further++) {
     const open = verdicts().filter((row) => row.verdict === 'cannot tell' && canBeTold(row, baseIsStored));
     if (open.length === 0) break;

@@ -1,7 +1,7 @@
 /** The cells of two runs side by side, refused where one of them lacks what the other has. */
 import { check } from '../errors.js';
 import type { Cell, Results } from '../results.js';
-import { median } from '../statistics.js';
+import { median, min } from '../statistics.js';
 import { type CellId, cellKey } from './plan.js';
 
 /** A results file and how messages call it, e.g. `NEW new.json`. */
@@ -18,7 +18,7 @@ export interface CellPair {
 
 /** Each process's value of a cell, in ms: the minimum of its samples. */
 export function processValues(cell: Cell): number[] {
-  return cell.processes.map(({ samples_ms }) => Math.min(...samples_ms));
+  return cell.processes.map(({ samples_ms }) => min(samples_ms));
 }
 
 export const isMeasured = (cell: Cell): boolean => cell.status === 'ok';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { checkSchema } from '../errors.js';
 import type { Phase, ProcessRun } from '../results.js';
-import { median } from '../statistics.js';
+import { max, median, min } from '../statistics.js';
 
 export const PEER_MODES = ['eager', 'compile'] as const;
 export type PeerMode = (typeof PEER_MODES)[number];
@@ -36,7 +36,7 @@ export interface PeerCell extends PeerCellId {
 export const peerCellKey = ({ model, phase, n }: PeerCellId): string => `${model} ${phase} ${n}`;
 
 /** What stands for the samples of one process of ours. */
-export const processTime = ({ samples_ms }: ProcessRun): number => Math.min(...samples_ms);
+export const processTime = ({ samples_ms }: ProcessRun): number => min(samples_ms);
 
 const ms = z.number().positive();
 const peerFile = z.object({
@@ -104,5 +104,5 @@ function ratioOf(ours: readonly (number | null)[], peer: readonly (number | null
   });
   if (ratios.length === 0) return null;
   const value = Number(medianOf(ours)) / Number(medianOf(peer));
-  return { value, lowest: Math.min(...ratios), highest: Math.max(...ratios) };
+  return { value, lowest: min(ratios), highest: max(ratios) };
 }

@@ -1,4 +1,6 @@
 /** Warm-up and sampling of one cell in one process (docs/method.md, A.4). */
+
+import { max, min } from '../statistics.js';
 import type { SamplingRules } from './plan.js';
 
 /** Milliseconds from a fixed point. */
@@ -26,7 +28,7 @@ export function takeSamples(timed: Timed, rules: SamplingRules, now: Clock): Sam
     return now() - start;
   };
   const warmupMs = warmUp(() => time(1), rules);
-  const repeats = Math.max(1, Math.ceil(rules.minSampleMs / Math.max(Math.min(...warmupMs), 1e-3)));
+  const repeats = Math.max(1, Math.ceil(rules.minSampleMs / Math.max(min(warmupMs), 1e-3)));
   const { minCount, minMs, maxMs } = rules.samples;
   const samplesMs: number[] = [];
   let fastest = repeats * Math.min(...warmupMs);
@@ -46,7 +48,7 @@ function warmUp(call: () => number, { warmup, warmSpread }: SamplingRules): numb
   let elapsed = 0;
   const isWarm = (): boolean => {
     const last = calls.slice(-warmup.minCalls);
-    const steady = Math.max(...last) <= Math.min(...last) * (1 + warmSpread);
+    const steady = max(last) <= min(last) * (1 + warmSpread);
     return calls.length >= warmup.maxCalls || (calls.length >= warmup.minCalls && steady);
   };
   while (elapsed < warmup.maxMs && (elapsed < warmup.minMs || !isWarm())) {

@@ -1,7 +1,7 @@
 /** From the samples of several processes to the value of a cell (docs/method.md, A.5-A.7). */
 
 import type { ProcessRun, Summary } from '../results.js';
-import { median, medianInterval, outliers, quantile, variation } from '../statistics.js';
+import { max, median, medianInterval, min, outliers, quantile, variation } from '../statistics.js';
 import type { CellId } from './plan.js';
 
 /** A summary but for why there are no more processes. */
@@ -9,7 +9,7 @@ export type Figures = Omit<Summary, 'stop_reason'>;
 
 /** @param tokens that one timed call emits, batch rows included, for tokens per second */
 export function summarize(processes: readonly ProcessRun[], tokens: number): Figures {
-  const values = processes.map(({ samples_ms }) => Math.min(...samples_ms));
+  const values = processes.map(({ samples_ms }) => min(samples_ms));
   const all = processes.flatMap(({ samples_ms }) => samples_ms);
   const value = median(values);
   const interval = medianInterval(values);
@@ -18,13 +18,13 @@ export function summarize(processes: readonly ProcessRun[], tokens: number): Fig
     estimator: 'median over processes of the minimum over samples',
     value_ms: value,
     ci95_ms: interval && [...interval],
-    range_ms: [Math.min(...values), Math.max(...values)],
+    range_ms: [min(values), max(values)],
     p50_ms: median(all),
     p95_ms: quantile(all, 0.95),
-    max_ms: Math.max(...all),
+    max_ms: max(all),
     first_ms: median(processes.map(({ samples_ms }) => samples_ms[0] as number)),
     step_p50_ms: steps.length === 0 ? null : median(steps),
-    step_max_ms: steps.length === 0 ? null : median(processes.map(({ steps_ms }) => Math.max(...(steps_ms ?? [])))),
+    step_max_ms: steps.length === 0 ? null : median(processes.map(({ steps_ms }) => max(steps_ms ?? []))),
     cv_within: median(processes.map(({ samples_ms }) => variation(samples_ms))),
     cv_between: variation(values),
     outliers: outliers(all),

@@ -2,7 +2,7 @@
  * The timed gate: is a cell slower than its margin allows? The unit is the process, never the sample: spread between
  * processes is several times that within one, so that pooled samples call identical code slower.
  */
-import { median } from '../statistics.js';
+import { median, min } from '../statistics.js';
 import { ratioInterval, valuesNeeded } from './median_ratio.js';
 import type { CellId } from './plan.js';
 import type { Comparison, TimedVerdict, Verdict } from './verdicts.js';
@@ -116,7 +116,7 @@ export function leastCalled(sets: readonly ProcessSet[], tail: number): (margin:
   const { interval, ratio } = compare(base, next, tail);
   const ratios = [...sets.map((set) => median([...set.new]) / median([...set.base])), ratio];
   const slower = interval === null ? Infinity : CERTAINLY_ABOVE_1 / interval[0];
-  return (margin) => Math.max((1 + margin) / Math.min(...ratios), slower) - 1;
+  return (margin) => Math.max((1 + margin) / min(ratios), slower) - 1;
 }
 
 function sameValues(base: readonly number[], next: readonly number[]): boolean {

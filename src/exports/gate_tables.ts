@@ -4,6 +4,7 @@ import { cellKey } from '../bench/plan.js';
 import type { CountedVerdict, ExponentEstimate, GateReport, TimedVerdict } from '../bench/verdicts.js';
 import { withInterval } from '../report/format.js';
 import type { Table } from '../report/table.js';
+import { max } from '../statistics.js';
 
 /** Every cell's ratio; the counts that changed; the exponents. Tables without a row are left out. */
 export function gateTables({ timed, counted, complexity }: GateReport): Table[] {
@@ -71,7 +72,7 @@ export const percent = (share: number): string => `${Number((100 * share).toFixe
 
 function timedTable(timed: readonly TimedVerdict[]): Table {
   const detectable = timed.flatMap((row) => (row.verdict === 'not regressed' ? (row.detectable ?? []) : []));
-  const seen = `Where nothing regressed, this run could have seen a slow-down of ${percent(Math.max(...detectable))} or more in every cell.`;
+  const seen = `Where nothing regressed, this run could have seen a slow-down of ${percent(max(detectable))} or more in every cell.`;
   return {
     title: 'Times',
     columns: ['cell', 'base ms', 'new ms', 'new / base', 'margin', 'processes', 'could see', 'verdict', 'why'],

@@ -6,6 +6,7 @@ import { type TestCase, toJunit } from '../report/junit.js';
 import { toMarkdown } from '../report/markdown.js';
 import type { Table } from '../report/table.js';
 import { type Cell, lostCells, type Results } from '../results.js';
+import { max } from '../statistics.js';
 import type { ExportFormat } from './formats.js';
 
 /** The whole file's text. */
@@ -40,7 +41,7 @@ const RATES =
 
 function toSummary(results: Results): string {
   const { machine, runtime, config, cells } = results;
-  const processes = Math.max(0, ...cells.map((cell) => cell.processes.length));
+  const processes = max([0, ...cells.map((cell) => cell.processes.length)]);
   const lost = lostCells(results).length;
   const missing = lost > 0 ? [`**${lost} of ${cells.length} cells were not measured.**`] : [];
   const noisy = machine.noisy ? ['**Noisy machine**: small differences here mean nothing.'] : [];

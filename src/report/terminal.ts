@@ -13,6 +13,9 @@ const LONGEST_NAME = 24;
 const MOST_LINES = 3;
 /** Between the columns of a narrow table, which has no lines. */
 const GAP = '  ';
+/** More rows are nothing to read, and cli-table3 spreads them into a call, which takes 100,000 or so. */
+const MOST_ROWS = 10_000;
+
 /**
  * Tables with lines. Where those are wider than the terminal: what all rows share is said once below; headings and cells
  * are wrapped; a first column that repeats itself becomes lines between the rows; else each row is a block of text.
@@ -26,10 +29,17 @@ export function toTerminal(
 ): string {
   return tables
     .map((table) => {
-      const { title, body, notes } = layOut(withTexts(table, printable), width);
+      const { title, body, notes } = layOut(withTexts(readable(table), printable), width);
       return [bold(wrap(title, width)), body, ...notes.map((note) => wrap(note, width))].join('\n');
     })
     .join('\n\n');
+}
+
+function readable(table: Table): Table {
+  const hidden = table.rows.length - MOST_ROWS;
+  if (hidden <= 0) return table;
+  const note = `${hidden} more rows are left out here: --export csv has them all.`;
+  return { ...table, rows: table.rows.slice(0, MOST_ROWS), notes: [note, ...table.notes] };
 }
 
 function layOut(table: Table, width: number): { title: string; body: string; notes: readonly string[] } {
@@ -111,7 +121,7 @@ function pair(heading: string, text: string): string {
 
 function grid(columns: Row, rows: readonly Row[]): string {
   const table = new CliTable({ head: [...columns], style: { head: [], border: [], compact: true } });
-  table.push(...rows.map((row) => [...row]));
+  for (const row of rows) table.push([...row]);
   return table.toString();
 }
 
