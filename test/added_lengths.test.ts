@@ -8,9 +8,11 @@ import { analyze } from '../src/analysis/analysis.js';
 import { complexityLogLog } from '../src/analysis/chart_loglog.js';
 import { complexityAnalysis } from '../src/analysis/charts.js';
 import { readMeasurements } from '../src/analysis/read_measurements.js';
+import { fitScaling } from '../src/analysis/scaling.js';
 import { preamble } from '../src/analysis/tables.js';
 import { differences } from '../src/bench/comparable.js';
 import { exportResults } from '../src/exports/results_exports.js';
+import { random } from '../src/random.js';
 import { lostCells } from '../src/results.js';
 import { makeResults } from './make_results.js';
 import { temporaryFolder } from './temporary.js';
@@ -146,6 +148,33 @@ describe('a file with added lengths', () => {
     expect(differences(file, every)).toEqual([]);
     expect(configHash(every.config)).toBe(configHash(file.config));
   });
+});
+
+test("with them the exponents of the seed's command are identified, without them never", () => {
+  const rng = random(1, 'runs of the seed');
+  /** ms of a constant and of 1,000 tokens, of the three models in results/showcase/comparison_results.json. */
+  const laws = [
+    [2.18, 4.04],
+    [1.82, 4.64],
+    [1.69, 6.85],
+  ] as const;
+  const scalings = (lengths: readonly number[]) =>
+    laws.flatMap(([constant, slope]) =>
+      Array.from({ length: 4 }, () => {
+        const processes = Array.from({ length: 5 }, () => Math.exp(0.02 * rng.normal()));
+        const noise = (): number => Math.exp(0.02 * Math.abs(rng.normal()));
+        return fitScaling(
+          lengths.map((n) => ({ n, t: processes.map((own) => (constant + (slope * n) / 1000) * own * noise()) })),
+        );
+      }),
+    );
+  const asked = [256, 512, 1024, 2048];
+  const { added } = addLengths(asked, HOUR, even);
+  for (const { floor } of scalings(asked)) expect(floor?.unidentified).toMatch(/4 lengths/);
+  for (const { floor } of scalings([...asked, ...added])) {
+    expect(floor?.unidentified).toBeNull();
+    expect(Math.abs((floor?.value ?? 0) - 1)).toBeLessThan(0.15);
+  }
 });
 
 interface PlainLayer {
