@@ -19,10 +19,11 @@ import {
 import { renderPng, renderSvg } from '../src/analysis/png.js';
 import { exportAnalysis } from '../src/exports/analysis_exports.js';
 import { wrap } from '../src/report/wrap.js';
-import { type Phase, readFileText, readJson } from '../src/results.js';
+import { type Phase, readFileText } from '../src/results.js';
 import type { Flags } from './analyze_results.js';
 import { EXIT, type Streams } from './command_line.js';
 import { createOutputWriter, prepareOutput } from './output.js';
+import { readResultsJson } from './read_results.js';
 
 const WHERE = '--results_file';
 const FLAGS = { file: '--output_dir', folder: '--output_dir' };
@@ -61,6 +62,6 @@ function picturesOf(analysis: Analysis): Readonly<Record<string, TopLevelSpec>> 
 
 /** Of a results file of either kind, or of a table. */
 function measurementsOf(file: string, phase: Phase | null): Measurements {
-  if (!/\.csv$/i.test(file)) return readMeasurements(readJson(file, WHERE), WHERE, phase);
-  return fromCsv(readFileText(file, WHERE).replace(/^\uFEFF/, ''), `${WHERE}: ${file}`, phase);
+  if (!/\.csv$/i.test(file)) return readMeasurements(readResultsJson(file, WHERE), WHERE, phase);
+  return fromCsv(readFileText(file, WHERE), `${WHERE}: ${file}`, phase);
 }

@@ -4,13 +4,14 @@ import pc from 'picocolors';
 import { calibrate } from '../src/bench/calibrate.js';
 import { check } from '../src/errors.js';
 import { toTerminal } from '../src/report/terminal.js';
-import { parseResults, type Results, readJson } from '../src/results.js';
+import { parseResults, type Results } from '../src/results.js';
 import type { CalibrateFlags } from './calibrate.js';
 import { advice, calibrationTable } from './calibrate_report.js';
 import { EXIT, type Streams } from './command_line.js';
 import { interruptible } from './interruption.js';
 import { openLaboratory } from './laboratory.js';
 import { createOutputWriter, prepareOutput } from './output.js';
+import { readResultsJson } from './read_results.js';
 
 const RUNS = [5, 10, 20];
 const MARGINS_PCT = [3, 5, 10];
@@ -49,5 +50,5 @@ function measure(flags: CalibrateFlags, compareFlags: readonly string[], streams
 }
 
 function readRun(path: string): Results {
-  return parseResults(readJson(path, '--results_file'), `--results_file: ${path}`);
+  return parseResults(readResultsJson(path, '--results_file'), `--results_file: ${path}`);
 }

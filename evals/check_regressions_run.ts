@@ -19,6 +19,7 @@ import { prepareExports, writeExports } from './export_files.js';
 import { interruptible } from './interruption.js';
 import { type Laboratory, openLaboratory, type RunPair } from './laboratory.js';
 import { createOutputWriter } from './output.js';
+import { readResultsJson } from './read_results.js';
 
 /** @returns the exit code of docs/gate.md; @throws Interrupted while it measures */
 export async function checkRegressions(
@@ -91,7 +92,7 @@ const exponentsOf = (base: NamedResults, next: NamedResults): GateOptions['expon
 function readPair(basePath: string, newPath: string): RunPair {
   const read = (name: string, path: string): NamedResults => {
     const where = `${name} ${path}`;
-    return { name: where, results: parseResults(readJson(path, name), where) };
+    return { name: where, results: parseResults(readResultsJson(path, name), where) };
   };
   return { base: read('BASE', basePath), next: read('NEW', newPath), measure: null };
 }

@@ -22,13 +22,24 @@ that could not be written, 128 + signal interrupted.
 
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
+  return withFlags(argv, streams, async (flags, safe) => {
+    const { compareModels } = await import('./compare_models_run.js');
+    if (flags.resume === undefined) return compareModels(flags, argv, safe);
+    const { flagsOfFile } = await import('./compare_resume.js');
+    const all = [...flagsOfFile(flags.resume), ...argv];
+    return withFlags(all, streams, (resumed) => compareModels(resumed, all, safe));
+  });
+}
+
+function withFlags(
+  argv: readonly string[],
+  streams: Streams,
+  run: (flags: Flags, safe: Streams) => Promise<number>,
+): Promise<number> {
   const command = createCommand('compare-models', 'Time attention models across sequence lengths.', streams);
   command.addHelpText('after', EXAMPLES);
   for (const option of [...modelOptions(), ...measuringOptions(), ...fileOptions()]) command.addOption(option);
-  return runCommand<Flags>(command, argv, streams, async (flags, _, safe) => {
-    const { compareModels } = await import('./compare_models_run.js');
-    return compareModels(flags, argv, safe);
-  });
+  return runCommand<Flags>(command, argv, streams, (flags, _, safe) => run(flags, safe));
 }
 
 /** The flags of the models' shape. */
@@ -90,7 +101,7 @@ function fileOptions(): Option[] {
     withDefault('output', '<file>', 'results file, in --output_dir unless it is a path'),
     new Option(
       '--resume <file>',
-      'go on with a results file; same flags, but --runs may be more, --precision and --max_time others',
+      'go on with a results file, with its flags; --runs may be more, --precision, --max_time and --cell_timeout others',
     ),
     new Option('--export <formats>', 'also csv, md, junit, gab, bmf, github; several with commas'),
     new Option('--analyze', 'then the tables and pictures of analyze-results, in the folder of the results file'),

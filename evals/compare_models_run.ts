@@ -1,5 +1,5 @@
 /** What compare-models does once its flags are read: plan, check, measure, report. */
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { describeGit } from '../src/bench/environment.js';
 import { parseLengths } from '../src/bench/lengths.js';
 import { pinnableCpu } from '../src/bench/pinning.js';
@@ -17,11 +17,15 @@ import { addedIn, isFinished, readPrevious } from './compare_resume.js';
 import { estimateMs } from './estimate.js';
 import { prepareExports, writeExports } from './export_files.js';
 import { interruptible } from './interruption.js';
+import { lockFile } from './lock_file.js';
 import { createOutputWriter, outputFile, prepareOutput } from './output.js';
 import { packageFolder, packageVersion, WORKER_FILE } from './package_folder.js';
 import { createProgress, type ProgressView } from './progress.js';
 import { readPrompt } from './prompt.js';
 import { createResultsWriter, type ResultsWriter } from './results_writer.js';
+import { shellLine } from './shell.js';
+
+const now = (): number => performance.now();
 
 /** Exports are called comparison.csv and so on. */
 const EXPORT_NAME = 'comparison';
@@ -35,13 +39,14 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   const spec = specOf(flags, all, prompt);
   const label = labelOf(flags, runConfigOf(flags, spec.runs, lengths, longer.added, prompt), argv);
   const pinnedCpu = flags.no_pin ? null : pinnableCpu(flags.threads);
-  const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec, pinnedCpu);
   const file = fileOf(flags);
   const formats = flags.export === undefined ? [] : parseFormats(flags.export, EXPORT_FORMATS);
   if (!flags.dry_run) {
     prepareOutput(file);
     prepareExports(dirname(file), EXPORT_NAME, formats);
   }
+  using _lock = flags.dry_run ? null : lockFile(file);
+  const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec, pinnedCpu);
   for (const text of [note, longer.note, threadsWarning(flags.threads)]) {
     if (text !== null) streams.stderr.write(`${text}\n`);
   }
@@ -56,14 +61,19 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
     if (flags.analyze === true && canAnalyze(results)) await analyze(file, streams);
     return code;
   };
-  if (previous && isFinished(previous, label.config)) return finish(previous, `nothing left to measure in ${file}`);
-  const writer = createResultsWriter(file, flags.resume !== undefined && resolve(flags.resume) === file);
-  const lost = (): string => (writer.written() === null ? 'nothing was measured yet' : goOnText(file));
-  const results = await interruptible(lost, (life) => {
-    const limits = workerLimits(flags.cell_timeout);
-    const worker = { ...life, ...limits, workerFile: WORKER_FILE, pinnedCpu };
-    return measure(spec, label, previous, worker, writer, createProgress(streams.stderr, !flags.no_progress), streams);
-  });
+  if (previous && isFinished(previous, label.config, spec)) {
+    return finish(previous, `nothing left to measure in ${file}`);
+  }
+  const writer = createResultsWriter(file, flags.resume !== undefined && resolve(flags.resume) === file, now);
+  const results = await interruptible(
+    () => leftText(writer.written(), file),
+    (life) => {
+      const limits = workerLimits(flags.cell_timeout);
+      const worker = { ...life, ...limits, workerFile: WORKER_FILE, pinnedCpu };
+      const progress = createProgress(streams.stderr, !flags.no_progress);
+      return measure(spec, label, previous, worker, writer, progress, streams);
+    },
+  );
   return finish(results, `written to ${writer.written()}`);
 }
 
@@ -119,15 +129,23 @@ async function measure(
   { stderr }: Streams,
 ): Promise<Results> {
   const onProgress = withFallbackNotice(progress, stderr);
-  const host = { ...worker, now: () => performance.now(), save: writer.write, onProgress };
+  const host = { ...worker, now, note: writer.note, save: writer.save, onProgress };
   try {
     return await runBenchmark(spec, label, host, previous);
+  } catch (error) {
+    writer.breakOff();
+    throw error;
   } finally {
     progress.stop();
   }
 }
 
-const goOnText = (file: string): string => `what was measured is in ${file}; the same flags and --resume ${file} go on`;
+/** What is left of a run that was interrupted. */
+const leftText = (written: string | null, file: string): string =>
+  written === null ? 'nothing was measured yet' : `what was measured is in ${written}; to go on: ${goOnCommand(file)}`;
+
+const goOnCommand = (file: string): string =>
+  shellLine(['node', join(packageFolder(), 'bin', 'compare_models.js'), '--resume', file]);
 
 /** Says once, before the progress starts, why the native backend is not used. */
 function withFallbackNotice(progress: ProgressView, stderr: Streams['stderr']): (progress: Progress) => void {

@@ -1,18 +1,33 @@
 /** --resume: going on with a results file, only where it was made by the same plan on the same machine. */
 import { cpuModel } from '../src/bench/environment.js';
+import { createLedger } from '../src/bench/ledger.js';
 import { isPinned } from '../src/bench/pinning.js';
+import { cellKey } from '../src/bench/plan.js';
+import { argumentOf, flagsOf } from '../src/bench/remeasure.js';
 import type { RunLabel, RunSpec } from '../src/bench/run.js';
 import { check } from '../src/errors.js';
-import { parseResults, type Results, readJson } from '../src/results.js';
+import type { Results } from '../src/results.js';
+import { readUnfinished } from './read_results.js';
 
 /** Config keys that say how many processes there are to be. */
 const SAMPLING = ['runs', 'precision_pct', 'max_time_s'] as const;
 /** Config keys that may change: those, and patience. */
 const MAY_CHANGE: readonly string[] = [...SAMPLING, 'cell_timeout_s'];
 
+/** The flags with which a file was made, where later ones count. @throws UserError when it is not a results file */
+export function flagsOfFile(file: string): string[] {
+  const results = readUnfinished(file, '--resume');
+  const formats = argumentOf(results.tool.argv, '--export');
+  return [
+    ...flagsOf(results),
+    ...(formats === null ? [] : ['--export', formats]),
+    ...(results.tool.argv.includes('--analyze') ? ['--analyze'] : []),
+  ];
+}
+
 /** @throws UserError when the file is not a results file, or of another plan, version or machine */
 export function readPrevious(file: string, label: RunLabel, spec: RunSpec, pinnedCpu: number | null): Results {
-  const previous = parseResults(readJson(file, '--resume'), `--resume: ${file}`);
+  const previous = readUnfinished(file, '--resume');
   const expectSame = (what: string, then: unknown, now: unknown): void =>
     check(text(then) === text(now), `--resume: ${file} was made with ${what} ${text(then)}, got ${text(now)}`);
   for (const key of Object.keys(label.config) as (keyof Results['config'])[]) {
@@ -28,18 +43,27 @@ export function readPrevious(file: string, label: RunLabel, spec: RunSpec, pinne
   expectSame('the processor', previous.machine.cpu_model, cpuModel());
   const { runs } = previous.config;
   check(spec.runs >= runs, `--runs: must be at least the ${runs} of ${file}, got ${spec.runs}`);
+  const planned = new Set(spec.cells.map(cellKey));
+  const other = previous.cells.find((cell) => !planned.has(cellKey(cell)));
+  check(other === undefined, `--resume: ${file} holds ${other && cellKey(other)}, which its flags do not ask for`);
   return previous;
 }
 
 /** The lengths that the run of a file added. @throws UserError when it is not a results file */
 export function addedIn(file: string): readonly number[] {
-  return parseResults(readJson(file, '--resume'), `--resume: ${file}`).config.added_lengths ?? [];
+  return readUnfinished(file, '--resume').config.added_lengths ?? [];
 }
 
-/** Whether going on would measure nothing. */
-export function isFinished({ complete, cells, config }: Results, wanted: Results['config']): boolean {
-  const same = SAMPLING.every((key) => config[key] === wanted[key]);
-  return complete && same && cells.every(({ status }) => status === 'ok');
+/** Whether going on would measure nothing: the run ended, by the same rule, and no cell lacks counts or a process. */
+export function isFinished(previous: Results, wanted: Results['config'], spec: RunSpec): boolean {
+  const { complete, config } = previous;
+  const { cells, workload, runs } = spec;
+  const ledger = createLedger({ cells, ...workload, rule: spec }, previous);
+  const isWhole = (cell: RunSpec['cells'][number]): boolean =>
+    !ledger.isUncounted(cell) &&
+    Array.from({ length: runs }, (_, run) => run).every((run) => !ledger.isOpen(cell, run));
+  const isSame = SAMPLING.every((key) => config[key] === wanted[key]);
+  return complete && isSame && previous.cells.every(({ status }) => status === 'ok') && cells.every(isWhole);
 }
 
 const pinText = (pinned: boolean): string => (pinned ? 'pinned to a CPU' : 'not pinned (--no_pin)');

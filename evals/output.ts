@@ -10,6 +10,7 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { journalOf } from '../src/bench/journal.js';
 import { check, messageOf } from '../src/errors.js';
 import { writeFileDurably } from '../src/write_file.js';
 import { EXIT, type Streams } from './command_line.js';
@@ -104,10 +105,31 @@ export function createOutputWriter({ stderr }: Streams): OutputWriter {
   };
 }
 
-/** Renames an older file of that name instead of letting it be written over. @returns its new name, null without one */
-export function keepOlder(file: string): string | null {
-  if (!existsSync(file)) return null;
-  const kept = file.replace(/(\.json)?$/, '.previous.json');
-  renameSync(file, kept);
-  return kept;
+/**
+ * Writes a file without losing an older one of that name: it is renamed first, with the journal of a run that did not
+ * end, and back again where the new one cannot be written.
+ * @returns what the older one is called now; null without one
+ */
+export function keepOlder(file: string, write: () => void): string | null {
+  const kept = freeName(file);
+  const moves = [
+    { from: file, to: kept },
+    { from: journalOf(file), to: journalOf(kept) },
+  ].filter(({ from }) => existsSync(from));
+  for (const { from, to } of moves) renameSync(from, to);
+  try {
+    write();
+  } catch (error) {
+    for (const { from, to } of moves) renameSync(to, from);
+    throw error;
+  }
+  return moves[0]?.to ?? null;
+}
+
+/** a.previous.json, a.previous-2.json, … for a.json: the first that neither a file nor a journal has. */
+function freeName(file: string): string {
+  for (let count = 1; ; count++) {
+    const name = file.replace(/(\.json)?$/, `.previous${count === 1 ? '' : `-${count}`}.json`);
+    if (!existsSync(name) && !existsSync(journalOf(name))) return name;
+  }
 }

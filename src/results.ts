@@ -2,11 +2,16 @@
  * The results file: the only thing that bench and analysis share (docs/method.md, "The results file").
  * One zod definition gives the types, the parser and results.schema.json.
  */
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { checkSchema, messageOf, UserError } from './errors.js';
+import { check, checkSchema, FOREIGN_KEY, messageOf, UserError } from './errors.js';
 
 export const SCHEMA_VERSION = 1;
+
+/** An object that has these keys; foreign ones are ignored (FOREIGN_KEY), others refused. */
+const closed = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  z.strictObject(shape).meta({ patternProperties: { [FOREIGN_KEY.source]: {} } });
 
 const count = z.int().nonnegative();
 const amount = z.number().nonnegative();
@@ -17,7 +22,7 @@ export const PHASES = ['prefill', 'decode', 'generate', 'recompute'] as const;
 const phase = z.enum(PHASES);
 
 /** One process's samples of one cell. */
-const processRun = z.strictObject({
+export const processSchema = closed({
   run: count.describe('which fresh process this is'),
   order: count.describe('place of the cell in the shuffled order of its process'),
   warmup_ms: z.array(amount).describe('calls made before sampling, in order'),
@@ -32,7 +37,7 @@ const processRun = z.strictObject({
   leaked_tensors: z.int().describe('tensors alive after the last sample less those before the first'),
 });
 
-const summary = z.strictObject({
+const summary = closed({
   estimator: z.literal('median over processes of the minimum over samples'),
   value_ms: ms,
   ci95_ms: z.tuple([ms, ms]).nullable().describe('bootstrap over processes; null with fewer than 5'),
@@ -45,13 +50,13 @@ const summary = z.strictObject({
   first_ms: ms.describe('median over processes of the first sample'),
   cv_within: amount.describe('median over processes of the variation of a process, sd / mean'),
   cv_between: amount.describe('variation of the process values, sd / mean'),
-  outliers: z.strictObject({ mild: count, severe: count }).describe('by modified z score of the samples: > 3.5, > 10'),
+  outliers: closed({ mild: count, severe: count }).describe('by modified z score of the samples: > 3.5, > 10'),
   tokens_per_s: amount,
   stop_reason: z.string().describe('why no more processes were added'),
 });
 
 /** Exact counts of one call (of one token in the decode phase), independent of the machine; null where not counted. */
-const counted = z.strictObject({
+export const countedSchema = closed({
   kernels: count.nullable(),
   flops: amount.nullable(),
   bytes: amount.nullable().describe('read and written by the kernels'),
@@ -62,20 +67,32 @@ const counted = z.strictObject({
     .describe('largest sum of live distinct buffers beyond parameters and arguments'),
 });
 
-const cell = z.strictObject({
+const mode = z.enum(['eager', 'compiled']);
+
+/** What tells the cells of a file apart. */
+export const cellIdSchema = closed({ model: z.string(), phase, n: count.min(1), mode });
+
+const cell = closed({
   model: z.string(),
   phase,
   n: count.min(1),
   n_tokens: count.describe('tokens emitted by one call: 1 in prefill and decode'),
-  mode: z.enum(['eager', 'compiled']),
+  mode,
   status: z.enum(['ok', 'failed', 'timeout', 'skipped']),
   reason: z.string().nullable(),
-  processes: z.array(processRun),
+  processes: z.array(processSchema),
   summary: summary.nullable(),
-  counted: counted.nullable(),
+  counted: countedSchema.nullable(),
 });
 
-const config = z.strictObject({
+export const modelSchema = closed({
+  name: z.string(),
+  params: count,
+  params_without_head: count,
+  param_bytes: count,
+});
+
+const config = closed({
   vocab_size: count,
   hidden_dim: count,
   num_layers: count,
@@ -109,7 +126,7 @@ const config = z.strictObject({
   max_time_s: amount.optional().describe('time within which processes may be added; 0 for none; absent in older files'),
 });
 
-const machine = z.strictObject({
+const machine = closed({
   os: z.string(),
   arch: z.string(),
   cpu_model: z.string(),
@@ -126,55 +143,46 @@ const machine = z.strictObject({
   noisy: z.boolean().describe('noise_cv above 0.10'),
 });
 
-export const resultsSchema = z
-  .strictObject({
-    schema_version: z.literal(SCHEMA_VERSION),
-    complete: z.boolean(),
-    created_at: z.iso.datetime(),
-    tool: z.strictObject({ name: z.literal('attnscale'), version: z.string(), argv: z.array(z.string()), seed: count }),
-    git: z.strictObject({ commit: z.string(), dirty: z.boolean() }).nullable(),
-    machine,
-    runtime: z.strictObject({
-      node: z.string(),
-      tfjs: z.string(),
-      backend: z.enum(['tensorflow', 'wasm']),
-      tensorflow: z.string().nullable(),
-      small_products: z
-        .boolean()
-        .optional()
-        .describe('whether XLA multiplied small matrices with native/small_products.cc'),
-      causal_attention: z.boolean().optional().describe('whether XLA could call native/causal_attention.cc'),
-      env: z.record(z.string(), z.string()),
-    }),
-    config,
-    config_hash: z.string(),
-    models: z.array(
-      z.strictObject({
-        name: z.string(),
-        params: count,
-        params_without_head: count,
-        param_bytes: count,
-      }),
-    ),
-    cells: z.array(cell),
-    seq_lengths: z.array(count).describe("the original project's key; sequence lengths in tokens"),
-    time_results: z
-      .record(z.string(), z.record(z.string(), amount))
-      .describe('seconds of the generate phase: model, length'),
-    memory_results: z
-      .record(z.string(), z.record(z.string(), amount))
-      .describe("MiB of parameters and ids, as in the original: not the process's memory"),
-    param_counts: z.record(z.string(), count).describe('without the head, as in the original'),
-  })
-  .describe('A run of compare-models. Times in milliseconds unless the key says otherwise.');
+export const resultsSchema = closed({
+  schema_version: z.literal(SCHEMA_VERSION),
+  complete: z.boolean(),
+  created_at: z.iso.datetime(),
+  tool: closed({ name: z.literal('attnscale'), version: z.string(), argv: z.array(z.string()), seed: count }),
+  git: closed({ commit: z.string(), dirty: z.boolean() }).nullable(),
+  machine,
+  runtime: closed({
+    node: z.string(),
+    tfjs: z.string(),
+    backend: z.enum(['tensorflow', 'wasm']),
+    tensorflow: z.string().nullable(),
+    small_products: z
+      .boolean()
+      .optional()
+      .describe('whether XLA multiplied small matrices with native/small_products.cc'),
+    causal_attention: z.boolean().optional().describe('whether XLA could call native/causal_attention.cc'),
+    env: z.record(z.string(), z.string()),
+  }),
+  config,
+  config_hash: z.string(),
+  models: z.array(modelSchema),
+  cells: z.array(cell),
+  seq_lengths: z.array(count).describe("the original project's key; sequence lengths in tokens"),
+  time_results: z
+    .record(z.string(), z.record(z.string(), amount))
+    .describe('seconds of the generate phase: model, length'),
+  memory_results: z
+    .record(z.string(), z.record(z.string(), amount))
+    .describe("MiB of parameters and ids, as in the original: not the process's memory"),
+  param_counts: z.record(z.string(), count).describe('without the head, as in the original'),
+}).describe('A run of compare-models. Times in milliseconds unless the key says otherwise.');
 
 export type Results = z.infer<typeof resultsSchema>;
 export type Cell = z.infer<typeof cell>;
 export type Phase = z.infer<typeof phase>;
 export type Mode = Cell['mode'];
-export type ProcessRun = z.infer<typeof processRun>;
+export type ProcessRun = z.infer<typeof processSchema>;
 export type Summary = z.infer<typeof summary>;
-export type Counted = z.infer<typeof counted>;
+export type Counted = z.infer<typeof countedSchema>;
 export type RunConfig = z.infer<typeof config>;
 export type Machine = z.infer<typeof machine>;
 
@@ -184,26 +192,60 @@ export function lostCells({ cells, config }: Pick<Results, 'cells' | 'config'>):
   return cells.filter(({ status, n }) => status !== 'ok' && !added.includes(n));
 }
 
-/** The text of a file. @throws UserError naming the flag and the file when it cannot be read or is empty */
-export function readFileText(path: string, where: string): string {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new UserError(`${where}: cannot read ${path} (${messageOf(error)})`);
-  }
-  if (text.trim() === '') throw new UserError(`${where}: ${path} is empty; run compare-models again`);
-  return text;
-}
-
 /** Reads a JSON file. @throws UserError naming the flag, the file and what is wrong with it */
 export function readJson(path: string, where: string): unknown {
   const text = readFileText(path, where);
+  let value: unknown;
   try {
-    return parseJson(text);
+    value = parseJson(text);
   } catch (error) {
     throw new UserError(`${where}: ${path} is not JSON or was cut short (${messageOf(error)})`);
   }
+  const name = doubledName(text);
+  check(name === null, `${where}: ${path}: each name must be there once, got ${name} twice`);
+  return value;
+}
+
+/** The text of a file in UTF-8, with or without a byte order mark. @throws UserError as readJson, or when it is empty */
+export function readFileText(path: string, where: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new UserError(`${where}: cannot read ${path} (${messageOf(error)})`);
+  }
+  const encoding = encodingOf(bytes);
+  check(encoding === 'UTF-8', `${where}: ${path} must be UTF-8, got ${encoding}; save it as UTF-8`);
+  const text = new TextDecoder().decode(bytes);
+  check(text.trim() !== '', `${where}: ${path} is empty; run compare-models again`);
+  return text;
+}
+
+/** By the byte order mark; without one, by where the zeros of a first character of ASCII are. */
+function encodingOf(bytes: Buffer): string {
+  const start = bytes.toString('hex', 0, 4);
+  if (/^(fffe0000|0000feff|(?!00)..000000|000000(?!00))/.test(start)) return 'UTF-32';
+  if (/^(fffe|(?!00)..00)/.test(start)) return 'UTF-16 (little-endian)';
+  if (/^(feff|00(?!00))/.test(start)) return 'UTF-16 (big-endian)';
+  return isUtf8(bytes) ? 'UTF-8' : 'another encoding';
+}
+
+/** A name that an object of the text has twice, with its path: JSON.parse would take the last without a word. */
+function doubledName(text: string): string | null {
+  const open: { readonly names: Set<string>; at: string | number }[] = [];
+  let word = '';
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:,]/g)) {
+    const inner = open.at(-1);
+    if (token === '{' || token === '[') open.push({ names: new Set(), at: 0 });
+    else if (token === '}' || token === ']') open.pop();
+    else if (token === ',' && typeof inner?.at === 'number') inner.at++;
+    else if (token === ':' && inner) {
+      inner.at = JSON.parse(word) as string;
+      if (inner.names.has(inner.at)) return open.map(({ at }) => at).join('.');
+      inner.names.add(inner.at);
+    } else word = token;
+  }
+  return null;
 }
 
 /** Strings, and the words outside them that Python writes for numbers JSON does not have. */
@@ -224,5 +266,30 @@ export function parseResults(value: unknown, where: string): Results {
   if (typeof version === 'number' && version > SCHEMA_VERSION) {
     throw new UserError(`${where}: schema_version must be at most ${SCHEMA_VERSION}, got ${version}; update attnscale`);
   }
-  return checkSchema(resultsSchema, value, where);
+  const results = checkSchema(resultsSchema, value, where);
+  checkOnce(results, where);
+  return results;
+}
+
+/** What no schema says: every cell is there once, with one entry a process, and every length of a table. */
+function checkOnce({ cells, time_results, memory_results }: Results, where: string): void {
+  const once = (what: string, names: readonly (string | number)[]): void => {
+    const seen = new Set<string | number>();
+    const twice = names.find((name) => seen.size === seen.add(name).size);
+    check(twice === undefined, `${where}: ${what} must be there once, got ${twice} twice`);
+  };
+  const nameOf = ({ model, phase, n, mode }: Cell): string => `${model} ${phase} ${n} ${mode}`;
+  once('cells: each', cells.map(nameOf));
+  for (const cell of cells)
+    once(
+      `cells: ${nameOf(cell)}: each run`,
+      cell.processes.map(({ run }) => run),
+    );
+  for (const [key, table] of Object.entries({ time_results, memory_results })) {
+    for (const [model, row] of Object.entries(table))
+      once(
+        `${key}.${model}: each length`,
+        Object.keys(row).map((key) => Number(key) || key),
+      );
+  }
 }

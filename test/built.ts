@@ -14,6 +14,8 @@ export interface Build extends Disposable {
   start(command: string, argv: readonly string[], cwd: string, options?: SpawnOptions): Running;
   /** Runs a module that may import the package by its name. @returns its stdout */
   run(source: string): string;
+  /** Has compare-models measure with another worker file. */
+  useWorker(file: string): void;
   /** Writes a module that may import ./dist/ too. @returns where it is */
   module(source: string): string;
 }
@@ -77,6 +79,7 @@ export function build(): Build {
       return { child, ended: endOf(child) };
     },
     run: (source) => execFileSync(process.execPath, [writeModule(source)], { encoding: 'utf8' }),
+    useWorker: (file) => copyFileSync(file, join(folder, 'dist', 'evals', 'compare_worker.js')),
     module: writeModule,
   };
 }

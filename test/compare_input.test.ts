@@ -5,6 +5,8 @@ import { main } from '../evals/compare_models.js';
 import { configHash } from '../evals/compare_plan.js';
 import { isFinished } from '../evals/compare_resume.js';
 import { outputFile } from '../evals/output.js';
+import type { Cell, Results } from '../src/results.js';
+import { SPEC } from './fake_worker.js';
 import { makeResults } from './make_results.js';
 import { temporaryFolder } from './temporary.js';
 
@@ -170,7 +172,10 @@ describe('--resume', () => {
     writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
     return file;
   };
-  const partial = () => ({ ...makeResults({ BSBR: { 128: [1] } }), complete: false });
+  const partial = () => {
+    const file = makeResults({ BSBR: { 128: [1] } });
+    return { ...file, complete: false, config: { ...file.config, scan_chunk: 32 } };
+  };
 
   test.each<[string, unknown, string]>([
     ['empty', '', 'is empty'],
@@ -178,7 +183,7 @@ describe('--resume', () => {
     ['not a results file', [], 'file'],
     ['of a newer schema', { schema_version: 99 }, 'got 99'],
     ['with a negative time', { ...partial(), time_results: { BSBR: { 128: -1 } } }, 'time_results.BSBR.128'],
-    ['of another plan', partial(), 'was made with --hidden_dim 128, got 256'],
+    ['of another plan', partial(), 'was made with --seq_lengths 128, got 128 256'],
   ])('a file that is %s is refused and stays as it is', async (_, content, message) => {
     const file = put(content);
     const before = readFileSync(file, 'utf8');
@@ -187,17 +192,28 @@ describe('--resume', () => {
     expect(readdirSync(folder)).toEqual(['partial.json']);
   });
 
-  test('a finished file has nothing left, unless other processes are asked for', () => {
-    const file = makeResults({ BSBR: { 128: [1, 2, 3, 4, 5] } });
+  test('a finished file has nothing left, unless other processes are asked for or some are missing', () => {
+    const file = makeResults({ BSBR: { 128: [1, 2, 3, 4, 5], 256: [1, 2, 3, 4, 5] } });
     const config = { ...file.config, precision_pct: 2.5, max_time_s: 175 };
     const finished = { ...file, config };
-    expect(isFinished(finished, config)).toBe(true);
+    const spec = { ...SPEC, cells: file.cells, runs: 5, precisionPct: 2.5, maxTimeS: 175 };
+    expect(isFinished(finished, config, spec)).toBe(true);
     for (const change of [{ runs: 6 }, { precision_pct: 1 }, { max_time_s: 600 }]) {
-      expect(isFinished(finished, { ...config, ...change })).toBe(false);
+      expect(isFinished(finished, { ...config, ...change }, spec)).toBe(false);
       const cellsAsBefore = configHash({ ...config, ...change }) === configHash(file.config);
       expect(cellsAsBefore).toBe(true); // and both may be compared
     }
-    expect(isFinished({ ...finished, complete: false }, config)).toBe(false);
+    const [first, second] = file.cells as [Cell, Cell];
+    const broken: Partial<Results>[] = [
+      { complete: false },
+      { cells: [first] },
+      { cells: [] },
+      { cells: [first, { ...second, processes: [] }] },
+      { cells: [first, { ...second, processes: second.processes.slice(1) }] },
+      { cells: [first, { ...second, counted: null }] },
+      { cells: [first, { ...second, status: 'timeout', summary: null }] },
+    ];
+    for (const change of broken) expect(isFinished({ ...finished, ...change }, config, spec)).toBe(false);
   });
 
   test('a file that is missing is refused', async () => {

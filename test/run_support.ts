@@ -1,6 +1,8 @@
 /** Runs of the whole benchmark with fake workers. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { journalLine, parseJournal } from '../src/bench/journal.js';
+import type { Finding } from '../src/bench/ledger.js';
 import { cellKey } from '../src/bench/plan.js';
 import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../src/bench/run.js';
 import { parseResults, type Results } from '../src/results.js';
@@ -26,7 +28,7 @@ function ticks(): () => number {
   return () => (ms += 10);
 }
 
-/** Runs the benchmark; every saved file is checked as it is saved. */
+/** Runs the benchmark; what the journal tells is read after every measurement, and the whole at the end. */
 export async function run({
   workerFile,
   spec = SPEC,
@@ -38,6 +40,7 @@ export async function run({
   const saved: Results[] = [];
   const steps: Progress[] = [];
   const abortion = new AbortController();
+  let journal = '';
   const host = {
     workerFile,
     cellTimeoutMs,
@@ -46,6 +49,13 @@ export async function run({
     signal: abortion.signal,
     keep: () => undefined,
     now,
+    note(finding: Finding, before: () => Results) {
+      const isFirst = finding.type === 'measured' || finding.type === 'failed';
+      if (journal === '' && !isFirst) return;
+      if (journal === '') journal = journalLine(before());
+      journal += journalLine(finding);
+      if (finding.type === 'measured') saved.push(parseJournal(journal, 'journal'));
+    },
     save: (results: Results) => saved.push(parseResults(JSON.parse(JSON.stringify(results)), 'saved')),
     onProgress(progress: Progress) {
       steps.push(progress);

@@ -54,11 +54,17 @@ function pointsOf(file: Original, name: string, where: string): MeasuredPoint[] 
   const times = checkSchema(named, file.time_results.get(name), `${where}: time_results.${name}`);
   const memory = file.memory_results?.get(name) ?? {};
   const mibs = checkSchema(named, memory, `${where}: memory_results.${name}`);
+  const keys = new Map<number, string>();
   return [...times]
     .flatMap(([key, time]) => {
       const cell = `${where}: time_results.${name}.${key}`;
       const n = Number(key);
       check(Number.isSafeInteger(n) && n > 0, `${cell}: length must be a positive integer, got ${key}`);
+      check(
+        !keys.has(n),
+        `${where}: time_results.${name}: each length must be there once, got ${keys.get(n)} and ${key}`,
+      );
+      keys.set(n, key);
       const seconds = positive(time, cell);
       if (seconds === null) return [];
       const mib = notNegative(mibs.get(key), `${where}: memory_results.${name}.${key}`);

@@ -1,5 +1,15 @@
 /** What is known of every cell so far, and the results file made of it. */
-import type { Cell, Counted, ProcessRun, Results } from '../results.js';
+import { z } from 'zod';
+import {
+  type Cell,
+  type Counted,
+  cellIdSchema,
+  countedSchema,
+  modelSchema,
+  type ProcessRun,
+  processSchema,
+  type Results,
+} from '../results.js';
 import type { ModelInfo } from './messages.js';
 import { type CellId, cellKey, seriesKey } from './plan.js';
 import { type Evidence, halfWidthPct, needsMore, type StoppingRule, stopReason } from './precision.js';
@@ -17,6 +27,20 @@ export interface LedgerSettings {
 /** Everything of a results file that is not about models and cells. */
 export type ResultsHead = Omit<Results, 'models' | 'cells' | OriginalKey>;
 type OriginalKey = 'seq_lengths' | 'time_results' | 'memory_results' | 'param_counts';
+
+/** What a run finds out, one thing at a time. */
+export const findingSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('model'), model: modelSchema }),
+  z.strictObject({ type: z.literal('counted'), cell: cellIdSchema, counted: countedSchema }),
+  z.strictObject({ type: z.literal('measured'), cell: cellIdSchema, process: processSchema }),
+  z.strictObject({
+    type: z.literal('failed'),
+    cell: cellIdSchema,
+    status: z.enum(['failed', 'timeout']),
+    reason: z.string(),
+  }),
+]);
+export type Finding = z.infer<typeof findingSchema>;
 
 export interface Ledger {
   addModel(model: ModelInfo): void;
@@ -42,16 +66,27 @@ export interface Ledger {
 type Entry = {
   readonly id: CellId;
   readonly processes: ProcessRun[];
-  /** Of these processes; null without any. Kept, since the intervals take their time. */
-  figures: Figures | null;
+  /** Of these processes: null without any, undefined until they are asked for. Kept, since the intervals take their time. */
+  figures: Figures | null | undefined;
   counted: Counted | null;
   trouble: { readonly status: Exclude<Cell['status'], 'ok'>; readonly reason: string } | null;
 };
 
+/** Enters a finding. */
+export function enter(ledger: Ledger, finding: Finding): void {
+  if (finding.type === 'model') ledger.addModel(finding.model);
+  if (finding.type === 'counted') ledger.addCounts(finding.cell, finding.counted);
+  if (finding.type === 'measured') ledger.addProcess(finding.cell, finding.process);
+  if (finding.type === 'failed') ledger.addCasualty(finding);
+}
+
 /** @param previous a file of the same plan to go on from; what had failed in it is tried again */
 export function createLedger(settings: LedgerSettings, previous?: Results): Ledger {
   const models = new Map<string, ModelInfo>(previous?.models.map((model) => [model.name, model]));
-  const entries = new Map<string, Entry>(settings.cells.map((id) => [cellKey(id), startEntry(id, settings, previous)]));
+  const known = new Map<string, Cell>(previous?.cells.map((cell) => [cellKey(cell), cell]));
+  const entries = new Map<string, Entry>(
+    settings.cells.map((id) => [cellKey(id), startEntry(id, known.get(cellKey(id)))]),
+  );
   const entryOf = (cell: CellId): Entry => entries.get(cellKey(cell)) as Entry;
   const { rule } = settings;
   return {
@@ -65,7 +100,7 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
     addProcess(cell, process) {
       const entry = entryOf(cell);
       entry.processes.push(process);
-      entry.figures = figuresOf(entry.id, entry.processes, settings);
+      entry.figures = undefined;
     },
     addCasualty({ cell, status, reason }) {
       for (const entry of entries.values()) {
@@ -76,13 +111,13 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
         entry.trouble ??= id.n === cell.n ? { status, reason } : skipped;
       }
     },
-    isOpen: (cell, run) => isOpen(entryOf(cell), run, rule),
+    isOpen: (cell, run) => isOpen(entryOf(cell), run, settings),
     isUncounted: (cell) => entryOf(cell).counted === null,
     progress(run) {
       const all = [...entries.values()];
       const wanted = run < rule.runs ? Array.from({ length: rule.runs }, (_, first) => first) : [run];
       const done = all.reduce((sum, { processes }) => sum + processes.length, 0);
-      const open = all.reduce((sum, entry) => sum + wanted.filter((one) => isOpen(entry, one, rule)).length, 0);
+      const open = all.reduce((sum, entry) => sum + wanted.filter((one) => isOpen(entry, one, settings)).length, 0);
       return { done, total: done + open };
     },
     results(head) {
@@ -92,46 +127,46 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
   };
 }
 
-function startEntry(id: CellId, settings: LedgerSettings, previous: Results | undefined): Entry {
-  const old = previous?.cells.find((cell) => cellKey(cell) === cellKey(id));
-  const processes = [...(old?.processes ?? [])];
+function startEntry(id: CellId, old: Cell | undefined): Entry {
   return {
     id,
-    processes,
-    figures: figuresOf(id, processes, settings),
+    processes: [...(old?.processes ?? [])],
+    figures: undefined,
     counted: old?.counted ?? null,
     trouble: null,
   };
 }
 
-function isOpen(entry: Entry, run: number, rule: StoppingRule): boolean {
+function isOpen(entry: Entry, run: number, settings: LedgerSettings): boolean {
   const { processes, trouble } = entry;
   if (trouble !== null || processes.some((process) => process.run === run)) return false;
-  return run < rule.runs || needsMore(evidenceOf(entry), rule);
+  return run < settings.rule.runs || needsMore(evidenceOf(entry, settings), settings.rule);
 }
 
-function figuresOf(
-  id: CellId,
-  processes: readonly ProcessRun[],
-  { nTokens, batchSize }: LedgerSettings,
-): Figures | null {
-  return processes.length === 0 ? null : summarize(processes, tokensOf(id, nTokens) * batchSize);
+function figuresOf(entry: Entry, { nTokens, batchSize }: LedgerSettings): Figures | null {
+  const { id, processes } = entry;
+  if (entry.figures === undefined) {
+    entry.figures = processes.length === 0 ? null : summarize(processes, tokensOf(id, nTokens) * batchSize);
+  }
+  return entry.figures;
 }
 
-function evidenceOf({ processes, figures }: Entry): Evidence {
-  return { processes: processes.length, halfWidthPct: figures && halfWidthPct(figures) };
+function evidenceOf(entry: Entry, settings: LedgerSettings): Evidence {
+  const figures = figuresOf(entry, settings);
+  return { processes: entry.processes.length, halfWidthPct: figures && halfWidthPct(figures) };
 }
 
-function toCell(entry: Entry, { nTokens, rule }: LedgerSettings, over: boolean): Cell {
+function toCell(entry: Entry, settings: LedgerSettings, over: boolean): Cell {
   const { id, processes, counted, trouble } = entry;
-  const figures = trouble === null ? entry.figures : null;
+  const { nTokens, rule } = settings;
+  const figures = trouble === null ? figuresOf(entry, settings) : null;
   return {
     ...id,
     n_tokens: id.phase === 'prefill' || id.phase === 'decode' ? 1 : nTokens,
     status: trouble?.status ?? (figures ? 'ok' : 'skipped'),
     reason: trouble?.reason ?? (figures ? null : 'not measured yet'),
-    processes,
-    summary: figures && { ...figures, stop_reason: stopReason(evidenceOf(entry), rule, over) },
+    processes: [...processes],
+    summary: figures && { ...figures, stop_reason: stopReason(evidenceOf(entry, settings), rule, over) },
     counted,
   };
 }

@@ -28,18 +28,22 @@ const VALUE_FLAGS = [
   'n_tokens',
   'batch_size',
   'mode',
+  'runs',
   'cell_timeout',
+  'precision',
+  'max_time',
 ] as const;
 
 /** The flags with which compare-models repeats a run. @throws UserError when its prompt file is not known */
-export function flagsOf({ config, runtime, machine, models, tool }: Results): string[] {
-  const values: Readonly<Record<string, unknown>> = { ...config, cell_timeout: config.cell_timeout_s };
+export function flagsOf({ config, runtime, machine, cells, tool }: Results): string[] {
+  const { cell_timeout_s: cell_timeout, precision_pct: precision, max_time_s: max_time } = config;
+  const values: Readonly<Record<string, unknown>> = { ...config, cell_timeout, precision, max_time };
   const { scan_chunk: scanChunk, hidden_dim: hiddenDim, num_heads: numHeads } = config;
   // Where it was chosen by the head dim, each side chooses for itself.
   const isChosen = scanChunk === undefined || scanChunk === scanChunkOf({ hiddenDim, numHeads });
   return [
-    ...VALUE_FLAGS.flatMap((name) => [`--${name}`, String(values[name])]),
-    ...['--models', ...models.map(({ name }) => name)],
+    ...VALUE_FLAGS.flatMap((name) => (values[name] === undefined ? [] : [`--${name}`, String(values[name])])),
+    ...['--models', ...new Set(cells.map(({ model }) => model))],
     ...['--seq_lengths', ...config.seq_lengths.map(String)],
     ...['--backend', runtime.backend, '--threads', String(machine.threads), '--seed', String(tool.seed)],
     ...(isChosen ? [] : ['--scan_chunk', String(scanChunk)]),
@@ -84,10 +88,16 @@ export async function measureInTurns(
 }
 
 function promptOf(argv: readonly string[]): string {
-  const at = argv.findIndex((argument) => argument === '--prompt' || argument.startsWith('--prompt='));
-  const path = argv[at]?.startsWith('--prompt=') ? argv[at].slice('--prompt='.length) : argv[at + 1];
-  if (at < 0 || path === undefined) throw new UserError('NEW: tool.argv: needs the --prompt of this run, got none');
+  const path = argumentOf(argv, '--prompt');
+  if (path === null) throw new UserError('NEW: tool.argv: needs the --prompt of this run, got none');
   return path;
+}
+
+/** The value of a flag, the last where it is given twice; null without one. */
+export function argumentOf(argv: readonly string[], flag: string): string | null {
+  const at = argv.findLastIndex((word) => word === flag || word.startsWith(`${flag}=`));
+  if (at < 0) return null;
+  return argv[at] === flag ? (argv[at + 1] ?? null) : (argv[at] as string).slice(flag.length + 1);
 }
 
 /** Flags less those named and their values. */

@@ -5,7 +5,7 @@
 import { check } from '../errors.js';
 import type { Results } from '../results.js';
 import { describeMachine, type Observation, observe } from './environment.js';
-import { createLedger, type Ledger, type ResultsHead } from './ledger.js';
+import { createLedger, enter, type Finding, type ResultsHead } from './ledger.js';
 import { runtimeOf, type WorkerMessage, type WorkerOrder } from './messages.js';
 import { createPace } from './pace.js';
 import {
@@ -32,6 +32,9 @@ export interface RunSpec extends BackendChoice, StoppingRule {
 /** What a run needs of the world. */
 export interface RunHost extends WorkerSettings {
   readonly now: Clock;
+  /** Hears everything that is found out, in order, with what was known before. */
+  note(finding: Finding, before: () => Results): void;
+  /** Gets the whole, once it is. */
   save(results: Results): void;
   onProgress(progress: Progress): void;
 }
@@ -48,9 +51,9 @@ export interface Progress {
 export type RunLabel = Omit<ResultsHead, 'complete' | 'machine' | 'runtime'> & { readonly node: string };
 
 /**
- * Measures everything that `previous` does not hold, saving after every cell.
+ * Measures everything that `previous` does not hold.
  * @throws UserError when a worker cannot do its work at all, or `previous` ran on something else
- * @throws Error when `host.signal` aborts; what was saved stays valid
+ * @throws Error when `host.signal` aborts
  */
 export async function runBenchmark(
   spec: RunSpec,
@@ -66,12 +69,14 @@ export async function runBenchmark(
   const pace = createPace(host.now);
   let runtime = previous?.runtime;
   let run = 0;
-  const save = (after: Observation | null): Results => {
+  const results = (after: Observation | null): Results => {
     if (runtime === undefined) throw new Error('run: no worker has said what it runs on');
     const machine = describeMachine(threads, host.pinnedCpu, before, after, previous?.machine);
-    const results = ledger.results({ ...head, complete: after !== null, machine, runtime });
-    host.save(results);
-    return results;
+    return ledger.results({ ...head, complete: after !== null, machine, runtime });
+  };
+  const hear = (finding: Finding): void => {
+    host.note(finding, () => results(null));
+    enter(ledger, finding);
   };
   const onMessage = (message: WorkerMessage): void => {
     pace.hear(message);
@@ -80,15 +85,15 @@ export async function runBenchmark(
       if (previous) checkSameRuntime(previous.runtime, seen);
       runtime = seen;
     }
-    record(ledger, message);
+    const finding = findingIn(message);
+    if (finding !== null) hear(finding);
     host.onProgress({ ...ledger.progress(run), message });
-    if (message.type === 'measured' || message.type === 'failed') save(null);
   };
   const common = { workload, backend, threads };
   const uncounted = countedCells(cells.filter(ledger.isUncounted));
   await workThrough(
     { ...common, task: 'count', modes: [...new Set(cells.map(({ mode }) => mode))], cells: uncounted },
-    ledger,
+    hear,
     host,
     onMessage,
   );
@@ -96,9 +101,11 @@ export async function runBenchmark(
     const open = shuffledCells(cells, workload.seed, run).filter((cell) => ledger.isOpen(cell, run));
     const endMs = host.now() - startedAt + pace.expectedMs(open) + spec.spinMs;
     if (run >= spec.runs && endMs > 1000 * spec.maxTimeS) break;
-    await workThrough({ ...common, task: 'measure', run, rules, cells: open }, ledger, host, onMessage);
+    await workThrough({ ...common, task: 'measure', run, rules, cells: open }, hear, host, onMessage);
   }
-  return save(observe(host.now, spec.spinMs));
+  const whole = results(observe(host.now, spec.spinMs));
+  host.save(whole);
+  return whole;
 }
 
 /** Times of two runtimes do not belong in one file. */
@@ -118,7 +125,7 @@ function countedCells(cells: readonly CellId[]): CellId[] {
 /** Runs fresh processes until every cell of the order was tried. */
 async function workThrough(
   order: WorkerOrder,
-  ledger: Ledger,
+  hear: (finding: Finding) => void,
   host: RunHost,
   onMessage: (message: WorkerMessage) => void,
 ): Promise<void> {
@@ -126,14 +133,12 @@ async function workThrough(
   while (cells.length > 0) {
     const casualty = await runProcess({ ...order, cells }, host, onMessage);
     if (casualty === null) return;
-    ledger.addCasualty(casualty);
+    hear({ type: 'failed', ...casualty });
     cells = cellsAfter(cells, casualty.cell).filter((cell) => !isLonger(cell, casualty.cell));
   }
 }
 
-function record(ledger: Ledger, message: WorkerMessage): void {
-  if (message.type === 'model') ledger.addModel(message.model);
-  if (message.type === 'counted') ledger.addCounts(message.cell, message.counted);
-  if (message.type === 'measured') ledger.addProcess(message.cell, message.process);
-  if (message.type === 'failed') ledger.addCasualty({ ...message, status: 'failed' });
+function findingIn(message: WorkerMessage): Finding | null {
+  if (message.type === 'failed') return { ...message, status: 'failed' };
+  return message.type === 'model' || message.type === 'counted' || message.type === 'measured' ? message : null;
 }
