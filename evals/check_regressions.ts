@@ -20,7 +20,8 @@ export interface GateFlags {
 }
 
 const EXIT_CODES = `
-Exit code: 0 not regressed, 1 regressed, 2 bad input or usage, 3 not comparable or cannot tell.
+Exit code: 0 not regressed, 1 regressed, 2 bad input or usage, 3 not comparable or cannot tell;
+a pass whose exports could not all be written is 2.
 
   check-regressions base.json new.json                  two stored runs
   check-regressions base.json new.json --confirm        what fires is measured again, here

@@ -16,13 +16,18 @@ export function isUnchanged(record) {
   return firstFile(record, (path, { stamps }, name) => stampOf(path) !== stamps?.[name]) === null;
 }
 
-/** True when all files are those that were noted: by their hashes, which are compared once a change. */
+/**
+ * True when all files are those that were noted: by their hashes, which are compared once a change. A record of an older
+ * version has sizes alone: the hashes are then noted.
+ */
 export async function isProved(record) {
   if (cutFile(record) !== null) return false;
   if (isUnchanged(record)) return true;
-  const { sha256, ...rest } = recordOf(record);
+  const { sha256: noted, ...rest } = recordOf(record);
+  const sha256 = {};
   for (const name of Object.keys(rest.files)) {
-    if ((await hashOf(resolve(dirname(record), name))) !== sha256?.[name]) return false;
+    sha256[name] = await hashOf(resolve(dirname(record), name));
+    if (noted && sha256[name] !== noted[name]) return false;
   }
   await writeFile(record, JSON.stringify({ ...rest, sha256, stamps: eachFile(record, rest.files, stampOf) }));
   return true;

@@ -3,9 +3,8 @@
  * the addon from one compiler call. Both are kept in the user's cache folder, so that the next clone needs neither
  * network nor compiler:
  *
- *   CACHE/attnscale/tensorflow-VERSION-PLATFORM/{lib,include}
- *                                                         from the wheel; files.json holds their sizes and hashes
- *   CACHE/attnscale/tensorflow-VERSION-PLATFORM/addon-VERSION-REVISION/
+ *   CACHE/attnscale/tf-VERSION-PLATFORM/{lib,include}     from the wheel; files.json holds their sizes and hashes
+ *   CACHE/attnscale/tf-VERSION-PLATFORM/addon-VERSION-REVISION/
  *                                                         tfjs_binding.node; ready.json holds the same once it was proved
  *   node_modules/@tensorflow/tfjs-node/lib/napi-v8/       a link to that addon
  *   .native/why_not.txt                                   why the last attempt failed: it is not repeated at every start;
@@ -173,7 +172,7 @@ function cacheProblem(folder) {
 }
 
 async function fromCache(at, cache, say) {
-  const store = join(cache, `tensorflow-${TENSORFLOW}-${HOST}`);
+  const store = join(cache, `tf-${TENSORFLOW}-${HOST}`);
   const addon = join(store, `addon-${recordOf(join(at.package, 'package.json')).version}-${addonRevision()}`);
   if ((await isProved(join(addon, READY))) && addonProblem(join(addon, ADDON)) === null) {
     await link(at, addon);

@@ -1,5 +1,5 @@
 /** Says why the native backend must not be loaded, without loading it: a cut library kills the process that does. */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { addonProblem } from '#scripts/addon_state.mjs';
@@ -22,7 +22,19 @@ export function nativeProblem(packageFolder: string | null = tfjsNodeFolder()): 
   const addon = join(packageFolder, ADDON);
   if (!isThere(addon)) return setUpFailure(packageFolder) ?? `the native addon was not built; ${remedy}`;
   const problem = addonProblem(addon);
-  return problem && `${problem}; ${remedy}`;
+  return (
+    problem && `${problem}; ${isOurs(packageFolder) ? remedy : 'to get it: a clone or an installation of your own'}`
+  );
+}
+
+/** Another user's is not for this one to set up. */
+function isOurs(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What cannot be reached is there all the same. */

@@ -54,6 +54,18 @@ test('a library of the same size with other bytes is never loaded: its hash is c
   expect([nativeState(paths()).kind, problem()]).toEqual(['ready', null]);
 });
 
+test('a record of an older version, with sizes alone, gets the hashes of what is there', async () => {
+  const library = await provedClone();
+  const record = join(root, 'cache/addon/ready.json');
+  const { sha256, stamps, ...older } = recordOf(record);
+  writeFileSync(record, JSON.stringify(older));
+  expect(nativeState(paths()).kind).toBe('to do');
+  expect(await isProved(record)).toBe(true);
+  expect(recordOf(record)).toEqual({ ...older, sha256, stamps });
+  writeFileSync(library, CHANGED);
+  expect(await isProved(record)).toBe(false);
+});
+
 test('a touched library is compared, and a compared one is not read again', async () => {
   const library = await provedClone();
   const record = join(root, 'cache/addon/ready.json');
