@@ -16,8 +16,9 @@ import {
   readMeasurements,
   toTerminal,
 } from '../src/analysis/index.js';
-import { renderPng, renderSvg } from '../src/analysis/png.js';
-import { exportAnalysis } from '../src/exports/analysis_exports.js';
+import { renderPng, renderSvg, undrawable } from '../src/analysis/png.js';
+import { ANALYSIS_FORMATS, exportAnalysis } from '../src/exports/analysis_exports.js';
+import { parseFormats } from '../src/exports/formats.js';
 import { wrap } from '../src/report/wrap.js';
 import { type Phase, readFileText } from '../src/results.js';
 import type { Flags } from './analyze_results.js';
@@ -31,6 +32,7 @@ const FLAGS = { file: '--output_dir', folder: '--output_dir' };
 /** Tables on stdout, pictures and what was asked for in the output folder. @throws UserError before anything is written */
 export async function analyzeResults(flags: Flags, streams: Streams): Promise<number> {
   const { stdout, stderr } = streams;
+  const formats = flags.export === undefined ? [] : parseFormats(flags.export, ANALYSIS_FORMATS);
   const measurements = measurementsOf(flags.results_file, flags.phase ?? null);
   const analysis = analyze(measurements, flags.reference ?? null, WHERE);
   const tables = buildTables(analysis);
@@ -39,14 +41,20 @@ export async function analyzeResults(flags: Flags, streams: Streams): Promise<nu
   const fileOf = (name: string): string => resolve(flags.output_dir, name);
   const kinds = flags.svg ? ['png', 'svg'] : ['png'];
   for (const name of Object.keys(pictures)) for (const kind of kinds) prepareOutput(fileOf(`${name}.${kind}`), FLAGS);
-  if (flags.export) prepareOutput(fileOf(`analysis.${flags.export}`), FLAGS);
+  const exports = formats.flatMap((format) => exportAnalysis(analysis, tables, remarks, format));
+  for (const { name } of exports) prepareOutput(fileOf(name), FLAGS);
 
   const writer = createOutputWriter(streams);
-  if (flags.export) writer.write(fileOf(`analysis.${flags.export}`), exportAnalysis(tables, remarks, flags.export));
+  for (const { name, text } of exports) writer.write(fileOf(name), text);
   for (const [name, spec] of Object.entries(pictures)) {
     writer.write(fileOf(`${name}.png`), await renderPng(spec));
     if (flags.svg) writer.write(fileOf(`${name}.svg`), await renderSvg(spec));
   }
+  const undrawn = undrawable(analysis.models.map(({ name }) => name));
+  if (undrawn.length > 0)
+    stderr.write(
+      `no font here has ${undrawn.join(' ')}: the PNGs show their codes, an SVG (--svg) uses the viewer's fonts\n`,
+    );
   const bold = stdout.isTTY ? pc.bold : (text: string): string => text;
   const opening = remarks.map((remark) => wrap(remark, stdout.columns)).join('\n');
   stdout.write(`${opening}\n\n${toTerminal(tables, bold, stdout.columns)}\n`);

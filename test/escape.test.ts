@@ -7,9 +7,10 @@ import MarkdownIt from 'markdown-it';
 import { type DefaultTreeAdapterTypes, parse as parseHtml } from 'parse5';
 import { describe, expect, test } from 'vitest';
 import { toCsv } from '../src/report/csv.js';
-import { printable, terminalText } from '../src/report/escape.js';
+import { latexText, printable, terminalText } from '../src/report/escape.js';
 import { toHtml } from '../src/report/html.js';
 import { toJunit } from '../src/report/junit.js';
+import { toLatex } from '../src/report/latex.js';
 import { toMarkdown } from '../src/report/markdown.js';
 import type { Table } from '../src/report/table.js';
 import { toTerminal } from '../src/report/terminal.js';
@@ -166,6 +167,19 @@ describe('CSV', () => {
       expect(row?.['name']).not.toMatch(/^\s*[=+\-@＝＋－＠]/);
       expect(Number(row?.['ms'])).toBe(-1.5e-7);
     }));
+});
+
+describe('LaTeX', () => {
+  const escapes = /\\(?:[#$%&_{}]|text[a-z]+\{\})|\$(?:\\[a-z]+|\^\d)\$|\{\[\}/g;
+  test('a table has its rows, and nothing in a name is a command', () =>
+    each((text) => {
+      const rows = toLatex('heading', [], [tableOf(text)]).split('\n');
+      expect(rows.filter((line) => line.endsWith(' \\\\'))).toHaveLength(3);
+      expect(latexText(text).replaceAll(escapes, '')).not.toMatch(/[\\#$%&_{}^~[]/);
+    }));
+  test('signs of ours are mathematics', () => {
+    expect(latexText('12.3 ms ± 0.4, n², 50 % of a_b')).toBe('12.3 ms $\\pm$ 0.4, n$^2$, 50 \\% of a\\_b');
+  });
 });
 
 describe('JUnit', () => {

@@ -15,6 +15,7 @@ import {
   logAxis,
   type ModelScales,
   modelScales,
+  shortName,
   timeUnit,
 } from './chart_parts.js';
 import { identifiedCurve } from './floor_exponent.js';
@@ -31,7 +32,7 @@ export function complexityLogLog(analysis: Analysis): TopLevelSpec {
     points.flatMap(({ rangeMs }) => rangeMs.map((ms) => ms * perMs)),
     10,
   );
-  const x = lengthAxis(lengthsOf(models));
+  const x = lengthAxis(lengthsOf(models), WIDE - RIGHT_MARGIN);
   const scales = modelScales(models.map(({ name }) => name));
   const median = rows(models, ({ ms }) => scaleEstimate(ms, perMs));
   const fits = models.flatMap((model) => fittedCurve(model, perMs));
@@ -42,7 +43,7 @@ export function complexityLogLog(analysis: Analysis): TopLevelSpec {
     title: heading('Time against sequence length, both axes logarithmic', analysis),
     vconcat: [
       key(
-        models.map((model) => ({ model: model.name, text: `${model.name}   ${legendText(model)}` })),
+        models.map((model) => ({ model: model.name, text: `${shortName(model.name)}   ${legendText(model)}` })),
         WIDE,
       ),
       {

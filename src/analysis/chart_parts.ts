@@ -1,5 +1,6 @@
 /** What both pictures share: colours, axes, the key above and the provenance below. Everything is plain data. */
 import type { TopLevelSpec } from 'vega-lite';
+import { integerText, timeUnit as unitOfTime } from '../report/format.js';
 import { max, min } from '../statistics.js';
 
 export type ConcatSpec = Extract<TopLevelSpec, { vconcat: unknown }>;
@@ -14,6 +15,11 @@ export interface AxisEncoding {
   readonly scale: { type: 'log' | 'linear'; domain: number[]; nice: false };
   readonly axis: { title: string; format: string; values?: number[]; tickCount?: number };
 }
+
+/** Of a panel beside another. */
+export const PANEL_WIDTH = 460;
+/** Of the usual letters, at the size of labels. */
+const CHARACTER_PX = 7.5;
 
 /** Registered by png.ts; viewers of an SVG fall back to the next. */
 export const CHART_FONT = 'Chart Sans';
@@ -75,28 +81,41 @@ export const CONFIG = {
   },
 } as const satisfies ConcatSpec['config'];
 
-/** Sequence lengths on a logarithmic axis: a tick at each measured one. */
-export function lengthAxis(lengths: readonly number[]): AxisEncoding {
-  const domain = [min(lengths) / 1.15, max(lengths) * 1.15];
+/** Sequence lengths on a logarithmic axis: a tick at each measured one, as far as their labels have room. */
+export function lengthAxis(lengths: readonly number[], width = PANEL_WIDTH): AxisEncoding {
+  const [first = 1, last = 1] = [lengths[0], lengths.at(-1)];
+  const values = thinned(lengths, Math.floor(width / (CHARACTER_PX * integerText(last).length + 16)));
   return {
     field: 'n',
     type: 'quantitative',
-    scale: { type: 'log', domain, nice: false },
-    axis: { title: 'sequence length n, tokens (log scale)', values: [...lengths], format: ',d' },
+    scale: { type: 'log', domain: [first / 1.15, last * 1.15], nice: false },
+    axis: { title: 'sequence length n, tokens (log scale)', values, format: ',d' },
   };
+}
+
+/** The longest, and of the others in ascending order those that are far enough apart for so many. */
+function thinned(lengths: readonly number[], most: number): number[] {
+  if (lengths.length <= most) return [...lengths];
+  const [first = 1, last = 1] = [lengths[0], lengths.at(-1)];
+  const least = (last / first) ** (1 / (most - 1));
+  const kept: number[] = [];
+  for (const n of lengths.toReversed())
+    if (kept.length === 0 || (kept[0] ?? 0) / n >= least * (1 - 1e-9)) kept.unshift(n);
+  return kept;
 }
 
 /** From zero, with a little air at the far end. */
 export function linearAxis(field: string, title: string, values: readonly number[]): AxisEncoding {
   const domain = [0, max(values) * 1.07];
-  const axis = { title: `${title} (linear)`, format: ',~r', tickCount: 6 };
+  const axis = { title: `${title} (linear)`, format: LARGE < (domain[1] ?? 0) ? '~s' : ',~r', tickCount: 6 };
   return { field, type: 'quantitative', scale: { type: 'linear', domain, nice: false }, axis };
 }
 
 /** A logarithmic value axis over the data with some air, at least `leastRatio` high. */
 export function logAxis(field: string, title: string, values: readonly number[], leastRatio = 2): AxisEncoding {
   const domain = logDomain(values, leastRatio);
-  const axis = { title: `${title} (log scale)`, values: logTicks(domain), format: ',~r' };
+  const ticks = logTicks(domain);
+  const axis = { title: `${title} (log scale)`, values: ticks, format: numberFormat(ticks) };
   return { field, type: 'quantitative', scale: { type: 'log', domain, nice: false }, axis };
 }
 
@@ -124,17 +143,44 @@ export function logTicks([low, high]: readonly [number, number]): number[] {
 const EDGE = 0.03;
 const FINE_DIGITS = [1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9];
 
-/** Milliseconds, or seconds where the largest value is 20 s or more. */
-export function timeUnit(largestMs: number): { unit: string; perMs: number } {
-  return largestMs >= 20_000 ? { unit: 's', perMs: 1e-3 } : { unit: 'ms', perMs: 1 };
+/** From here on a linear axis says 20M, since 20,000,000 takes the room of three labels. */
+const LARGE = 1e7;
+
+/** Digits with commas, or powers of ten where those would be long. */
+function numberFormat(values: readonly number[]): string {
+  const sizes = values.filter((value) => value !== 0).map(Math.abs);
+  return sizes.some((size) => size >= 1e9 || size < 1e-5) ? '~e' : ',~r';
 }
 
-const CHARACTER_PX = 7.5;
+/** The unit of an axis, by its largest value: nanoseconds to seconds. */
+export function timeUnit(largestMs: number): { unit: string; perMs: number } {
+  const { unit, ms } = unitOfTime(Math.min(largestMs, LARGEST_IN_SECONDS_MS));
+  return { unit, perMs: 1 / ms };
+}
+
+const LARGEST_IN_SECONDS_MS = 1e6;
+
 const ROW_PX = 22;
+/** A longer name would push what stands behind it out of the picture. */
+const LONGEST_NAME = 48;
+/** Of `\u{1f680}`: how a character is drawn that no font has. */
+const CODE_LENGTH = 9;
+
+/** Characters that a text takes at most. */
+const drawnLength = (text: string): number =>
+  [...text].reduce((sum, char) => sum + (char > '\u2fff' ? CODE_LENGTH : 1), 0);
+
+/** A name that leaves room for more on its line. */
+export function shortName(name: string): string {
+  if (drawnLength(name) <= LONGEST_NAME) return name;
+  const kept = [...name].slice(0, LONGEST_NAME);
+  while (drawnLength(kept.join('')) > LONGEST_NAME) kept.pop();
+  return `${kept.join('')}…`;
+}
 
 /** The key: symbol and text of every model, in as many columns as the longest text allows. */
 export function key(entries: readonly { model: string; text: string }[], width: number): View {
-  const longest = max(entries.map(({ text }) => text.length)) * CHARACTER_PX + 44;
+  const longest = max(entries.map(({ text }) => drawnLength(text))) * CHARACTER_PX + 44;
   const columns = Math.max(1, Math.min(entries.length, Math.floor(width / longest)));
   const values = entries.map((entry, i) => ({
     ...entry,

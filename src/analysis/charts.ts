@@ -14,13 +14,15 @@ import {
   linearAxis,
   logAxis,
   modelScales,
+  PANEL_WIDTH,
+  shortName,
   timeUnit,
   type View,
 } from './chart_parts.js';
 import { MIN_LENGTHS } from './fit.js';
 import { fitProportional, proportionalAt } from './proportional.js';
 
-const PANEL = { width: 460, height: 280 };
+const PANEL = { width: PANEL_WIDTH, height: 280 };
 /** More dashed curves than this hide the measured ones. */
 const MAX_THEORY_CURVES = 5;
 /** Panels line up by their frames; the spacing has room for the right one's axis. */
@@ -36,7 +38,7 @@ export function complexityAnalysis(analysis: Analysis): TopLevelSpec {
     title: heading('How cost grows with sequence length', analysis),
     vconcat: [
       key(
-        names.map((model) => ({ model, text: model })),
+        names.map((model) => ({ model, text: shortName(model) })),
         WIDE,
       ),
       { hconcat: [timePanel(analysis), slowdownPanel(analysis)], ...GRID },
@@ -76,7 +78,7 @@ function slowdownPanel({ models, reference }: Analysis): View {
   const x = lengthAxis(lengthsOf(models));
   const y = logAxis('value', 'time / reference’s time', extent(data));
   return {
-    title: { text: `Slowdown against ${reference}`, limit: PANEL.width },
+    title: { text: `Slowdown against ${shortName(reference)}`, limit: PANEL.width },
     ...PANEL,
     layer: curveLayers(models, data, x, y),
   };

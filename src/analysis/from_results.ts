@@ -18,6 +18,7 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
   const runs = [...new Set(measured.flatMap((cell) => cell.processes.map(({ run }) => run)))].sort((a, b) => a - b);
   const series = [...new Set(measured.map(nameOf))].map((name) => ({
     name,
+    mode: measured.find((cell) => nameOf(cell) === name)?.mode ?? '',
     points: measured
       .filter((cell) => nameOf(cell) === name)
       .sort((a, b) => a.n - b.n)
@@ -43,6 +44,7 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
       ...missingNotes(known),
       driftText(results.cells),
     ],
+    run: runOf(results, phase),
     footer: [...addedNote(results), ...footerOf(results)],
   };
 }
@@ -108,6 +110,19 @@ function cellNotes(cells: readonly Cell[], nameOf: (cell: Cell) => string): stri
       (cell) =>
         `${nameOf(cell)} at n = ${cell.n} is left out: ${cell.status}${cell.reason ? ` (${cell.reason})` : ''}.`,
     );
+}
+
+function runOf({ config, runtime, machine, git }: Results, phase: Phase): NonNullable<Measurements['run']> {
+  const { hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size, batch_size, n_tokens } = config;
+  return {
+    ...{ phase, n_tokens, batch_size, hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size },
+    ...{
+      backend: runtime.backend,
+      threads: machine.threads,
+      cpu_model: machine.cpu_model,
+      commit: git?.commit ?? null,
+    },
+  };
 }
 
 function footerOf(results: Results): string[] {

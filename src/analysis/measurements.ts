@@ -28,6 +28,7 @@ export interface MeasuredPoint {
 /** One curve: a model, or a model in one mode where the file has both; points in ascending n. */
 export interface Series {
   readonly name: string;
+  readonly mode?: string;
   readonly points: readonly MeasuredPoint[];
 }
 
@@ -43,6 +44,8 @@ export interface Measurements {
   readonly seed: number;
   /** What a reader must know: cells left out, a partial file, noise, too few processes. */
   readonly notes: readonly string[];
+  /** What describes the whole run, for exports: a column each, with its unit in the name. */
+  readonly run?: Readonly<Record<string, string | number | null>>;
   /** Provenance for pictures: machine, versions, commit, date. */
   readonly footer: readonly string[];
 }

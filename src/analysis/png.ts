@@ -4,30 +4,43 @@ import { type Canvas, GlobalFonts } from 'canvas';
 import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { check } from '../errors.js';
-import { printable } from '../report/escape.js';
-import { CHART_FONT } from './chart_parts.js';
+import { codeOf, printable } from '../report/escape.js';
+import { CHART_FONT, CONFIG } from './chart_parts.js';
+import { createGlyphTest } from './glyphs.js';
 
 const PIXELS_PER_UNIT = 2;
 
 /** A PNG in twice the size of the specification, the same on every machine: its font comes with the package. */
 export async function renderPng(spec: TopLevelSpec): Promise<Buffer> {
-  registerFonts();
-  const drawn: unknown = await viewOf(spec).toCanvas(PIXELS_PER_UNIT); // typed as the browser's, in Node it is canvas's
-  return (drawn as Canvas).toBuffer('image/png');
+  const hasGlyph = glyphTest();
+  const drawn: unknown = await viewOf(spec, (char) => (hasGlyph(char) ? char : codeOf(char))).toCanvas(PIXELS_PER_UNIT);
+  return (drawn as Canvas).toBuffer('image/png'); // typed as the browser's, in Node it is canvas's
 }
 
 /** An SVG; its text is drawn by the viewer's fonts. */
 export async function renderSvg(spec: TopLevelSpec): Promise<string> {
   registerFonts();
-  return viewOf(spec).toSVG();
+  return viewOf(spec, (char) => char).toSVG();
 }
 
-function viewOf(spec: TopLevelSpec): View {
-  return new View(parse(compile(withTexts(spec, drawable)).spec), { renderer: 'none' });
+/** Characters of names that no font of this machine has: the PNG shows them by their codes. */
+export function undrawable(texts: readonly string[]): string[] {
+  const hasGlyph = glyphTest();
+  return [...new Set(texts.flatMap((text) => [...printable(text)]))].filter((char) => !hasGlyph(char));
 }
 
-/** What vega can hold: it groups lines in plain objects, and a control character breaks an SVG. A joiner is not seen. */
-const drawable = (text: string): string => (text === '__proto__' ? `${text}\u200d` : printable(text));
+/** Of the package's font and, behind it, the system's. */
+function glyphTest(): (char: string) => boolean {
+  registerFonts();
+  return createGlyphTest(CONFIG.font);
+}
+
+/** Vega groups lines in plain objects, which have `__proto__` already: a joiner, which is not seen, makes it a key. */
+function viewOf(spec: TopLevelSpec, drawn: (char: string) => string): View {
+  const textOf = (text: string): string =>
+    text === '__proto__' ? `${text}\u200d` : [...printable(text)].map(drawn).join('');
+  return new View(parse(compile(withTexts(spec, textOf)).spec), { renderer: 'none' });
+}
 
 /** The same plain data with other texts. */
 function withTexts<T>(data: T, textOf: (text: string) => string): T {

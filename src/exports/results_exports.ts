@@ -26,14 +26,19 @@ const NOT_MEASURED = 'cells not measured';
 
 const cellName = ({ model, phase, n, mode }: Cell): string => `${model} ${phase} ${n} ${mode}`;
 
+const SAMPLE_COLUMNS = ['model', 'phase', 'n', 'n_tokens', 'mode', 'run', 'order', 'batch', 'sample', 'ms'];
+
 /** A row per sample, with what identifies it. */
-function sampleRows({ cells }: Results): string {
+function sampleRows({ cells, config, runtime, machine }: Results): string {
+  const { hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size, batch_size } = config;
+  const shape = { batch_size, hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size };
+  const setting = { ...shape, backend: runtime.backend, threads: machine.threads, cpu_model: machine.cpu_model };
   const rows = cells.flatMap(({ model, phase, n, n_tokens, mode, processes }) =>
     processes.flatMap(({ run, order, batch, samples_ms }) =>
-      samples_ms.map((ms, sample) => ({ model, phase, n, n_tokens, mode, run, order, batch, sample, ms })),
+      samples_ms.map((ms, sample) => ({ model, phase, n, n_tokens, mode, run, order, batch, sample, ms, ...setting })),
     ),
   );
-  return toCsv(['model', 'phase', 'n', 'n_tokens', 'mode', 'run', 'order', 'batch', 'sample', 'ms'], rows);
+  return toCsv([...SAMPLE_COLUMNS, ...Object.keys(setting)], rows);
 }
 
 const RATES =

@@ -16,7 +16,8 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (char) => SHORT.get(char) ?? codeOf(char));
 }
 
-function codeOf(char: string): string {
+/** `\x1b`, `\u202e`, `\u{1f680}`: a character by its code. */
+export function codeOf(char: string): string {
   const code = (char.codePointAt(0) as number).toString(16);
   if (code.length <= 2) return `\\x${code.padStart(2, '0')}`;
   return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\u{${code}}`;
@@ -79,4 +80,27 @@ export function htmlText(text: string): string {
 /** A name in a CSV file that a spreadsheet opens: an apostrophe where it would compute. Quotes are d3-dsv's. */
 export function csvText(text: string): string {
   return printable(text).replace(/^(?=\s*[=+\-@＝＋－＠])/, "'");
+}
+
+/** What LaTeX would obey, and the signs of ours that need mathematics. */
+const LATEX = new Map([
+  ...[...'#$%&_{}'].map((char): [string, string] => [char, `\\${char}`]),
+  ['\\', '\\textbackslash{}'],
+  ['~', '\\textasciitilde{}'],
+  ['^', '\\textasciicircum{}'],
+  ['[', '{[}'], // after a line break it would open an argument
+  ['±', '$\\pm$'],
+  ['≥', '$\\geq$'],
+  ['∝', '$\\propto$'],
+  ['√', '$\\surd$'],
+  ['→', '$\\to$'],
+  ['·', '$\\cdot$'],
+  ['²', '$^2$'],
+  ['³', '$^3$'],
+  ['–', '--'],
+]);
+
+/** Text in LaTeX; letters of other scripts need an engine and a font that know them. */
+export function latexText(text: string): string {
+  return [...printable(text)].map((char) => LATEX.get(char) ?? char).join('');
 }
