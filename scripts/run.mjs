@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { shareLocks } from './lock.mjs';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** Not HUP under nohup (bin/nohup.js). */
+const SIGNALS = ['SIGINT', 'SIGTERM', ...(process.env['ATTNSCALE_NOHUP'] ? [] : ['SIGHUP'])];
 
 /**
  * Runs a program to its end and never rejects: a program that cannot be started has status null.
