@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { powerLawExponent, type ReplicatedPoint, type Replicates, replicate } from '../src/analysis/bootstrap.js';
-import { floorExponent, isLogLogBiased } from '../src/analysis/floor_exponent.js';
+import { type FloorExponent, floorExponent, isLogLogBiased } from '../src/analysis/floor_exponent.js';
+import { floorEnd } from '../src/analysis/floor_fit.js';
 import { median } from '../src/statistics.js';
 import { measure, N0, replicated } from './measure.js';
 
@@ -68,5 +70,101 @@ describe('an exponent is not identified', () => {
   });
   test('but is from clean data', () => {
     expect(why(measure(line, { own: 0.01 }))).toBeNull();
+  });
+});
+
+describe('lack of fit', () => {
+  const REPEATS = 20;
+  const NINE = [256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
+  const misfits = (f: (n: number) => number, name: string): (number | null)[] =>
+    Array.from({ length: REPEATS }, (_, repeat) => {
+      const data = measure(f, { own: 0.01, shared: 0.05, seed: `${name} ${repeat}` }, NINE);
+      return floorExponent(replicate([data], repeat, 200)[0] as Replicates).misfit;
+    });
+
+  test.each<[string, (n: number) => number]>([
+    ['a constant, a linear and a square part', (n) => 1 + 1e-3 * n + 4e-7 * n * n],
+    ['a cache that ends at 16,384', (n) => (1 + 1e-3 * n) * (n > 16384 ? 1.5 : 1)],
+    ['n log n', (n) => 1e-4 * n * Math.log2(n)],
+  ])('flags %s', (name, f) => {
+    expect(misfits(f, name).filter((misfit) => misfit !== null).length).toBeGreaterThanOrEqual(0.93 * REPEATS);
+  });
+
+  test.each<[string, (n: number) => number]>([
+    ['an added floor', (n) => 1 + 1e-3 * n],
+    ['an overlapped one', (n) => (1 + (1e-3 * n) ** 8) ** (1 / 8)],
+    ['a bare power', (n) => n ** 1.3],
+  ])('flags nothing of %s', (name, f) => {
+    expect(misfits(f, name)).toEqual(new Array(REPEATS).fill(null));
+  });
+
+  test('identifies nothing, however narrow the interval, and is said', () => {
+    const softmax = measure((n) => 1 + 1e-3 * n + 4e-7 * n * n, { own: 0.005 }, NINE);
+    const { ci, unidentified } = floorExponent(replicated(softmax)[0] as Replicates);
+    expect((ci?.[1] ?? 9) - (ci?.[0] ?? 0)).toBeLessThan(0.05);
+    expect(unidentified).toMatch(/^no power beside a floor fits: it misses by [\d.]+ times what processes differ by$/);
+  });
+});
+
+describe('prefill on an H100, bound by launches up to thousands of tokens', () => {
+  const file = JSON.parse(readFileSync(new URL('./fixtures/fits/h100_prefill.json', import.meta.url), 'utf8'));
+  const of = (model: string): FloorExponent => {
+    const data = Object.entries(file.models[model]).map(([n, t]) => ({ n: Number(n), processes: t as number[] }));
+    return floorExponent(replicate([data], 0)[0] as Replicates);
+  };
+
+  test('linear attention has exponent 1 beyond a floor that overlaps, and the floor ends near 22,000', () => {
+    const { value, fit, unidentified } = of('LinearTransformer');
+    expect(unidentified).toBeNull();
+    expect(Math.abs(value - 1)).toBeLessThan(0.1);
+    expect(fit.kind).toBe('overlapped');
+    expect(floorEnd(fit)).toBeGreaterThan(15_000);
+    expect(floorEnd(fit)).toBeLessThan(30_000);
+  });
+
+  test('softmax attention reads 1.9 with an interval that reaches beyond', () => {
+    const { value, ci, unidentified } = of('Softmax');
+    expect(unidentified).toBeNull();
+    expect(value).toBeCloseTo(1.9, 1);
+    expect(ci?.[1]).toBeGreaterThan(1.9);
+  });
+
+  test('BSBR, of which two lengths leave the floor, is not identified', () => {
+    expect(of('BSBR').unidentified).not.toBeNull();
+  });
+});
+
+describe('processes that agree to the last digit', () => {
+  const equal = (f: (n: number) => number) => measure(f, { own: 0 }).map(({ n, processes }) => ({ n, processes }));
+  const of = (f: (n: number) => number) => floorExponent(replicated(equal(f))[0] as Replicates);
+
+  test('leave the residuals to tell the interval, which is never empty where the points stray', () => {
+    const { ci, profile, unidentified } = of((n) => n ** 1.31 * (1 + 0.02 * Math.sin(n)));
+    expect(unidentified).toBeNull();
+    expect(ci).toEqual(profile);
+    expect((ci?.[1] ?? 0) - (ci?.[0] ?? 0)).toBeGreaterThan(0.01);
+  });
+
+  test('of an exact power identify it', () => {
+    const { value, ci, unidentified } = of((n) => 3 * n ** 1.31);
+    expect({ value, unidentified }).toEqual({ value: expect.closeTo(1.31, 4), unidentified: null });
+    expect(ci).toEqual([expect.closeTo(1.31, 3), expect.closeTo(1.31, 3)]);
+  });
+
+  test('on a curve that no exponent fits are told so with the interval that is vague', () => {
+    const { unidentified } = of((n) => n * (n === 512 ? 3 : 1));
+    expect(unidentified).not.toMatch(/\[(\d\.\d\d), \1\]/);
+    expect(unidentified).not.toBeNull();
+  });
+});
+
+describe('growth beyond the search', () => {
+  test.each<[string, (n: number) => number, string | null]>([
+    ['n^4', (n) => 1e-9 * n ** 4, null],
+    ['n^5', (n) => 1e-12 * n ** 5, 'time grows faster than n^4.5'],
+    ['2^(n/8)', (n) => 2 ** (n / 8), 'time grows faster than n^4.5'],
+    ['1/√n', (n) => n ** -0.5, 'time falls as n grows'],
+  ])('of %s is named', (_, f, reason) => {
+    expect(floorExponent(replicated(measure(f, { own: 0.01 }))[0] as Replicates).unidentified).toBe(reason);
   });
 });
