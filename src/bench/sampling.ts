@@ -31,7 +31,7 @@ export function takeSamples(timed: Timed, rules: SamplingRules, now: Clock): Sam
   const repeats = Math.max(1, Math.ceil(rules.minSampleMs / Math.max(min(warmupMs), 1e-3)));
   const { minCount, minMs, maxMs } = rules.samples;
   const samplesMs: number[] = [];
-  let fastest = repeats * Math.min(...warmupMs);
+  let fastest = repeats * min(warmupMs);
   let elapsed = 0;
   while (elapsed < maxMs && (samplesMs.length < minCount || elapsed < minMs)) {
     const ms = time(repeats);
