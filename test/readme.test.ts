@@ -30,6 +30,7 @@ const noting = vi.hoisted(() => async (flags: Record<string, unknown>, positiona
   return 0;
 });
 vi.mock('../evals/compare_models_run.js', () => ({ compareModels: noting }));
+vi.mock('../evals/compare_resume.js', () => ({ flagsOfFile: () => [] })); // that the file is there is checked below
 vi.mock('../evals/analyze_results_run.js', () => ({ analyzeResults: noting }));
 vi.mock('../evals/check_regressions_run.js', () => ({ checkRegressions: noting }));
 vi.mock('../evals/calibrate_run.js', () => ({ calibrateMachine: noting }));
