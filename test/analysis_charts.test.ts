@@ -97,7 +97,10 @@ describe('complexity_loglog', () => {
   test('a model that is not identified says so instead of an exponent', () => {
     const short = Object.fromEntries(Object.entries(times.Square ?? {}).slice(0, 4));
     const few = analyze(readMeasurements(makeResults({ Square: short }), 'file', null), null, 'file');
-    expect(JSON.stringify(complexityLogLog(few))).toMatch(/Square {3}exponent not identified \(log-log slope/);
+    const spec = complexityLogLog(few);
+    expect(JSON.stringify(spec)).toMatch(/Square {3}exponent not identified \(log-log slope/);
+    const drawn = collect(spec, 'values').flat() as { model?: string; n?: number }[];
+    expect(drawn.filter(({ model, n = 0 }) => model === 'Square' && !LENGTHS.includes(n))).toEqual([]);
   });
 });
 

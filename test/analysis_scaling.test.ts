@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { analyze } from '../src/analysis/analysis.js';
+import { replicate } from '../src/analysis/bootstrap.js';
 import { readMeasurements } from '../src/analysis/read_measurements.js';
 import { findCrossover, fitScaling, type Observation } from '../src/analysis/scaling.js';
+import { buildTables } from '../src/analysis/tables.js';
+import { workExponent } from '../src/analysis/work.js';
+import { UserError } from '../src/errors.js';
 import { random } from '../src/random.js';
 import { makeResults } from './make_results.js';
+import { measure } from './measure.js';
 
 const LENGTHS = [128, 256, 512, 1024, 2048, 4096];
 
@@ -113,5 +118,145 @@ describe('the cross-over of two curves', () => {
       ),
     ).toMatchObject({ kind: 'one', fasterAfter: 'b' });
     expect(() => findCrossover(two, two.slice(1))).toThrow('findCrossover: b: needs at least 2 lengths, got 1');
+  });
+});
+
+describe('what plain JavaScript passes is refused by a UserError that names it', () => {
+  const good = curve((n) => n);
+  const at64 = (t: unknown): unknown => [...good, { n: 64, t }];
+  const cases: [string, unknown, string][] = [
+    ['no points', undefined, 'mine: must be an array of { n, t }, got undefined'],
+    ['a null', null, 'mine: must be an array of { n, t }, got null'],
+    ['an object', { n: 1, t: 2 }, 'mine: must be an array of { n, t }, got an object'],
+    ['a null point', [...good, null], 'mine: point 7 must be { n, t }, got null'],
+    ['a hole', Array(2), 'mine: point 1 must be { n, t }, got undefined'],
+    ['a number as a point', [3], 'mine: point 1 must be { n, t }, got 3'],
+    ['a length as text', [{ n: '128', t: 1 }], 'mine: length must be positive, got the text "128"'],
+    ['a length as a bigint', [{ n: 128n, t: 1 }], 'mine: length must be positive, got the bigint 128n'],
+    ['a missing length', [{ t: 1 }], 'mine: length must be positive, got undefined'],
+    ['an infinite length', [{ n: Infinity, t: 1 }], 'mine: length must be positive, got Infinity'],
+    ['a missing time', at64(undefined), 'mine at n = 64: time must be positive, got undefined'],
+    ['a null time', at64(null), 'mine at n = 64: time must be positive, got null'],
+    ['a time as text', at64('1.5'), 'mine at n = 64: time must be positive, got the text "1.5"'],
+    ['one bigint of several', at64([1, 2n]), 'mine at n = 64: time must be positive, got the bigint 2n'],
+    ['one text of several', at64([1, '2']), 'mine at n = 64: time must be positive, got the text "2"'],
+    ['an undefined of several', at64([1, undefined]), 'mine at n = 64: time must be positive, got undefined'],
+    ['an object as a time', at64({}), 'mine at n = 64: time must be positive, got an object'],
+    ['a function as a time', at64(() => 1), 'mine at n = 64: time must be positive, got a function'],
+    ['no times', at64([]), 'mine at n = 64: needs a value, got none'],
+  ];
+  test.each(cases)('%s', (_, data, message) => {
+    const refused = (call: () => unknown): unknown => {
+      try {
+        return call();
+      } catch (error) {
+        return error;
+      }
+    };
+    const bad = data as Observation[];
+    expect(refused(() => fitScaling(bad, { where: 'mine' }))).toEqual(new UserError(message));
+    const cross = refused(() => findCrossover(good, bad, { where: 'mine' }));
+    expect(cross).toBeInstanceOf(UserError);
+    expect(String(cross)).toContain(message.replace('mine', 'mine: b'));
+  });
+
+  test('typed arrays of times are as good as plain ones', () => {
+    const five = measured((n) => n);
+    const typed = five.map(({ n, t }) => ({ n, t: Float64Array.from(t as number[]) as unknown as number[] }));
+    expect(fitScaling(typed)).toEqual(fitScaling(five));
+  });
+});
+
+describe('many lengths', () => {
+  test('a thousand of five processes are grouped for the fits, and read as a few are', () => {
+    const rng = random(1, 'many');
+    const points = Array.from({ length: 1000 }, (_, i) => ({
+      n: 16 * (i + 1),
+      t: Array.from({ length: 5 }, () => (300 + 16 * (i + 1)) * Math.exp(0.01 * rng.normal())),
+    }));
+    const { floor, classes, slopes } = fitScaling(points);
+    expect(floor).toMatchObject({ value: expect.closeTo(1, 1), unidentified: null, fit: { kind: 'added' } });
+    expect(floor?.fit.floor).toBeCloseTo(300, -2);
+    expect(classes[0]?.name).toBe('n');
+    expect(slopes).toHaveLength(999);
+  });
+
+  test('200,000 spread no list into a call', () => {
+    const points = Array.from({ length: 200_000 }, (_, i) => ({ n: i + 1, t: 5 + i }));
+    expect(fitScaling(points).floor?.value).toBeCloseTo(1, 1);
+    expect(findCrossover(points, points)).toEqual({ kind: 'same' });
+  });
+});
+
+describe('an analysis of a file', () => {
+  const seconds = (times: Record<string, Record<number, number>>) =>
+    analyze(readMeasurements({ time_results: times }, 'file', null), null, 'file');
+  const line = Object.fromEntries([128, 256, 512, 1024, 2048].map((n) => [n, n / 1e5]));
+
+  test('takes names of Object.prototype for names', () => {
+    const times = JSON.parse(`{"constructor": ${JSON.stringify(line)}, "__proto__": ${JSON.stringify(line)}}`);
+    const { models, crossovers } = seconds(times);
+    expect(models.map(({ name, powerLaw }) => [name, powerLaw?.value])).toEqual(
+      ['constructor', '__proto__'].map((name) => [name, expect.closeTo(1, 9)]),
+    );
+    expect(crossovers).toEqual([{ a: 'constructor', b: '__proto__', crossover: { kind: 'same' } }]);
+  });
+
+  test('goes on beside models of one and two lengths, and of none in common with the reference', () => {
+    const analysis = seconds({
+      Full: line,
+      Two: { 128: 1, 256: 2 },
+      One: { 512: 1 },
+      Apart: { 100: 1, 200: 2, 300: 3 },
+    });
+    const rows = (title: string) => buildTables(analysis).find((table) => table.title.startsWith(title))?.rows ?? [];
+    expect(rows('Complexity').map((row) => row.slice(0, 2))).toEqual([
+      ['Full', '1.000'],
+      ['Two', 'needs 3 lengths, has 2'],
+      ['One', 'needs 3 lengths, has 1'],
+      ['Apart', '1.000'],
+    ]);
+    expect(rows('Slowdown')[3]).toContain('no length shared with Full');
+    expect(
+      rows('Cross-overs')
+        .find(([pair]) => pair === 'Full, Apart')
+        ?.slice(1),
+    ).toEqual(['cannot tell', 'no length in common']);
+  });
+});
+
+describe('time over counted FLOPs', () => {
+  const flops = (n: number): number => 1e6 * n + 2e3 * n * n;
+  const LENGTHS_OF = { three: [256, 1024, 4096], four: [256, 512, 1024, 2048] };
+
+  test.each(Object.entries(LENGTHS_OF))(
+    'of %s lengths holds 1 in its interval where time is in proportion',
+    (_, lengths) => {
+      const runs = Array.from({ length: 60 }, (_, repeat) => {
+        const time = (n: number): number => 1 + 1e-9 * flops(n);
+        const [own] = replicate(
+          [measure(time, { own: 0.03, shared: 0.05, seed: `work ${repeat}` }, lengths)],
+          repeat,
+          200,
+        );
+        return workExponent(own!, lengths.map(flops)); // biome-ignore format: one thought
+      });
+      expect(runs.filter((work) => work!.ci![0] <= 1 && 1 <= work!.ci![1]).length).toBeGreaterThanOrEqual(55);
+      expect(runs.filter((work) => work!.proportional === false).length).toBeLessThanOrEqual(3);
+    },
+  );
+
+  test('is not in proportion where time grows by another power of them', () => {
+    const lengths = [128, 256, 512, 1024, 2048];
+    const data = measure((n) => 1e-15 * flops(n) ** 1.5, { own: 0.01 }, lengths);
+    const work = workExponent(replicate([data], 1)[0]!, lengths.map(flops)); // biome-ignore format: one thought
+    expect(work).toMatchObject({ value: expect.closeTo(1.5, 1), proportional: false });
+  });
+
+  test('needs work that grows, counted at three lengths', () => {
+    const [own] = replicate([measure((n) => n)], 1);
+    expect(workExponent(own!, [1, 2, null, null, null, null])).toBeNull();
+    expect(workExponent(own!, [5, 5, 5, 5, 5, 5])).toBeNull();
+    expect(workExponent(own!, [1, null, 4, null, 16, 32])?.floor.fit.exponent).toBeGreaterThan(0);
   });
 });

@@ -25,6 +25,8 @@ export interface ReplicatedPoint {
 /** The medians of one curve, and the same in every resample: medians[r][i] is point i in resample r. */
 export interface Replicates {
   readonly points: readonly Point[];
+  /** Of the points. */
+  readonly times: readonly number[];
   /** Processes of the point that has the fewest. */
   readonly fewest: number;
   /** Empty where a point has too few processes for an interval. */
@@ -61,9 +63,11 @@ export function replicate(
   return curves.map((curve) => {
     const fewest = min(curve.map((point) => presentValues(point).length));
     const ranked = curve.map(rank);
+    const times = curve.map((point) => median(presentValues(point)));
     return {
       fewest,
-      points: curve.map((point) => ({ n: point.n, t: median(presentValues(point)) })),
+      times,
+      points: curve.map(({ n }, i) => ({ n, t: times[i] as number })),
       medians: fewest < MIN_PROCESSES_FOR_CI ? [] : draws.map((draw) => ranked.map((one) => medianDrawn(one, draw))),
     };
   });
@@ -127,7 +131,7 @@ function medianDrawn({ group, values, processes }: Ranked, draw: Draw): number {
 
 /** Any statistic of a curve's medians with its bootstrap interval. */
 export function estimate(own: Replicates, statistic: (times: readonly number[]) => number): Estimate {
-  const value = statistic(own.points.map(({ t }) => t));
+  const value = statistic(own.times);
   if (own.medians.length === 0) return { value, ci: null };
   return { value, ci: widened(value, percentileInterval(own.medians.map(statistic)), own.fewest) };
 }
@@ -138,10 +142,7 @@ export function estimateRatio(
   b: Replicates,
   statistic: (a: readonly number[], b: readonly number[]) => number,
 ): Estimate {
-  const value = statistic(
-    a.points.map(({ t }) => t),
-    b.points.map(({ t }) => t),
-  );
+  const value = statistic(a.times, b.times);
   const count = min([a.medians.length, b.medians.length]);
   if (count === 0) return { value, ci: null };
   const both = Array.from({ length: count }, (_, r) =>
@@ -164,8 +165,9 @@ export function powerLawExponent(own: Replicates): Estimate {
 }
 
 /** Groups of neighbours as one length, by geometric means, where lengths are many. */
-export function grouped({ points, medians, fewest }: Replicates): Replicates {
-  if (points.length <= MOST_LENGTHS) return { points, medians, fewest };
+export function grouped(own: Replicates): Replicates {
+  const { points, medians, fewest } = own;
+  if (points.length <= MOST_LENGTHS) return own;
   const logs = points.map(({ n }) => Math.log(n));
   const [first, last] = [min(logs), max(logs)];
   const members: number[][] = [];
@@ -178,9 +180,10 @@ export function grouped({ points, medians, fewest }: Replicates): Replicates {
   }
   const meansOf = (values: readonly number[]): number[] =>
     members.map((group) => Math.exp(mean(group.map((i) => Math.log(values[i] as number)))));
-  const times = meansOf(points.map(({ t }) => t));
+  const times = meansOf(own.times);
   return {
     points: meansOf(points.map(({ n }) => n)).map((n, i) => ({ n, t: times[i] as number })),
+    times,
     medians: medians.map(meansOf),
     fewest,
   };

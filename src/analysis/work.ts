@@ -31,9 +31,11 @@ export function workExponent(own: Replicates, flops: readonly (number | null)[])
   const [first, last] = [counted[0]?.f ?? 0, counted.at(-1)?.f ?? 0];
   const rising = counted.every(({ f }, k) => k === 0 || f > (counted[k - 1]?.f ?? 0));
   if (counted.length < MIN_LENGTHS || !rising || last < LEAST_GROWTH * first) return null;
+  const times = counted.map(({ i }) => own.times[i] as number);
   const floor = floorExponent({
     fewest: own.fewest,
-    points: counted.map(({ f, i }) => ({ n: f, t: own.points[i]?.t ?? Number.NaN })),
+    times,
+    points: counted.map(({ f }, k) => ({ n: f, t: times[k] as number })),
     medians: own.medians.map((times) => counted.map(({ i }) => times[i] as number)),
   });
   const { value, ci } = floor;
