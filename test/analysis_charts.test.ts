@@ -100,7 +100,7 @@ describe('complexity_loglog', () => {
     const spec = complexityLogLog(few);
     expect(JSON.stringify(spec)).toMatch(/Square {3}exponent not identified \(log-log slope/);
     const drawn = collect(spec, 'values').flat() as { model?: string; n?: number }[];
-    expect(drawn.filter(({ model, n = 0 }) => model === 'Square' && !LENGTHS.includes(n))).toEqual([]);
+    expect(drawn.filter(({ model, n }) => model === 'Square' && n !== undefined && !LENGTHS.includes(n))).toEqual([]);
   });
 });
 
