@@ -10,6 +10,7 @@ import { check } from '../src/errors.js';
 import { EXPORT_FORMATS, type ExportFormat, parseFormats } from '../src/exports/formats.js';
 import { exportGate } from '../src/exports/gate_exports.js';
 import { gateRemedies, gateSummary, gateTables } from '../src/exports/gate_tables.js';
+import { shapeText } from '../src/report/format.js';
 import { toTerminal } from '../src/report/terminal.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
 import type { GateFlags } from './check_regressions.js';
@@ -78,7 +79,7 @@ async function judge(
   const writer = createOutputWriter(streams);
   const textOf = (format: ExportFormat): string => exportGate(report, next.results, format, remedies);
   writeExports(flags.output_dir, 'regressions', formats, textOf, writer);
-  print(report, remedies, streams);
+  print(report, next.results, remedies, streams);
   return writer.exitCode(exitCode(report));
 }
 
@@ -102,11 +103,17 @@ function readCalibration(path: string): Calibration {
   return parseCalibration(readJson(path, '--calibration'), `--calibration: ${path}`);
 }
 
-function print(report: GateReport, remedies: readonly string[], { stdout, stderr }: Streams): void {
+function print(
+  report: GateReport,
+  { config }: Results,
+  remedies: readonly string[],
+  { stdout, stderr }: Streams,
+): void {
   for (const { field, base, new: next } of report.differences) {
     stderr.write(`${report.advisory ? 'warning' : 'not comparable'}: ${field}: ${base} -> ${next}\n`);
   }
   const tables = gateTables(report);
-  if (tables.length > 0) stdout.write(`${toTerminal(tables, pc.bold, stdout.columns)}\n\n`);
+  if (tables.length > 0)
+    stdout.write(`${toTerminal(tables, pc.bold, stdout.columns)}\n\nModels: ${shapeText(config)}.\n`);
   stdout.write(`${[...remedies, gateSummary(report)].join('\n')}\n`);
 }
