@@ -10,6 +10,7 @@ import {
   type Streams,
   wholeNumber,
 } from './command_line.js';
+import { workloadHelp } from './compare_models.js';
 
 export interface CalibrateFlags {
   readonly runs: number;
@@ -23,7 +24,9 @@ export interface CalibrateFlags {
 
 const EXAMPLES = `
   calibrate --runs 40 -- --seq_lengths 256 1024         measures, with flags of compare-models
-  calibrate --results_file results/many_runs.json       judges a run of 20 or more processes`;
+  calibrate --results_file results/many_runs.json       judges a run of 20 or more processes
+
+Exit code: 0 a rule is recommended, 1 none can be, 2 bad input or usage.`;
 
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
@@ -47,5 +50,5 @@ function describe(streams: Streams): Command {
     .addOption(processTimeout())
     .option('--results_file <file>', 'judge this run instead of measuring')
     .option('--output <file>', 'for check-regressions --calibration', 'results/calibration.json')
-    .addHelpText('after', EXAMPLES);
+    .addHelpText('after', () => `${EXAMPLES}\n\n${workloadHelp()}`);
 }

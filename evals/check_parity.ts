@@ -8,6 +8,16 @@ export interface ParityFlags {
   readonly mode: 'eager' | 'compiled';
 }
 
+const GOLDEN_FILE = `
+A golden file is a safetensors file (test/fixtures holds some; more in docs/models.md) with
+  __metadata__     {"fixture": TEXT}, TEXT a JSON of {"schema": 1, "model", "config"}; config has vocab_size, hidden_dim,
+                   num_layers, num_heads, ff_dim, chunk_size, compression_factor, retrieval_norm (none or l2)
+  input.ids        I32 [B, T], token ids
+  expected.logits  F32 [B, T, vocab_size]; position t is what prefill of the first t + 1 tokens must return
+  and the model's parameters, F32, by the names of docs/models.md
+
+Exit code: 0 every file passes, 1 one fails, 2 bad usage, or a folder or file that cannot be read.`;
+
 /**
  * @param argv without node and script
  * @returns the exit code: 0 all pass, 1 a file fails, 2 bad usage or an unreadable or empty folder or file
@@ -24,7 +34,8 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
       new Option('--mode <mode>', 'how to run; compiled builds a graph for every prefix')
         .choices(['eager', 'compiled'])
         .default('eager'),
-    );
+    )
+    .addHelpText('after', GOLDEN_FILE);
   return runCommand<ParityFlags>(command, argv, streams, async (flags, [folder = '.'], safe) => {
     const { checkFolder } = await import('./check_parity_run.js');
     return checkFolder(folder, flags, safe);

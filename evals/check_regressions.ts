@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { MARGIN_LIMIT_PCT, USUAL_SETS } from '../src/bench/timed_gate.js';
 import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
+import { workloadHelp } from './compare_models.js';
 
 export interface GateFlags {
   readonly margin?: number;
@@ -63,7 +64,7 @@ function describe(streams: Streams): Command {
     .option('--calibration <file>', 'margins that calibrate found for this machine')
     .option('--export <formats>', 'csv, md, junit, gab, bmf, github; several with commas')
     .option('--output_dir <dir>', 'where exports go, as regressions.*', 'results')
-    .addHelpText('after', EXIT_CODES);
+    .addHelpText('after', () => `${EXIT_CODES}\n\n${workloadHelp()}`);
 }
 
 /** The limit of what calibrate and check-regressions measure. */

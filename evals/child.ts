@@ -1,5 +1,6 @@
 /** Another program as a child of a command. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { startLimit } from '../src/bench/time_limit.js';
 import type { Life } from './interruption.js';
 
@@ -20,6 +21,7 @@ const CLOSING_MS = 2000;
 
 /**
  * Runs a program to its end, in a child that ends with this process, with all that it started.
+ * @param onLine hears each line of its stderr as it comes
  * @throws Error when it cannot be started, or `life` ends
  */
 export async function runChild(
@@ -27,11 +29,13 @@ export async function runChild(
   args: readonly string[],
   limitMs: number,
   life: Life,
+  onLine?: (line: string) => void,
 ): Promise<EndedChild> {
   life.signal.throwIfAborted();
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   life.keep(child);
   const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
+  if (onLine !== undefined) createInterface({ input: child.stderr }).on('line', onLine);
   let overtime = false;
   const end = (): void => life.end(child);
   const limit = startLimit(limitMs, () => {

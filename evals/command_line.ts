@@ -1,5 +1,5 @@
 /** What all commands share: flags, errors and exit codes. Loads nothing heavy: `--help` and bad flags answer at once. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, type Option } from 'commander';
 import { check, UserError } from '../src/errors.js';
 import { terminalText } from '../src/report/escape.js';
 import { Interrupted } from './interruption.js';
@@ -37,6 +37,17 @@ export function harmless({ stdout, stderr }: Streams): Streams {
 
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
+function optionDescription({ description, defaultValue }: Option): string {
+  if (defaultValue === undefined || defaultValue === false || String(defaultValue) === '') return description;
+  return `${description} (default: ${[defaultValue].flat().join(' ')})`;
+}
+
+/** Options of another command for the end of a help. */
+export function optionLines(options: readonly Option[]): string {
+  const width = options.reduce((widest, { flags }) => Math.max(widest, flags.length), 0);
+  return options.map((option) => `  ${option.flags.padEnd(width)}  ${optionDescription(option)}`).join('\n');
+}
+
 export function createCommand(name: string, description: string, { stdout, stderr }: Streams): Command {
   return new Command(name)
     .description(description)
@@ -45,12 +56,7 @@ export function createCommand(name: string, description: string, { stdout, stder
     .allowExcessArguments(false)
     .showSuggestionAfterError(false) // usage_hints.ts has its own
     .exitOverride()
-    .configureHelp({
-      optionDescription: ({ description, defaultValue }) =>
-        defaultValue === undefined || defaultValue === false || String(defaultValue) === ''
-          ? description
-          : `${description} (default: ${[defaultValue].flat().join(' ')})`,
-    })
+    .configureHelp({ optionDescription })
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),

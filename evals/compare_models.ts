@@ -4,6 +4,7 @@ import {
   createCommand,
   numberFromZero,
   oneOf,
+  optionLines,
   positiveNumber,
   runCommand,
   type Streams,
@@ -41,6 +42,14 @@ function withFlags(
   for (const option of [...modelOptions(), ...measuringOptions(), ...fileOptions()]) command.addOption(option);
   return runCommand<Flags>(command, argv, streams, (flags, _, safe) => run(flags, safe));
 }
+
+/** The flags that other commands take after `--`, as a part of their help: what is measured, not how often or where to. */
+export function workloadHelp(): string {
+  const options = [...modelOptions(), ...measuringOptions()].filter(({ long }) => !SET_BY_CALLER.includes(long ?? ''));
+  return `Flags of compare-models, after --:\n${optionLines(options)}`;
+}
+
+const SET_BY_CALLER = ['--runs', '--precision', '--max_time', '--exact_lengths'];
 
 /** The flags of the models' shape. */
 export function modelOptions(): Option[] {

@@ -1,12 +1,7 @@
 /**
- * Proves the gate on this machine with real measurements: identical code must not fail, slowed code must.
- *
- *   node scripts/check_gate.mjs [--identical 1] [--slowed 1] [--by 20] [--margin 10] [--runs 5] [--sets 5] [--seed 0] [--json FILE]
- *                               [-- FLAGS]
- *
+ * Proves the gate on this machine with real measurements: identical code must not fail, slowed code must. `--help` says how.
  * Each suite is `check-regressions --ab` of this checkout with itself. The slowed side's worker processes see a clock that
- * runs fast by `--by` percent, so that every time they measure is longer. Exits 1 unless every suite of identical code
- * ends with 0 and every slowed one with 1.
+ * runs fast by `--by` percent, so that every time they measure is longer.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -19,7 +14,23 @@ import { interruptible } from '../dist/evals/interruption.js';
 import { openTemporaryFolder } from '../dist/evals/temporary_folder.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const SMALL = '--models LinearTransformer --hidden_dim 64 --vocab_size 1000 --seq_lengths 64 256 --n_tokens 3';
+const SMALL = '--quick --models LinearTransformer --hidden_dim 64 --vocab_size 1000 --seq_lengths 64 256 --n_tokens 3';
+const HELP = `Usage: npm run check:gate -- [options] [-- flags of compare-models]
+
+Proves the gate on this machine: suites of identical code must end with 0, suites whose new side is slower with 1.
+Progress goes to stderr, a line a suite to stdout. Exit code: 0 when every suite ends as it should, 1 when one does not.
+
+  --identical <n>  suites of identical code (default: 1)
+  --slowed <n>     suites whose new side is slower, by a clock that runs fast (default: 1)
+  --by <pct>       how much slower (default: 20)
+  --margin <pct>   slow-down that the gate allows (default: 10)
+  --runs <n>       processes a side in the first set (default: 5)
+  --sets <n>       sets of processes at most, each twice as large as the one before (default: 5)
+  --seed <n>       of the order of the two sides in the first suite; each other has one more (default: 0)
+  --json <file>    what came out, written after every suite
+  --help           this text
+
+What is measured unless flags are given: ${SMALL}`;
 const text = (value) => ({ type: 'string', default: value });
 
 const { values, positionals } = parseArgs({
@@ -35,10 +46,15 @@ const { values, positionals } = parseArgs({
       seed: text('0'),
     },
     json: { type: 'string' },
+    help: { type: 'boolean', default: false },
   },
 });
 const flags = positionals.length > 0 ? positionals : SMALL.split(' ');
 
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
 heedNohup();
 const folder = openTemporaryFolder();
 process.env['TMPDIR'] = folder.file('.'); // what its children leave when they are ended goes with it
@@ -99,15 +115,17 @@ function makeCheckout(name, factor) {
   return checkout;
 }
 
+/** The gate's progress on stderr, as it comes; its verdict as a line on stdout. */
 async function runSuite(kind, head, seed, expected, life) {
   const command = [join(ROOT, 'bin/check_regressions.js'), '--ab', folder.file('same'), head, '--seed', String(seed)];
   const gate = ['--margin', values.margin, '--runs', values.runs, '--sets', values.sets, '--', ...flags];
   const start = Date.now();
+  const seconds = () => Math.round((Date.now() - start) / 1000);
+  const say = (line) => console.error(`${kind} ${seed}, ${seconds()} s: ${line.replace(join(folder.file('.'), '/'), '')}`);
   const noLimit = Number.POSITIVE_INFINITY; // each of its processes has one
-  const { code, stdout, stderr } = await runChild(process.execPath, [...command, ...gate], noLimit, life);
-  const seconds = Math.round((Date.now() - start) / 1000);
+  const { code, stdout } = await runChild(process.execPath, [...command, ...gate], noLimit, life, say);
   const summary = stdout.trim().split('\n').at(-1);
-  console.log(`${kind} ${seed}: exit code ${code} after ${seconds} s: ${summary}`);
-  if (code !== expected) console.log(code === 2 ? stderr : stdout);
-  return { seed, good: code === expected, exit_code: code, seconds, summary };
+  console.log(`${kind} ${seed}: exit code ${code} after ${seconds()} s: ${summary}`);
+  if (code !== expected) console.log(stdout);
+  return { seed, good: code === expected, exit_code: code, seconds: seconds(), summary };
 }
