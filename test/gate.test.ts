@@ -211,6 +211,14 @@ describe('the complexity gate', () => {
     expect(verdict([0.99, 1, 1.01], [1.09, 1.1, 1.11])).toBe('not regressed');
     expect(verdict([0.8, 1, 1.6], [1.5, 1.7, 1.9])).toBe('not regressed');
   });
+  test('intervals that do not quite meet are not enough where there are many series: one in forty misses', () => {
+    const many = (exponent: Exponent, count: number) =>
+      Array.from({ length: count }, (_, i) => ({ ...series(exponent)[0]!, series: `${i}` }));
+    const verdicts = (count: number) =>
+      complexityGate(many([0.999, 1, 1.001], count), many([1.02, 1.2, 1.4], count)).map(({ verdict }) => verdict);
+    expect(new Set(verdicts(36))).toEqual(new Set(['not regressed']));
+    expect(verdict([0.999, 1, 1.001], [1.1, 1.2, 1.3])).toBe('regressed');
+  });
   test('an exponent that is not identified is no failure', () => {
     const vague = [{ series: 'a', exponent: 1, interval: () => null }];
     const found = complexityGate(vague, series([1.9, 2, 2.1]));
