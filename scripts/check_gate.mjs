@@ -121,7 +121,8 @@ async function runSuite(kind, head, seed, expected, life) {
   const gate = ['--margin', values.margin, '--runs', values.runs, '--sets', values.sets, '--', ...flags];
   const start = Date.now();
   const seconds = () => Math.round((Date.now() - start) / 1000);
-  const say = (line) => console.error(`${kind} ${seed}, ${seconds()} s: ${line.replace(join(folder.file('.'), '/'), '')}`);
+  const say = (line) =>
+    console.error(`${kind} ${seed}, ${seconds()} s: ${line.replace(join(folder.file('.'), '/'), '')}`);
   const noLimit = Number.POSITIVE_INFINITY; // each of its processes has one
   const { code, stdout } = await runChild(process.execPath, [...command, ...gate], noLimit, life, say);
   const summary = stdout.trim().split('\n').at(-1);
