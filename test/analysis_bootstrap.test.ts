@@ -72,3 +72,21 @@ describe('resampling where some lengths have more processes than others', () => 
     expect(covered).toBeLessThanOrEqual(0.99);
   });
 });
+
+test.each([5, 7, 10, 15])(
+  'of %i processes intervals of slopes and ratios hold the truth in 93 % of runs or more',
+  (processes) => {
+    const REPEATS = 200;
+    const hits = Array.from({ length: REPEATS }, (_, repeat) => {
+      const noise = { processes, own: 0.03, shared: 0.05 };
+      const [a, b] = replicated(
+        measure((n) => n, { ...noise, seed: `slope ${repeat}` }),
+        measure((n) => 2 * n, { ...noise, seed: `ratio ${repeat}` }),
+      ) as [Replicates, Replicates];
+      const slope = estimate(a, ([low = 0, high = 0]) => Math.log2(high / low)).ci ?? [0, 0];
+      const ratio = estimateRatio(b, a, ([tb = 0], [ta = 0]) => tb / ta).ci ?? [0, 0];
+      return [slope[0] <= 1 && 1 <= slope[1], ratio[0] <= 2 && 2 <= ratio[1]];
+    }).flat();
+    expect(hits.filter(Boolean).length / hits.length).toBeGreaterThanOrEqual(0.93);
+  },
+);
