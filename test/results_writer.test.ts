@@ -163,7 +163,8 @@ test.skipIf(!isLinux)('what a run writes grows as what it measures (skipped wher
         const { empty, finding } = ${JSON.stringify({ empty, finding: measured(0) })};
         const writer = createResultsWriter(${JSON.stringify(file)}, false, () => performance.now());
         const before = written();
-        for (let run = 0; run < ${cells}; run++) writer.note({ ...finding, process: { ...finding.process, run } }, () => empty);
+        const cells = Array.from({ length: ${cells} }, (_, i) => ({ ...empty.cells[0], n: i + 1 }));
+        for (const { n } of cells) writer.note({ ...finding, cell: { ...finding.cell, n } }, () => ({ ...empty, cells }));
         writer.breakOff();
         console.log(written() - before);`),
     );
