@@ -56,9 +56,12 @@ export function medianInterval(values: readonly number[]): Interval | null {
   const size = values.length;
   if (size < MIN_PROCESSES_FOR_CI) return null;
   const sorted = Float64Array.from(values).sort();
-  let rank = 1;
-  while (rankCoverage(size, rank + 1) >= COVERAGE) rank++;
-  const [wide, narrow] = [rankCoverage(size, rank), rankCoverage(size, rank + 1)];
+  const coverages = rankCoverages(size);
+  const rank = Math.max(
+    1,
+    coverages.findLastIndex((coverage) => coverage >= COVERAGE),
+  );
+  const [wide, narrow] = [coverages[rank] as number, coverages[rank + 1] as number];
   const share = (wide - COVERAGE) / (wide - narrow);
   const inwards = ((size - rank) * share) / (rank + (size - 2 * rank) * share);
   const end = (from: number, to: number): number => {
@@ -70,15 +73,23 @@ export function medianInterval(values: readonly number[]): Interval | null {
 
 const COVERAGE = 0.95;
 
-/** Probability that the median lies between the rank-th smallest and the rank-th largest of `size` values. */
-function rankCoverage(size: number, rank: number): number {
-  let term = 2 ** -size;
+/**
+ * At index r the probability that the median lies between the r-th smallest and the r-th largest of `size` values, for r
+ * up to the middle. Binomial coefficients as shares of the central one: 2^-size is 0 from 1,075 on.
+ */
+function rankCoverages(size: number): number[] {
+  const middle = Math.floor(size / 2);
+  const weights = new Float64Array(size + 1);
+  weights[middle] = 1;
+  for (let k = middle; k > 0; k--) weights[k - 1] = ((weights[k] as number) * k) / (size - k + 1);
+  for (let k = 0; k <= middle; k++) weights[size - k] = weights[k] as number;
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
   let below = 0;
-  for (let k = 0; k < rank; k++) {
-    below += term;
-    term *= (size - k) / (k + 1);
-  }
-  return 1 - 2 * below;
+  return Array.from(weights.subarray(0, middle + 1), (weight) => {
+    const coverage = 1 - (2 * below) / total;
+    below += weight;
+    return coverage;
+  });
 }
 
 export const NORMAL_95 = 1.959964;

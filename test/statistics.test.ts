@@ -67,4 +67,13 @@ describe('the interval of a median', () => {
     expect(high7).toBeLessThan(64);
     expect(medianInterval([3, 3, 3, 3, 3])).toEqual([3, 3]);
   });
+
+  test('of thousands of values has the ranks of the normal limit, 0.98 √size from the middle', () => {
+    for (const size of [1_074, 1_075, 5_000, 20_001]) {
+      const interval = medianInterval(Array.from({ length: size }, (_, i) => i + 1))!;
+      const half = 0.98 * Math.sqrt(size);
+      expect(Math.abs(interval[0] - (size / 2 - half))).toBeLessThan(1.5);
+      expect(Math.abs(interval[1] - (size / 2 + half))).toBeLessThan(1.5);
+    }
+  });
 });
