@@ -1,7 +1,7 @@
 /** What all commands share: flags, errors and exit codes. Loads nothing heavy: `--help` and bad flags answer at once. */
 import { Command, CommanderError, type Option } from 'commander';
 import { check, UserError } from '../src/errors.js';
-import { terminalText } from '../src/report/escape.js';
+import { printable, terminalText } from '../src/report/escape.js';
 import { Interrupted } from './interruption.js';
 import { packageVersion } from './package_folder.js';
 
@@ -84,7 +84,7 @@ export async function runCommand<Options>(
       safe.stderr.write(`interrupted: ${error.message}\n`);
       return error.exitCode;
     }
-    safe.stderr.write(`error: ${await usageMessage(error, command)}\n`);
+    safe.stderr.write(`error: ${printable(await usageMessage(error, command))}\n`);
     return EXIT.usage;
   }
 }

@@ -99,6 +99,8 @@ test('an error that names a hostile value is one harmless line', async () => {
   expect(text).toMatch(/^error: --reference: must be one of A, B, got nul\\x00 esc\\x1b\[2J ::error::x\\u202e; .*\n$/);
   const missing = await run('--results_file', 'no\u001b[2J\nsuch');
   expect(missing.text).toMatch(/^error: --results_file: cannot read no\\x1b\[2J such .*\n$/);
+  const bold = await run('--results_file', 'no\u001b[1m\u001b[31msuch');
+  expect(bold.text).toMatch(/^error: --results_file: cannot read no\\x1b\[1m\\x1b\[31msuch .*\n$/);
 });
 
 test('a reason of a failed cell is printable under the table of compare-models', () => {

@@ -23,8 +23,8 @@ export function codeOf(char: string): string {
   return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\u{${code}}`;
 }
 
-/** Line breaks of ours, and the weight and colour of letters: bold cannot move the cursor. */
-const LINE_OR_STYLE = new RegExp(`(\\n|${String.fromCharCode(27)}\\[[\\d;]*m)`);
+/** Line breaks and bold are ours; a colour is not: it could hide what follows. */
+const LINE_OR_STYLE = new RegExp(`(\\n|${String.fromCharCode(27)}\\[(?:1|22)m)`);
 /** What a runner takes for a command: `::` that opens a line, or `##[`, `##vso[` anywhere. */
 const COMMAND = /^(\s*):(?=:)|##(?=\w*\[)/gm;
 
