@@ -86,3 +86,12 @@ test.each<[string, string, string]>([
   const { lines } = journal();
   expect(() => parseJournal(`${lines[0]}${line}\n${lines[1]}`, 'journal')).toThrow(`journal: ${message}`);
 });
+
+test('a line that is there twice is refused, in what a run found and in what it went on from', () => {
+  const { states, lines } = journal();
+  const [start, measured] = lines as [string, string];
+  const message = 'journal: line 3: process: each run must be there once, got 0 twice; remove the line';
+  expect(() => parseJournal(`${start}${measured}${measured}`, 'journal')).toThrow(message);
+  const goneOn = journalLine(states[1] as Results);
+  expect(() => parseJournal(`${goneOn}${lines[2]}${measured}`, 'journal')).toThrow(message);
+});

@@ -18,15 +18,22 @@ export function parseJournal(text: string, where: string): Results {
   check(first !== undefined, `${where}: must hold a whole line, got none`);
   const start = parseResults(parseLine(first, `${where}: line 1`), `${where}: line 1`);
   const ledger = createLedger(settingsOf(start), start);
-  const known = new Set(start.cells.map(cellKey));
+  const runs = new Map(start.cells.map((cell) => [cellKey(cell), new Set(cell.processes.map(({ run }) => run))]));
   for (const [index, line] of rest.entries()) {
     const at = `${where}: line ${index + 2}`;
     const finding = checkSchema(findingSchema, parseLine(line, at), at);
-    check(finding.type !== 'measured' || known.has(cellKey(finding.cell)), `${at}: cell: must be one of line 1`);
+    if (finding.type === 'measured') checkNew(finding.process.run, runs.get(cellKey(finding.cell)), at);
     enter(ledger, finding);
   }
   const { models, cells, seq_lengths, time_results, memory_results, param_counts, ...head } = start;
   return ledger.results(head);
+}
+
+/** Adds a run to those of its cell: a results file holds each once. */
+function checkNew(run: number, runs: Set<number> | undefined, at: string): void {
+  check(runs !== undefined, `${at}: cell: must be one of line 1`);
+  check(!runs.has(run), `${at}: process: each run must be there once, got ${run} twice; remove the line`);
+  runs.add(run);
 }
 
 function parseLine(line: string, where: string): unknown {
