@@ -1,7 +1,6 @@
 /** The work of `analyze-results`, loaded after its flags were found good. */
 
 import { resolve } from 'node:path';
-import pc from 'picocolors';
 import type { TopLevelSpec } from 'vega-lite';
 import { lengthsOf } from '../src/analysis/chart_layers.js';
 import { fromCsv } from '../src/analysis/from_csv.js';
@@ -22,6 +21,7 @@ import { parseFormats } from '../src/exports/formats.js';
 import { wrap } from '../src/report/wrap.js';
 import { type Phase, readFileText } from '../src/results.js';
 import type { Flags } from './analyze_results.js';
+import { boldOn } from './bold.js';
 import { EXIT, type Streams } from './command_line.js';
 import { createOutputWriter, prepareOutput } from './output.js';
 import { readResultsJson } from './read_results.js';
@@ -55,9 +55,8 @@ export async function analyzeResults(flags: Flags, streams: Streams): Promise<nu
     stderr.write(
       `no font here has ${undrawn.join(' ')}: the PNGs show their codes, an SVG (--svg) uses the viewer's fonts\n`,
     );
-  const bold = stdout.isTTY ? pc.bold : (text: string): string => text;
   const opening = remarks.map((remark) => wrap(remark, stdout.columns)).join('\n');
-  stdout.write(`${opening}\n\n${toTerminal(tables, bold, stdout.columns)}\n`);
+  stdout.write(`${opening}\n\n${toTerminal(tables, boldOn(stdout), stdout.columns)}\n`);
   if (Object.keys(pictures).length === 0) stderr.write('no pictures: one length draws no curve\n');
   return writer.exitCode(EXIT.ok);
 }

@@ -1,10 +1,10 @@
 /** What calibrate does once its flags are read: measure, draw suites, print, write. */
 import { resolve } from 'node:path';
-import pc from 'picocolors';
 import { calibrate } from '../src/bench/calibrate.js';
 import { check } from '../src/errors.js';
 import { toTerminal } from '../src/report/terminal.js';
 import { parseResults, type Results } from '../src/results.js';
+import { boldOn } from './bold.js';
 import type { CalibrateFlags } from './calibrate.js';
 import { advice, calibrationTable } from './calibrate_report.js';
 import { EXIT, type Streams } from './command_line.js';
@@ -34,7 +34,7 @@ export async function calibrateMachine(
   const calibration = calibrate(results, where, options);
   const writer = createOutputWriter(streams);
   writer.write(output, `${JSON.stringify(calibration, null, 1)}\n`);
-  const table = toTerminal([calibrationTable(calibration)], pc.bold, streams.stdout.columns);
+  const table = toTerminal([calibrationTable(calibration)], boldOn(streams.stdout), streams.stdout.columns);
   streams.stdout.write(`${table}\n\n${advice(calibration).join('\n')}\n`);
   return writer.exitCode(calibration.recommended === null ? EXIT.failed : EXIT.ok);
 }

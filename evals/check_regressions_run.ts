@@ -1,6 +1,5 @@
 /** What check-regressions does once its flags are read: read or measure two runs, judge, print, export. */
 import { existsSync } from 'node:fs';
-import pc from 'picocolors';
 import { type Calibration, checkCalibration, parseCalibration } from '../src/bench/calibration.js';
 import { type GateOptions, runGate } from '../src/bench/gate.js';
 import { checkCellMargins, marginRule, parseCellMargins } from '../src/bench/margins.js';
@@ -13,6 +12,7 @@ import { gateRemedies, gateSummary, gateTables } from '../src/exports/gate_table
 import { shapeText } from '../src/report/format.js';
 import { toTerminal } from '../src/report/terminal.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
+import { boldOn } from './bold.js';
 import type { GateFlags } from './check_regressions.js';
 import type { Streams } from './command_line.js';
 import { seriesExponents } from './exponents.js';
@@ -114,6 +114,6 @@ function print(
   }
   const tables = gateTables(report);
   if (tables.length > 0)
-    stdout.write(`${toTerminal(tables, pc.bold, stdout.columns)}\n\nModels: ${shapeText(config)}.\n`);
+    stdout.write(`${toTerminal(tables, boldOn(stdout), stdout.columns)}\n\nModels: ${shapeText(config)}.\n`);
   stdout.write(`${[...remedies, gateSummary(report)].join('\n')}\n`);
 }

@@ -140,8 +140,9 @@ export function warningsOf(results: Results): string[] {
   }
   if (machine.noisy) {
     const noise = (100 * (machine.noise_cv ?? 0)).toFixed(0);
+    const sure = cells.some(({ summary }) => summary?.ci95_ms) ? 'less sure than their intervals say' : 'not sure';
     warnings.push(
-      `a fixed loop varied by ${noise} % during the run: times are less sure than their intervals say; close other programs, or add --runs`,
+      `a fixed loop varied by ${noise} % during the run: times are ${sure}; close other programs, or add --runs`,
     );
   }
   const leaking = cells.find(({ processes }) => processes.some(({ leaked_tensors }) => leaked_tensors !== 0));

@@ -40,7 +40,10 @@ export const processSchema = closed({
 const summary = closed({
   estimator: z.literal('median over processes of the minimum over samples'),
   value_ms: ms,
-  ci95_ms: z.tuple([ms, ms]).nullable().describe('bootstrap over processes; null with fewer than 5'),
+  ci95_ms: z
+    .tuple([ms, ms])
+    .nullable()
+    .describe('95 % interval of the median over processes, between ranks; null with fewer than 5'),
   range_ms: z.tuple([ms, ms]).describe('smallest and largest process value'),
   p50_ms: ms.describe('over the samples of all processes'),
   p95_ms: ms,

@@ -71,7 +71,7 @@ describe('tables of a results file', () => {
     const { rows } = find(tables, 'Growth');
     expect(rows[0]).toEqual(['Slow', 'none', '1.000 [1.000, 1.000]', '1.000', 'n']);
     expect(find(tables, 'Parts').rows[0]).toEqual(['Slow', '2,048', '0 %', '100 %', '0 %', '0.0 %']);
-    expect(find(tables, 'Cross-overs').rows).toEqual([['Slow, Fast', 'none in range', 'Fast at all n']]);
+    expect(find(tables, 'Cross-overs').rows).toEqual([['Slow, Fast', 'none in range', 'Fast at all measured n']]);
   });
 
   test('the terminal has no colour unless it is asked for', () => {
@@ -80,6 +80,39 @@ describe('tables of a results file', () => {
     expect(text).toContain('│ Slow  │');
     expect(toTerminal(tables, (title) => `<b>${title}</b>`)).toContain('<b>Complexity');
   });
+});
+
+test('of a curve of another shape there are no parts, and no class', () => {
+  const tables = tablesOf(makeResults({ Steep: curve((n) => 1e-9 * n ** 4), Line: curve((n) => n) }));
+  const { rows } = find(tables, 'Parts');
+  expect(rows[0]).toEqual(['Steep', '2,048', '–', '–', '–', expect.stringMatching(/^\d\d %: not this shape$/)]);
+  expect(rows[1]?.slice(2)).toEqual(['0 %', '100 %', '0 %', '0.0 %']);
+  expect(find(tables, 'Growth').rows[0]?.[4]).toBe('none of these (exponent 4.00)');
+});
+
+test('of one length the titles say which', () => {
+  const titles = tablesOf(makeResults({ A: curve((n) => n, [512]), B: curve((n) => n, [512]) })).map(
+    ({ title }) => title,
+  );
+  expect(titles).toContain('Memory at n = 512');
+  expect(titles.join()).not.toContain('at the largest n');
+});
+
+test('models that lack the same lengths share a note, long lists are counted', () => {
+  const many = Array.from({ length: 20 }, (_, i) => `M${i}`);
+  const longer = LENGTHS.map((n) => 8 * n);
+  const all = [128, 256, 512, ...longer.slice(2)];
+  const file = makeResults({
+    ...Object.fromEntries(many.map((name) => [name, curve((n) => n, [128, 256, 512])])),
+    Whole: curve((n) => n, all),
+    Long: curve((n) => n, longer),
+  });
+  const notes = preamble(analyzed(file)).filter((line) => line.includes('has no') || line.includes('have no'));
+  expect(notes).toEqual([
+    'M0, M1, M2, M3, M4, M5 and 14 more have no time at n = 1024, 2048, 4096, 8192, 16384: left out of their fits.',
+    'Whole has no time at n = 1024, 2048: left out of its fits.',
+    'Long has no time at n = 128, 256, 512: left out of its fits.',
+  ]);
 });
 
 test('a floor that bends the log-log line is named, with the exponent to believe', () => {
@@ -121,6 +154,12 @@ test('noise is in every title and in the notes', () => {
   const noisy: Results = { ...clean, machine: { ...clean.machine, noisy: true, noise_cv: 0.2 } };
   for (const { title } of tablesOf(noisy)) expect(title).toMatch(/ \[NOISY MACHINE\]$/);
   expect(preamble(analyzed(noisy)).join(' ')).toContain('Noisy machine (its speed varied by 20 %)');
+});
+
+test('more threads than cores read as such', () => {
+  const file = makeResults({ A: curve((n) => n) });
+  const busy: Results = { ...file, machine: { ...file.machine, threads: 64, cores: 2 } };
+  expect(preamble(analyzed(busy)).join('\n')).toContain(', 64 threads on 2 cores, ');
 });
 
 test('a partial file and cells that were not measured are said and left out', () => {

@@ -121,7 +121,7 @@ describe('one length alone', () => {
       /One length, n = 512, shows no growth\. The fastest is B with 10\.0 ms .*, before A with 30\.0 ms .*\d\.$/m,
     );
     expect(stdout).toMatch(/\bA\W+3\.0+x/);
-    expect(stdout).toContain('Memory at the largest n');
+    expect(stdout).toContain('Memory at n = 512');
     expect(stdout).not.toContain('Cross-overs');
     expect(stderr).toBe('no pictures: one length draws no curve\n');
     expect(existsSync(join(output, 'complexity_loglog.png'))).toBe(false);

@@ -1,7 +1,9 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pc from 'picocolors';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { boldOn } from '../evals/bold.js';
 import { main as calibrate } from '../evals/calibrate.js';
 import { main } from '../evals/check_regressions.js';
 import { openLaboratory } from '../evals/laboratory.js';
@@ -55,6 +57,10 @@ describe('two files', () => {
     expect(out).toContain('BSBR decode 128 eager');
     expect(out).toContain('1.000x');
     expect(err).toBe('');
+  });
+  test('codes for bold reach terminals alone, also where colours are forced', () => {
+    expect(boldOn({ write: () => true })('Times')).toBe('Times');
+    expect(boldOn({ write: () => true, isTTY: true })).toBe(pc.bold);
   });
   test('one process against itself is 0', async () => {
     const path = file('base.json', run(1, [10]));

@@ -103,11 +103,15 @@ describe('the sentence', () => {
   test('names a speed-up by its sign', () => {
     expect(driftText(measured(ofThisPackage, -0.1, 2))).toMatch(/^Order: cells take −\d/);
   });
-  test('says of a file whose lengths went up in every process that exponents hold a part of it', () => {
-    expect(driftText(measured(ascending, 0.2, 2))).toContain('exponents hold a part of it');
+  test('says of a file whose lengths went up in every process that a part of it is in the exponents', () => {
+    expect(driftText(measured(ascending, 0.2, 2))).toContain('a part of it is in the exponents');
+  });
+  test('says that it cannot tell where the interval holds no drift as well as a large one', () => {
+    const text = driftText(measured(ofThisPackage, 0, 3, 5, { ...SHARED_MACHINE, cell: 0.5 }));
+    expect(text).toMatch(/^Order: cannot tell whether there is a drift along a process: [+−]\d/);
   });
   test('says that none is seen, or that one process cannot tell', () => {
-    expect(driftText(measured(ofThisPackage, 0, 3))).toMatch(/^Order: no drift along a process is seen, [+−]\d/);
+    expect(driftText(measured(ofThisPackage, 0, 3))).toMatch(/^Order: no drift along a process is seen: [+−]\d/);
     expect(driftText(measured(ofThisPackage, 0, 3, 1))).toMatch(/cannot be told from growth here.*in every process/);
   });
 });

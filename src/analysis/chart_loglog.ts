@@ -111,7 +111,7 @@ function processDots(
 }
 
 function legendText({ floor, powerLaw, points }: ModelAnalysis): string {
-  if (powerLaw === null) return `no exponent: ${points.length} lengths, needs 3`;
+  if (powerLaw === null) return `no exponent: ${points.length} length${points.length === 1 ? '' : 's'}, needs 3`;
   if (floor === null || floor.unidentified !== null) {
     return `exponent not identified (log-log slope ${exponentText(powerLaw)})`;
   }

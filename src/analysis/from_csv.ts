@@ -79,7 +79,7 @@ export function fromCsv(text: string, where: string, phase: string | null): Meas
       ...(columns.at.has('run') ? [] : [NO_RUNS]),
       ...missingNotes(series.map(({ name, points }) => ({ name, lengths: points.map(({ n }) => n) }))),
     ],
-    footer: ['Times of a table (CSV): machine and versions are not recorded.'],
+    footer: ['Of a table (CSV), machine and versions are not recorded.'],
   };
 }
 

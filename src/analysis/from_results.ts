@@ -125,6 +125,8 @@ function runOf({ config, runtime, machine, git }: Results, phase: Phase): NonNul
   };
 }
 
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 function footerOf(results: Results): string[] {
   const { machine, runtime, config, tool, git } = results;
   const engine =
@@ -133,7 +135,7 @@ function footerOf(results: Results): string[] {
   const noise = machine.noisy ? ' · NOISY MACHINE' : '';
   return [
     `Models: ${shapeText(config)}.`,
-    `${machine.cpu_model}, ${machine.threads} of ${machine.cores} threads, ${machine.os} ${machine.arch}${noise}`,
+    `${machine.cpu_model}, ${counted(machine.threads, 'thread')} on ${counted(machine.cores, 'core')}, ${machine.os} ${machine.arch}${noise}`,
     `${engine}, tfjs ${runtime.tfjs}, node ${runtime.node} · attnscale ${tool.version}, ${commit} · ${results.created_at.slice(0, 10)}`,
   ];
 }

@@ -61,14 +61,29 @@ export function findSeries(measurements: Measurements, name: string, flag: strin
   return found;
 }
 
-/** Names the lengths that other models have, or that were asked for, and that this one lacks. */
+/** More names, or lengths, than this are counted instead. */
+const MOST_NAMED = 6;
+
+/** Names the lengths that other models have, or that were asked for, and that these lack: a note for models that lack the same. */
 export function missingNotes(
   models: readonly { readonly name: string; readonly lengths: readonly number[] }[],
   expected: readonly number[] = [],
 ): string[] {
   const all = [...new Set([...expected, ...models.flatMap(({ lengths }) => lengths)])].sort((a, b) => a - b);
-  return models.flatMap(({ name, lengths }) => {
-    const missing = all.filter((n) => !lengths.includes(n));
-    return missing.length === 0 ? [] : [`${name} has no time at n = ${missing.join(', ')}: left out of its fits.`];
+  const lacking = new Map<string, string[]>();
+  for (const { name, lengths } of models) {
+    const own = new Set(lengths);
+    const missing = listText(all.filter((n) => !own.has(n)));
+    lacking.set(missing, [...(lacking.get(missing) ?? []), name]);
+  }
+  lacking.delete('');
+  return [...lacking].map(([missing, names]) => {
+    const [has, its] = names.length === 1 ? ['has', 'its'] : ['have', 'their'];
+    return `${listText(names)} ${has} no time at n = ${missing}: left out of ${its} fits.`;
   });
+}
+
+function listText(items: readonly (string | number)[]): string {
+  const more = items.length - MOST_NAMED;
+  return more > 1 ? `${items.slice(0, MOST_NAMED).join(', ')} and ${more} more` : items.join(', ');
 }

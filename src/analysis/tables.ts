@@ -145,7 +145,7 @@ function slowdownTable({ models, reference }: Analysis): Table {
 
 /** Four numbers that are never added up; for the original's files the one they have. */
 function memoryTable({ models, measurements }: Analysis): Table {
-  const title = 'Memory at the largest n';
+  const title = `Memory at ${lastLength(models)}`;
   if (measurements.kind === 'original') {
     return {
       title,
@@ -172,7 +172,7 @@ function memoryTable({ models, measurements }: Analysis): Table {
 /** Decode: what a single step costs, and the slowest of a chunk. */
 function stepsTable({ models }: Analysis): Table {
   return {
-    title: 'Single decode steps at the largest n',
+    title: `Single decode steps at ${lastLength(models)}`,
     columns: ['Model', 'n', 'Median step', 'Slowest step of a chunk'],
     rows: models.flatMap(({ name, points }) => {
       const { n, steps } = largest(points);
@@ -219,7 +219,7 @@ function classesText({ classes, points, floor, slopes }: ModelAnalysis): string 
   if (points.length < MIN_LENGTHS_FOR_FLOOR) return `needs ${MIN_LENGTHS_FOR_FLOOR} lengths, has ${points.length}`;
   if (classes.length > 0) return classes.map(({ name }) => name).join(', ');
   const exponent = floor === null || floor.unidentified !== null ? slopes.at(-1)?.value : floor.value;
-  return `none of these (exponent ${exponent?.toFixed(1)})`;
+  return `none of these (exponent ${exponent?.toFixed(2)})`;
 }
 
 /** Time over counted FLOPs: with fewer lengths than the growth over n needs. */
@@ -236,6 +236,9 @@ function workTable({ models }: Analysis): Table {
   };
 }
 
+/** Typical error from which on a curve is not of this shape, and its parts mean nothing. */
+const OTHER_SHAPE = 0.25;
+
 /** Shares of a constant, a linear and a quadratic part of the time at the largest n. */
 function partsTable({ models }: Analysis): Table {
   return {
@@ -244,9 +247,10 @@ function partsTable({ models }: Analysis): Table {
     rows: models.flatMap(({ name, points, quadratic }) => {
       const n = points.at(-1)?.n;
       if (quadratic === null || n === undefined) return [];
+      const error = Math.sqrt(quadratic.rss / points.length);
+      if (error > OTHER_SHAPE) return [[name, integerText(n), NONE, NONE, NONE, `${percent(error)}: not this shape`]];
       const parts = [quadratic.constant, quadratic.linear * n, quadratic.quadratic * n * n];
       const whole = parts.reduce((sum, part) => sum + part, 0);
-      const error = Math.sqrt(quadratic.rss / points.length);
       return [[name, integerText(n), ...parts.map((part) => percent(part / whole)), `${(100 * error).toFixed(1)} %`]];
     }),
     notes: [],
@@ -293,7 +297,7 @@ function crossoverCells(
 ): [string, string] {
   if (found.kind === 'unclear') return ['cannot tell', found.reason];
   if (found.kind === 'same') return ['none', 'the same at all n'];
-  if (found.kind === 'none') return ['none in range', `${nameOf(found.faster)} at all n`];
+  if (found.kind === 'none') return ['none in range', `${nameOf(found.faster)} at all measured n`];
   const end = (n: number): string => {
     if (n === 0) return `below ${integerText(range[0])}`;
     return n === Infinity ? `above ${integerText(range[1])}` : integerText(Math.round(n));
@@ -315,6 +319,12 @@ function atLargest(
   const point = points.at(-1);
   if (point === undefined) return NONE;
   return text(point) + (point.n === maxLength ? '' : ` (n = ${integerText(point.n)})`);
+}
+
+/** For titles: which n a row is of, where all are of one. */
+function lastLength(models: readonly ModelAnalysis[]): string {
+  const [n, ...others] = new Set(models.flatMap(({ points }) => points.map((point) => point.n)));
+  return n === undefined || others.length > 0 ? 'the largest n' : `n = ${integerText(n)}`;
 }
 
 function largestLength(models: readonly ModelAnalysis[]): number {
