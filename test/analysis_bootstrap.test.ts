@@ -22,6 +22,14 @@ describe('resampling', () => {
     expect(ratio).toEqual({ value: expect.closeTo(2, 9), ci: [expect.closeTo(2, 9), expect.closeTo(2, 9)] });
   });
 
+  test('takes 2,000 resamples, of many points fewer, and never below 200', () => {
+    const resamplesOf = (points: number): number => {
+      const curve = Array.from({ length: points }, (_, i) => ({ n: i + 1, processes: [1, 2, 3, 4, 5] }));
+      return (replicate([curve], 0)[0] as Replicates).medians.length;
+    };
+    expect([100, 250, 1000, 10_000].map(resamplesOf)).toEqual([2000, 2000, 500, 200]);
+  });
+
   test('the same seed gives the same interval', () => {
     const data = measure((n) => n);
     const [first, second] = [replicated(data), replicated(data)];

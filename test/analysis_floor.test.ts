@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { powerLawExponent, type ReplicatedPoint, type Replicates, replicate } from '../src/analysis/bootstrap.js';
 import { type FloorExponent, floorExponent, isLogLogBiased } from '../src/analysis/floor_exponent.js';
 import { floorEnd } from '../src/analysis/floor_fit.js';
+import { scalingOf } from '../src/analysis/scaling.js';
+import { random } from '../src/random.js';
 import { median } from '../src/statistics.js';
 import { measure, N0, replicated } from './measure.js';
 
@@ -108,10 +110,11 @@ describe('lack of fit', () => {
 
 describe('prefill on an H100, bound by launches up to thousands of tokens', () => {
   const file = JSON.parse(readFileSync(new URL('./fixtures/fits/h100_prefill.json', import.meta.url), 'utf8'));
-  const of = (model: string): FloorExponent => {
+  const replicatedOf = (model: string): Replicates => {
     const data = Object.entries(file.models[model]).map(([n, t]) => ({ n: Number(n), processes: t as number[] }));
-    return floorExponent(replicate([data], 0)[0] as Replicates);
+    return replicate([data], 0)[0] as Replicates;
   };
+  const of = (model: string): FloorExponent => floorExponent(replicatedOf(model));
 
   test('linear attention has exponent 1 beyond a floor that overlaps, and the floor ends near 22,000', () => {
     const { value, fit, unidentified } = of('LinearTransformer');
@@ -122,11 +125,26 @@ describe('prefill on an H100, bound by launches up to thousands of tokens', () =
     expect(floorEnd(fit)).toBeLessThan(30_000);
   });
 
-  test('softmax attention reads 1.9 with an interval that reaches beyond', () => {
-    const { value, ci, unidentified } = of('Softmax');
-    expect(unidentified).toBeNull();
+  test('softmax attention, 1.95 at its end and climbing, is no single power at the noise of its longer lengths', () => {
+    const { value, misfit, unidentified } = of('Softmax');
     expect(value).toBeCloseTo(1.9, 1);
-    expect(ci?.[1]).toBeGreaterThan(1.9);
+    expect(misfit).toBeGreaterThan(4);
+    expect(unidentified).toMatch(/^no power beside a floor fits/);
+    const slopes = scalingOf(replicatedOf('Softmax')).slopes.map((slope) => slope.value);
+    expect(slopes.slice(-3)).toEqual([1.74, 1.84, 1.95].map((slope) => expect.closeTo(slope, 2)));
+  });
+
+  test('a power beside a floor that is as noisy at its short lengths is still one', () => {
+    const runs = Array.from({ length: 40 }, (_, repeat) => {
+      const rng = random(repeat, 'noise of short lengths');
+      const data = Array.from({ length: 12 }, (_, i) => {
+        const time = 1 + 2 ** (2 * (i - 6));
+        const own = 0.2 / time + 0.002;
+        return { n: 64 * 2 ** i, processes: Array.from({ length: 6 }, () => time * Math.exp(own * rng.normal())) };
+      });
+      return floorExponent(replicate([data], repeat, 200)[0] as Replicates);
+    });
+    expect(runs.filter(({ misfit }) => misfit !== null).length).toBeLessThanOrEqual(1);
   });
 
   test('BSBR, of which two lengths leave the floor, is not identified', () => {
@@ -155,6 +173,17 @@ describe('processes that agree to the last digit', () => {
     const { unidentified } = of((n) => n * (n === 512 ? 3 : 1));
     expect(unidentified).not.toMatch(/\[(\d\.\d\d), \1\]/);
     expect(unidentified).not.toBeNull();
+  });
+});
+
+describe('a constant', () => {
+  test.each([1, 3, 1e-300, 3e-300, 1e300])('of %d is no growth, and not falling by a rounding error', (t) => {
+    for (const unit of [1, 1000, 1e-3]) {
+      const lengths = [128, 256, 512, 1024, 2048, 4096, 8192].map((n) => n * unit);
+      const times = [1, 1.02, 0.98, 1.01, 0.99].map((noise) => noise * t);
+      const [own] = replicate([lengths.map((n) => ({ n, processes: times }))], 0) as [Replicates];
+      expect(floorExponent(own).unidentified).toBe('no growth beyond the noise');
+    }
   });
 });
 

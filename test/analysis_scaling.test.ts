@@ -202,6 +202,18 @@ describe('an analysis of a file', () => {
     expect(crossovers).toEqual([{ a: 'constructor', b: '__proto__', crossover: { kind: 'same' } }]);
   });
 
+  test('compares up to 20 models with each other, more of them with the reference, and says so', () => {
+    const named = (count: number) =>
+      seconds(Object.fromEntries(Array.from({ length: count }, (_, i) => [`M${i}`, line])));
+    const notesOf = (analysis: ReturnType<typeof seconds>) => buildTables(analysis).find(isCrossovers)?.notes;
+    const isCrossovers = ({ title }: { readonly title: string }) => title.startsWith('Cross-overs');
+    expect(named(20).crossovers.length).toBe(190);
+    expect(notesOf(named(20))).toEqual([]);
+    const many = named(500);
+    expect(many.crossovers.map(({ a, b }) => [a, b].includes(many.reference))).toEqual(new Array(499).fill(true));
+    expect(notesOf(many)).toEqual(['500 models: each is compared with M0 alone; --reference NAME takes another.']);
+  });
+
   test('goes on beside models of one and two lengths, and of none in common with the reference', () => {
     const analysis = seconds({
       Full: line,

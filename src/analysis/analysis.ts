@@ -47,6 +47,9 @@ export interface Analysis {
   readonly processCounts: readonly [fewest: number, most: number];
 }
 
+/** Pairs grow as the square of the models, and nobody reads thousands: of more models, those with the reference. */
+const MOST_PAIRED = 20;
+
 /**
  * Fits and compares all models.
  * @param reference whose time is 1 in slowdowns; null takes the fastest at the largest length that most models share
@@ -66,11 +69,14 @@ export function analyze(measurements: Measurements, reference: string | null, wh
     own: replicates[i] as Replicates,
     fitted: identifiedCurve(floor),
   }));
+  const compared = pairs(curved).filter(
+    (pair) => curved.length <= MOST_PAIRED || pair.some(({ own }) => own === baseReplicates),
+  );
   return {
     measurements,
     reference: base.name,
     models,
-    crossovers: pairs(curved).map(([a, b]) => ({
+    crossovers: compared.map(([a, b]) => ({
       a: a.name,
       b: b.name,
       crossover: crossover(a.own, b.own, { a: a.fitted, b: b.fitted }),

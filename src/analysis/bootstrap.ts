@@ -33,8 +33,8 @@ export interface Replicates {
   readonly medians: readonly (readonly number[])[];
 }
 
-/** Of many points, fewer resamples: all medians together are at most so many numbers. */
-const MOST_MEDIANS = 2e7;
+/** Of more points than 250, fewer resamples: all medians together are at most so many numbers. */
+const MOST_MEDIANS = 5e5;
 const LEAST_RESAMPLES = 200;
 /** More lengths than this are grouped with their neighbours: the fits lose nothing, and take no longer. */
 const MOST_LENGTHS = 48;

@@ -3,7 +3,15 @@ import type { Estimate } from '../report/format.js';
 import { type Interval, max, min, NORMAL_95, percentileInterval, studentT95 } from '../statistics.js';
 import { grouped, powerLawExponent, type Replicates, widened } from './bootstrap.js';
 import { criterion, evidenceOf, lackOfFit, PLAUSIBLE_DELTA } from './evidence.js';
-import { FLOOR_KINDS, type FloorFit, type FloorFitter, floorFitAt, floorFitter, MAX_EXPONENT } from './floor_fit.js';
+import {
+  FLOOR_KINDS,
+  type FloorFit,
+  type FloorFitter,
+  fitFloor,
+  floorFitAt,
+  floorFitter,
+  MAX_EXPONENT,
+} from './floor_fit.js';
 
 /** The exponent that one kind of floor gives. */
 export interface KindExponent extends Estimate {
@@ -16,7 +24,7 @@ export interface KindExponent extends Estimate {
 export interface FloorExponent extends KindExponent {
   /** The kinds that the data do not exclude, best first. */
   readonly kinds: readonly KindExponent[];
-  /** Residual variance over that of the medians where it is more than noise allows, else null: lack of fit. */
+  /** Residual variance over that of the medians, of all lengths or of the longer half, where noise does not allow it: lack of fit. */
   readonly misfit: number | null;
   /** Why the exponent is not identified; null when it is. */
   readonly unidentified: string | null;
@@ -63,9 +71,21 @@ export function floorExponent(replicates: Replicates): FloorExponent {
   const [best] = kinds as [KindExponent];
   const profile = hull(kinds.map((kind) => kind.profile));
   const ci = best.ci && hull(kinds.map((kind) => kind.ci as Interval));
-  const misfit = lackOfFit(evidence, best.fit.rss, PARAMETERS);
+  const misfit = lackOfFit(evidence, best.fit.rss, PARAMETERS) ?? misfitOfLonger(own);
   const unidentified = tooFew(own) ?? unfit(own, best.fit, misfit) ?? whyVague(own, kinds, ci, profile);
   return { ...best, ci, profile, kinds, misfit, unidentified };
+}
+
+/**
+ * Lack of fit of the longer half alone, fitted by itself: its processes may agree far better than those of short lengths,
+ * whose noise would hide that its slopes still climb.
+ */
+function misfitOfLonger({ points, times, medians, fewest }: Replicates): number | null {
+  const size = Math.ceil(points.length / 2);
+  if (size < MIN_LENGTHS_FOR_FLOOR) return null;
+  const longer = points.slice(-size);
+  const own = { fewest, points: longer, times: times.slice(-size), medians: medians.map((all) => all.slice(-size)) };
+  return lackOfFit(evidenceOf(own), fitFloor(longer).rss, PARAMETERS);
 }
 
 /** Bootstrap; where resamples find no floor, a pure power is not excluded, and its interval belongs to it. */
@@ -106,7 +126,7 @@ function tooFew({ points }: Replicates): string | null {
 function unfit(own: Replicates, { exponent }: FloorFit, misfit: number | null): string | null {
   if (exponent >= MAX_EXPONENT - TOLERANCE) return `time grows faster than n^${MAX_EXPONENT}`;
   const { value, ci } = powerLawExponent(own);
-  if ((ci?.[1] ?? value + TOLERANCE) < 0) return 'time falls as n grows';
+  if ((ci?.[1] ?? value) < -TOLERANCE) return 'time falls as n grows';
   if (misfit === null) return null;
   return `no power beside a floor fits: it misses by ${Math.sqrt(misfit).toPrecision(2)} times what processes differ by`;
 }

@@ -159,9 +159,11 @@ function nearest({ shapes, curves }: Grid, l: Float64Array): Shape {
   const size = l.length;
   let least = Infinity;
   let found = 0;
-  for (let row = 0, at = 0; row < shapes.length; row++) {
+  for (let row = 0; row < shapes.length; row++) {
     let rss = 0;
-    for (let i = 0; i < size; i++, at++) rss += ((curves[at] as number) - (l[i] as number)) ** 2;
+    for (let i = 0, at = row * size; i < size && rss < least; i++, at++) {
+      rss += ((curves[at] as number) - (l[i] as number)) ** 2;
+    }
     if (rss < least) [least, found] = [rss, row];
   }
   return shapes[found] as Shape;

@@ -276,9 +276,10 @@ function slopesTable({ models }: Analysis): Table {
 }
 
 /** Where models change places. */
-function crossoverTable({ crossovers, models }: Analysis): Table {
+function crossoverTable({ crossovers, models, reference }: Analysis): Table {
   const lengths = models.flatMap(({ points }) => points.map(({ n }) => n));
   const range = [min(lengths), max(lengths)] as const;
+  const pairsLeftOut = `${models.length} models: each is compared with ${reference} alone; --reference NAME takes another.`;
   return {
     title: `Cross-overs: length at which two models are equally fast, n = ${range.map(integerText).join(' to ')}`,
     columns: ['Models', 'Cross-over at n', 'Faster'],
@@ -286,7 +287,7 @@ function crossoverTable({ crossovers, models }: Analysis): Table {
       const nameOf = (side: 'a' | 'b'): string => (side === 'a' ? a : b);
       return [`${a}, ${b}`, ...crossoverCells(crossover, nameOf, range)];
     }),
-    notes: [],
+    notes: crossovers.length < (models.length * (models.length - 1)) / 2 ? [pairsLeftOut] : [],
   };
 }
 
