@@ -13,6 +13,8 @@ process.on('message', ({ keep, forget, end }) => {
   if (forget) kept.delete(forget);
   if (end) endTree(end);
 });
+// what ends all processes of a job ends the command, and that ends this one
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
 process.on('disconnect', () => kept.forEach(endTree));
 
 /** Ends a process and all that come from it. It is stopped first: it starts no others while these are looked for. */

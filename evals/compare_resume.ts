@@ -17,6 +17,7 @@ const MAY_CHANGE: readonly string[] = [...SAMPLING, 'cell_timeout_s'];
 /** The flags with which a file was made, where later ones count. @throws UserError when it is not a results file */
 export function flagsOfFile(file: string): string[] {
   const results = readUnfinished(file, '--resume');
+  check(results.cells.length > 0, `--resume: ${file}: cells: must be at least one, got none; measure without --resume`);
   const formats = argumentOf(results.tool.argv, '--export');
   return [
     ...flagsOf(results),

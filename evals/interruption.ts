@@ -57,20 +57,34 @@ export async function interruptible<T>(lost: () => string, work: (life: Life) =>
   }
 }
 
-/** A process that outlives this one for as long as it takes to end the children; started with the first of them. */
+/**
+ * A process that outlives this one for as long as it takes to end the children; started with the first of them, and
+ * again where it was ended itself.
+ */
 function createKeeper(): Omit<Life, 'signal'> & Disposable {
   let keeper: ChildProcess | undefined;
-  const tell = (order: { readonly [verb in 'keep' | 'forget' | 'end']?: number | undefined }): void => {
-    keeper ??= startKeeper();
-    if (keeper.connected) keeper.send(order, () => undefined);
+  const kept = new Set<number | undefined>();
+  const say = (order: { readonly [verb in 'keep' | 'forget' | 'end']?: number | undefined }): void => {
+    if (keeper?.connected) keeper.send(order, () => undefined);
+  };
+  const ensure = (): void => {
+    if (keeper?.connected) return;
+    keeper = startKeeper();
+    for (const pid of kept) say({ keep: pid });
   };
   return {
     keep(child) {
-      tell({ keep: child.pid });
-      child.once('exit', () => tell({ forget: child.pid }));
+      ensure();
+      kept.add(child.pid);
+      say({ keep: child.pid });
+      child.once('exit', () => {
+        kept.delete(child.pid);
+        say({ forget: child.pid });
+      });
     },
     end(child) {
-      if (keeper?.connected) tell({ end: child.pid });
+      ensure();
+      if (keeper?.connected) say({ end: child.pid });
       else child.kill('SIGKILL');
     },
     [Symbol.dispose]: () => keeper?.connected && keeper.disconnect(),

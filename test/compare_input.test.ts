@@ -183,6 +183,7 @@ describe('--resume', () => {
     ['not a results file', [], 'file'],
     ['of a newer schema', { schema_version: 99 }, 'got 99'],
     ['with a negative time', { ...partial(), time_results: { BSBR: { 128: -1 } } }, 'time_results.BSBR.128'],
+    ['without cells', { ...partial(), cells: [] }, 'cells: must be at least one, got none'],
     ['of another plan', partial(), 'was made with --seq_lengths 128, got 128 256'],
   ])('a file that is %s is refused and stays as it is', async (_, content, message) => {
     const file = put(content);

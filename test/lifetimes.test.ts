@@ -112,6 +112,41 @@ describe.skipIf(!isLinux).each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as con
   test.skipIf(nativeProblem() !== null)('peers, and all of the peer', () => check(PEERS));
 });
 
+describe.skipIf(!isLinux)('the process that ends the others', () => {
+  const keeperOf = ({ pid }: ChildProcess): number =>
+    descendantsOf(pid as number).find((child) => commandOf(child).includes('keeper.js')) as number;
+  /** A command to whose keeper `attack` is done before it is ended itself. */
+  const attacked = (attack: (keeper: number) => Promise<void>): Start => {
+    const command = COMMANDS['check-regressions --ab']!.start();
+    const kill = command.kill.bind(command);
+    command.kill = (signal) => {
+      attack(keeperOf(command)).then(() => kill(signal));
+      return true;
+    };
+    return () => command;
+  };
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('outlives %s, which a whole job gets', async (signal) => {
+    const start = attacked(async (keeper) => {
+      process.kill(keeper, signal);
+      await sleep(500);
+    });
+    const { started } = await endedBy('SIGKILL', { start, last: 'compare.cjs grandchild' });
+    await until(() => !started.some(isAlive));
+  });
+
+  test('is started again where it was killed', async () => {
+    const start = attacked(async (keeper) => {
+      process.kill(keeper, 'SIGKILL');
+      await until(() => !isAlive(keeper));
+      await sleep(1000); // for the command to notice
+    });
+    const { code, started } = await endedBy('SIGTERM', { start, last: 'compare.cjs grandchild' });
+    expect(code).toBe(143);
+    await until(() => !started.some(isAlive));
+  });
+});
+
 const SHAPE = '--hidden_dim 16 --num_heads 2 --ff_dim 32 --vocab_size 64 --chunk_size 8 --n_tokens 3';
 const PLAN = `--backend wasm --models LinearTransformer Softmax ${SHAPE} --seq_lengths 8 16 --runs 2 --quick`.split(
   ' ',
