@@ -182,7 +182,7 @@ function disorderText(cells: readonly Cell[]): string[] {
   const [first] = found;
   if (first === undefined) return [];
   const [slow, longer] = first.map((cell) => `${valueText(cell)} at n = ${integerText(cell.n)}`);
-  const more = found.length > 1 ? ` (and ${found.length - 1} more such cells)` : '';
+  const more = found.length > 1 ? ` (and ${found.length - 1} more such cell${found.length === 2 ? '' : 's'})` : '';
   return [
     `${first[0].model} ${first[0].phase} takes ${slow} but ${longer}${more}: a longer prompt does not cost less, so something else ran meanwhile; do not believe the first, measure again`,
   ];

@@ -120,9 +120,12 @@ describe('a file with added lengths', () => {
     expect(preamble(analysis)).toContain(line);
     for (const spec of [complexityAnalysis(analysis), complexityLogLog(analysis)]) {
       expect(JSON.stringify(spec)).toContain(line);
-      const holes = layersOf(spec).filter(({ mark }) => mark.color === 'white');
+      const holes = layersOf(spec).filter(({ mark }) => mark.fill === 'white');
       expect(holes.length).toBeGreaterThan(0);
-      for (const { data } of holes) expect(data.values.map(({ n }) => n)).toEqual([4096, 8192]);
+      for (const { data, encoding } of holes) {
+        expect(data.values.map(({ n }) => n)).toEqual([4096, 8192]);
+        expect(encoding.shape, 'the outline of the symbol of the model').toBeDefined();
+      }
     }
   });
 
@@ -178,7 +181,8 @@ test("with them the exponents of the seed's command are identified, without them
 });
 
 interface PlainLayer {
-  readonly mark: { readonly color?: string };
+  readonly mark: { readonly fill?: string };
+  readonly encoding: { readonly shape?: unknown };
   readonly data: { readonly values: readonly { readonly n: number }[] };
 }
 

@@ -7,8 +7,8 @@ import { type AxisEncoding, type Layer, modelScales } from './chart_parts.js';
 export const SCHEMA = 'https://vega.github.io/schema/vega-lite/v6.json';
 export const WIDE = 1040;
 const POINT = { type: 'point', filled: true, size: 70, opacity: 1 } as const;
-/** Makes a symbol under it hollow. */
-const HOLE = { type: 'point', filled: true, size: 16, opacity: 1, color: 'white', shape: 'circle' } as const;
+/** The outline of the model's own symbol, over the full one: a hole of one size leaves pieces of a triangle. */
+const HOLLOW = { type: 'point', filled: false, fill: 'white', strokeWidth: 2, size: 70, opacity: 1 } as const;
 
 /** One row of a panel; low and high are the ends of an interval, if there is one. */
 export interface Row {
@@ -87,7 +87,7 @@ export function symbolLayers(
   const scales = modelScales(models.map(({ name }) => name));
   return [
     { data: { values: [...data] }, mark: POINT, encoding: { x, y, ...scales } },
-    { data: { values: data.filter(({ added }) => added) }, mark: HOLE, encoding: { x, y } },
+    { data: { values: data.filter(({ added }) => added) }, mark: HOLLOW, encoding: { x, y, ...scales } },
   ];
 }
 
