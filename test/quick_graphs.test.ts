@@ -3,7 +3,7 @@ import { DEFAULTS } from '../evals/compare_flags.js';
 import { specOf } from '../evals/compare_plan.js';
 import { parseLengths } from '../src/bench/lengths.js';
 import type { WorkerMessage } from '../src/bench/messages.js';
-import { shuffledCells } from '../src/bench/plan.js';
+import { DEFAULT_RULES, QUICK_RULES, shuffledCells } from '../src/bench/plan.js';
 import { work } from '../src/bench/worker.js';
 import type { NativeBackend } from '../src/compiled/trace_backend.js';
 import { createModel } from '../src/models/registry.js';
@@ -42,4 +42,25 @@ compiledTest('a quick run at the default lengths compiles 23 graphs', async () =
   // prefill: 6 lengths of BSBR, 4 up to the segment of the others, and for longer ones a segment and the head; a block of
   // steps each; BSBR's bank of two sizes
   expect(load).toHaveBeenCalledTimes(6 + 2 * (4 + 2) + 3 + 2);
+});
+
+compiledTest.each([
+  ['a quick run checks the models with graphs that are built fast', QUICK_RULES, /^call:/],
+  ['any other run checks them with graphs that are built to be fast', DEFAULT_RULES, /^out/],
+])('%s', async (_, rules, fetched) => {
+  const run = vi.spyOn(tf.backend() as NativeBackend, 'runSavedModel');
+  const { workload } = specOf(
+    { ...DEFAULTS, ...FLAGS, ...SMALL, num_heads: 1, chunk_size: 2, scan_chunk: 2 },
+    [4],
+    null,
+  );
+  const cells = [{ model: 'LinearTransformer', phase: 'prefill', n: 4, mode: 'eager' }] as const;
+  await work(
+    { task: 'count', modes: ['compiled'], cells, workload, rules, backend: 'tensorflow', threads: 1 },
+    { createModel, send: () => undefined, now: () => 0, peakRssBytes: () => 1, env: () => ({}) },
+  );
+  const fetches = run.mock.calls.flatMap(([, , , names]) => names);
+  expect(fetches.length).toBeGreaterThan(0);
+  expect(fetches.filter((name) => !fetched.test(name))).toEqual([]);
+  run.mockRestore();
 });

@@ -5,12 +5,13 @@ import type { BackendChoice, CellId, SamplingRules, Workload } from './plan.js';
 
 interface Order extends BackendChoice {
   readonly workload: Workload;
+  readonly rules: SamplingRules;
   readonly cells: readonly CellId[];
 }
-/** `count` checks the models in all modes and counts what they do; `measure` times them. */
+/** `count` checks the models in all modes, with graphs built as they are for timing, and counts; `measure` times. */
 export type WorkerOrder =
   | (Order & { readonly task: 'count'; readonly modes: readonly Mode[] })
-  | (Order & { readonly task: 'measure'; readonly run: number; readonly rules: SamplingRules });
+  | (Order & { readonly task: 'measure'; readonly run: number });
 
 export type ModelInfo = Results['models'][number];
 

@@ -89,7 +89,7 @@ export async function runBenchmark(
     if (finding !== null) hear(finding);
     host.onProgress({ ...ledger.progress(run), message });
   };
-  const common = { workload, backend, threads };
+  const common = { workload, rules, backend, threads };
   const uncounted = countedCells(cells.filter(ledger.isUncounted));
   await workThrough(
     { ...common, task: 'count', modes: [...new Set(cells.map(({ mode }) => mode))], cells: uncounted },
@@ -101,7 +101,7 @@ export async function runBenchmark(
     const open = shuffledCells(cells, workload.seed, run).filter((cell) => ledger.isOpen(cell, run));
     const endMs = host.now() - startedAt + pace.expectedMs(open) + spec.spinMs;
     if (run >= spec.runs && endMs > 1000 * spec.maxTimeS) break;
-    await workThrough({ ...common, task: 'measure', run, rules, cells: open }, hear, host, onMessage);
+    await workThrough({ ...common, task: 'measure', run, cells: open }, hear, host, onMessage);
   }
   const whole = results(observe(host.now, spec.spinMs));
   host.save(whole);

@@ -34,7 +34,7 @@ const BYTES_PER_FLOAT = 4;
 export async function work(order: WorkerOrder, host: Host): Promise<void> {
   const backend = await tf.initBackend(order.backend, order.threads);
   host.send({ type: 'ready', backend, tfjs: tf.version_core, env: host.env() });
-  const modes = createModes(host.now, order.task === 'count' || order.rules.compileThoroughly);
+  const modes = createModes(host.now, order.rules.compileThoroughly);
   const subjectOf = createSubjects(order, modes, host);
   const failed: CellId[] = [];
   for (const [position, cell] of order.cells.entries()) {
