@@ -5,7 +5,7 @@
 
 import { MIN_LENGTHS } from '../src/analysis/fit.js';
 import { MIN_LENGTHS_FOR_FLOOR, MIN_RANGE } from '../src/analysis/floor_exponent.js';
-import { integerText } from '../src/report/format.js';
+import { tokensText } from '../src/report/format.js';
 
 export interface AddedLengths {
   /** Ascending, all longer than those asked for. */
@@ -44,9 +44,6 @@ export function addLengths(
   if (added !== undefined) return { added, note: addedNote(asked, added) };
   return { added: [], note: enough.length === 0 ? null : noneNote(asked, enough[0] as number[]) };
 }
-
-/** @example '4,096 and 8,192 tokens' */
-export const tokensText = (lengths: readonly number[]): string => `${lengths.map(integerText).join(' and ')} tokens`;
 
 function addedNote(asked: readonly number[], added: readonly number[]): string {
   return `${asked.length} lengths identify no exponent, so ${tokensText(added)} are measured too; --exact_lengths leaves them out`;

@@ -3,7 +3,7 @@
 import { sharpest } from '../src/bench/calibrate.js';
 import { type Calibration, MAX_FALSE_ALARMS, type Rule, type SuiteRule } from '../src/bench/calibration.js';
 import { cellKey } from '../src/bench/plan.js';
-import { percent } from '../src/exports/gate_tables.js';
+import { percentText } from '../src/report/format.js';
 import type { Table } from '../src/report/table.js';
 
 /** Cells that the advice names, the worst first. */
@@ -12,12 +12,12 @@ const REMEDIES = 'What helps: a quieter machine, longer lengths, compare-models 
 
 /** Every cell under every rule, then all of them together. */
 export function calibrationTable({ cells, suite }: Calibration): Table {
-  const both = (rule: Rule): string => `${percent(rule.false_alarm)}, ${atLeast(rule.detectable_pct)}`;
+  const both = (rule: Rule): string => `${percentText(rule.false_alarm)}, ${atLeast(rule.detectable_pct)}`;
   return {
     title: 'False alarms of identical code, and least slow-down found in 95 %, by runs a side and margin',
     columns: ['cell', 'spread', ...suite.map((rule) => `${rule.runs} runs, ${rule.margin_pct} %`)],
     rows: [
-      ...cells.map((cell) => [cellKey(cell), percent(cell.spread), ...cell.rules.map(both)]),
+      ...cells.map((cell) => [cellKey(cell), percentText(cell.spread), ...cell.rules.map(both)]),
       ['typical cell', '', ...suite.map(({ typical_pct }) => atLeast(typical_pct))],
       ['whole suite', '', ...suite.map(both)],
     ],
@@ -33,9 +33,11 @@ export function advice({ recommended, cells, suite, goal_pct }: Calibration): st
     rule.runs === recommended?.runs && rule.margin_pct === recommended.margin_pct;
   const rule = suite.find(isChosen) ?? sharpest(suite);
   if (rule === null) {
-    return [`Nothing to recommend: every rule raised ${percent(MAX_FALSE_ALARMS)} false alarms or more. ${REMEDIES}.`];
+    return [
+      `Nothing to recommend: every rule raised ${percentText(MAX_FALSE_ALARMS)} false alarms or more. ${REMEDIES}.`,
+    ];
   }
-  const goal = percent(goal_pct / 100);
+  const goal = percentText(goal_pct / 100);
   const plan = `--runs ${rule.runs} --margin ${rule.margin_pct}, which finds ${atLeast(rule.typical_pct)} in the typical cell`;
   const found = cells.map((cell) => ({ cell, pct: cell.rules[suite.indexOf(rule)]?.detectable_pct ?? Infinity }));
   const blurred = found.filter(({ pct }) => pct > goal_pct).sort((a, b) => b.pct - a.pct);
@@ -55,4 +57,4 @@ function blurredText(blurred: readonly { cell: Calibration['cells'][number]; pct
   return named.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-const atLeast = (pct: number): string => `≥ ${percent(pct / 100)}`;
+const atLeast = (pct: number): string => `≥ ${percentText(pct / 100)}`;

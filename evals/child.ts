@@ -53,6 +53,9 @@ export async function runChild(
   }
 }
 
+/** What a child said last, for errors. */
+export const lastLine = (text: string): string => text.trim().split('\n').at(-1) || 'it said nothing';
+
 function textOf(stream: NodeJS.ReadableStream): () => string {
   let text = '';
   stream.setEncoding('utf8').on('data', (part: string) => {

@@ -5,12 +5,11 @@ import { type CellId, seriesKey } from '../src/bench/plan.js';
 import { halfWidthPct, mostProcesses } from '../src/bench/precision.js';
 import type { RunSpec } from '../src/bench/run.js';
 import { driftText } from '../src/drift.js';
-import { bytesText, integerText, shapeText, timeText } from '../src/report/format.js';
+import { bytesText, integerText, shapeText, timeText, tokensText } from '../src/report/format.js';
 import type { Table } from '../src/report/table.js';
 import { toTerminal } from '../src/report/terminal.js';
 import { type Cell, lostCells, type Phase, type Results } from '../src/results.js';
 import { MIN_PROCESSES_FOR_CI, max, min } from '../src/statistics.js';
-import { tokensText } from './added_lengths.js';
 import { estimateMs } from './estimate.js';
 
 const NOT_MEASURED = '–';

@@ -8,7 +8,7 @@ import { flagsOf, measureInTurns, narrowed, type RunCompareModels } from '../src
 import { check, checkSchema } from '../src/errors.js';
 import { random } from '../src/random.js';
 import { parseResults, type Results, readJson } from '../src/results.js';
-import { runChild } from './child.js';
+import { lastLine, runChild } from './child.js';
 import type { Streams } from './command_line.js';
 import { DEFAULTS } from './compare_flags.js';
 import type { Life } from './interruption.js';
@@ -125,8 +125,6 @@ function cellTimeoutOf(flags: readonly string[]): number {
   const seconds = at < 0 ? Number.NaN : Number(flags[at]?.split('=')[1] ?? flags[at + 1]);
   return seconds > 0 ? seconds : DEFAULTS.cell_timeout;
 }
-
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
 const manifestSchema = z.object({ bin: z.object({ 'compare-models': z.string() }) });
 

@@ -7,7 +7,7 @@ import { check } from '../src/errors.js';
 import { type ModelConfig, scanChunkOf } from '../src/models/model.js';
 import { fixtureNameOf, MODEL_NAMES } from '../src/models/registry.js';
 import { readJson } from '../src/results.js';
-import { runChild } from './child.js';
+import { lastLine, runChild } from './child.js';
 import type { Life } from './interruption.js';
 import { packageFolder } from './package_folder.js';
 
@@ -85,5 +85,3 @@ function flagsOf({ models, lengths, config, nTokens, mode }: PeerOrder): string[
 }
 
 const ourName = (peerName: string): string => MODEL_NAMES.find((name) => fixtureNameOf(name) === peerName) ?? peerName;
-
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) || 'it said nothing';

@@ -195,6 +195,13 @@ export function lostCells({ cells, config }: Pick<Results, 'cells' | 'config'>):
   return cells.filter(({ status, n }) => status !== 'ok' && !added.includes(n));
 }
 
+/** What all cells of a file have in common and their times depend on, as columns of an export. */
+export function settingOf({ config, runtime, machine }: Pick<Results, 'config' | 'runtime' | 'machine'>) {
+  const { batch_size, hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size } = config;
+  const shape = { batch_size, hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size };
+  return { ...shape, backend: runtime.backend, threads: machine.threads, cpu_model: machine.cpu_model };
+}
+
 /** Reads a JSON file. @throws UserError naming the flag, the file and what is wrong with it */
 export function readJson(path: string, where: string): unknown {
   const text = readFileText(path, where);

@@ -65,7 +65,7 @@ test('they are keys of the results file, with times of their own', () => {
   const names = ['constructor', '__proto__'];
   const cells = cellsOf(names, [512, 1024]);
   const rule = { runs: 1, precisionPct: 2.5, maxTimeS: 0 };
-  const ledger = createLedger({ cells, nTokens: 4, batchSize: 1, seed: 1, rule });
+  const ledger = createLedger({ cells, nTokens: 4, batchSize: 1, rule });
   for (const name of names) ledger.addModel({ name, params: 7, params_without_head: 7, param_bytes: 28 });
   const process = { run: 0, order: 0, warmup_ms: [], compile_ms: 0, steps_ms: null, batch: 1, peak_rss_bytes: 1 };
   for (const cell of cells) ledger.addProcess(cell, { ...process, samples_ms: [cell.n], leaked_tensors: 0 });

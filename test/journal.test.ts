@@ -33,7 +33,7 @@ const HEAD: ResultsHead = { ...head, complete: false, config: { ...head.config, 
 function journal(previous?: Results) {
   const rule = { runs: 2, precisionPct: 0, maxTimeS: 0 };
   const { n_tokens: nTokens, batch_size: batchSize } = HEAD.config;
-  const ledger = createLedger({ cells: PLAN, nTokens, batchSize, seed: HEAD.tool.seed, rule }, previous);
+  const ledger = createLedger({ cells: PLAN, nTokens, batchSize, rule }, previous);
   const states = [ledger.results(HEAD)];
   const lines = [journalLine(states[0] as Results)];
   for (const finding of FINDINGS) {

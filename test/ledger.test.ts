@@ -41,7 +41,7 @@ const processOf = (run: number, ms = 10): ProcessRun => ({
 });
 const RULE = { runs: 3, precisionPct: 2.5, maxTimeS: 0 };
 const create = (own = cells, previous?: Results, batchSize = 1, rule: StoppingRule = RULE) =>
-  createLedger({ cells: own, nTokens: 4, batchSize, seed: 1, rule }, previous);
+  createLedger({ cells: own, nTokens: 4, batchSize, rule }, previous);
 const find = (file: Results, { model, phase, n, mode }: CellId) =>
   file.cells.find((cell) => cell.model === model && cell.phase === phase && cell.n === n && cell.mode === mode);
 const at = (index: number): CellId => cells[index] as CellId;

@@ -1,8 +1,8 @@
 /** Results files of compare-models as measurements: the cells of one phase. */
 import { driftText } from '../drift.js';
 import { check } from '../errors.js';
-import { integerText, shapeText } from '../report/format.js';
-import type { Cell, Phase, Results } from '../results.js';
+import { shapeText, tokensText } from '../report/format.js';
+import { type Cell, type Phase, type Results, settingOf } from '../results.js';
 import { max, min } from '../statistics.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
 
@@ -99,8 +99,7 @@ function fileNotes(results: Results): string[] {
 /** Said in tables and pictures: these lengths were not asked for. */
 function addedNote({ config: { added_lengths: added = [], seq_lengths: asked } }: Results): string[] {
   if (added.length === 0) return [];
-  const tokens = added.map(integerText).join(' and ');
-  return [`${tokens} tokens (hollow symbols) were added to the ${asked.length} lengths asked for, for the fits.`];
+  return [`${tokensText(added)} (hollow symbols) were added to the ${asked.length} lengths asked for, for the fits.`];
 }
 
 function cellNotes(cells: readonly Cell[], nameOf: (cell: Cell) => string): string[] {
@@ -112,17 +111,9 @@ function cellNotes(cells: readonly Cell[], nameOf: (cell: Cell) => string): stri
     );
 }
 
-function runOf({ config, runtime, machine, git }: Results, phase: Phase): NonNullable<Measurements['run']> {
-  const { hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size, batch_size, n_tokens } = config;
-  return {
-    ...{ phase, n_tokens, batch_size, hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size },
-    ...{
-      backend: runtime.backend,
-      threads: machine.threads,
-      cpu_model: machine.cpu_model,
-      commit: git?.commit ?? null,
-    },
-  };
+function runOf(results: Results, phase: Phase): NonNullable<Measurements['run']> {
+  const { config, git } = results;
+  return { phase, n_tokens: config.n_tokens, ...settingOf(results), commit: git?.commit ?? null };
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

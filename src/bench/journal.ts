@@ -44,10 +44,9 @@ function parseLine(line: string, where: string): unknown {
   }
 }
 
-const settingsOf = ({ cells, config, tool }: Results): LedgerSettings => ({
+const settingsOf = ({ cells, config }: Results): LedgerSettings => ({
   cells: cells.map(({ model, phase, n, mode }) => ({ model, phase, n, mode })),
   nTokens: config.n_tokens,
   batchSize: config.batch_size,
-  seed: tool.seed,
   rule: { runs: config.runs, precisionPct: config.precision_pct ?? 0, maxTimeS: config.max_time_s ?? 0 },
 });

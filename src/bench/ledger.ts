@@ -20,7 +20,6 @@ export interface LedgerSettings {
   readonly cells: readonly CellId[];
   readonly nTokens: number;
   readonly batchSize: number;
-  readonly seed: number;
   readonly rule: StoppingRule;
 }
 

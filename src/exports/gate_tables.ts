@@ -2,7 +2,7 @@
 
 import { cellKey } from '../bench/plan.js';
 import type { CountedVerdict, ExponentEstimate, GateReport, TimedVerdict } from '../bench/verdicts.js';
-import { withInterval } from '../report/format.js';
+import { percentText, withInterval } from '../report/format.js';
 import type { Table } from '../report/table.js';
 import { max } from '../statistics.js';
 
@@ -68,11 +68,9 @@ const LESS_SPREAD: Readonly<Record<Source, string>> = {
   'in turns': `What helps: more --sets, ${MARGIN_OF_A_CELL}.`,
 };
 
-export const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
-
 function timedTable(timed: readonly TimedVerdict[]): Table {
   const detectable = timed.flatMap((row) => (row.verdict === 'not regressed' ? (row.detectable ?? []) : []));
-  const seen = `Where nothing regressed, this run could have seen a slow-down of ${percent(max(detectable))} or more in every cell.`;
+  const seen = `Where nothing regressed, this run could have seen a slow-down of ${percentText(max(detectable))} or more in every cell.`;
   return {
     title: 'Times',
     columns: ['cell', 'base ms', 'new ms', 'new / base', 'margin', 'processes', 'could see', 'verdict', 'why'],
@@ -82,16 +80,16 @@ function timedTable(timed: readonly TimedVerdict[]): Table {
 }
 
 function timedRow({ cell, comparison, margin, detectable, verdict, reason }: TimedVerdict): string[] {
-  if (comparison === null) return [cellKey(cell), '', '', '', percent(margin), '', '', verdict, reason];
+  if (comparison === null) return [cellKey(cell), '', '', '', percentText(margin), '', '', verdict, reason];
   const { baseMs, newMs, ratio, interval, baseProcesses, newProcesses } = comparison;
   return [
     cellKey(cell),
     String(Number(baseMs.toPrecision(4))),
     String(Number(newMs.toPrecision(4))),
     ratioText(ratio, interval),
-    percent(margin),
+    percentText(margin),
     `${baseProcesses}/${newProcesses}`,
-    detectable === null ? '' : `≥ ${percent(detectable)}`,
+    detectable === null ? '' : `≥ ${percentText(detectable)}`,
     verdict,
     reason,
   ];

@@ -1,11 +1,12 @@
 /** A results file in the formats of other programs. */
+import { cellKey } from '../bench/plan.js';
 import { toCsv } from '../report/csv.js';
 import { markdownParagraph } from '../report/escape.js';
 import { bytesText, integerText, shapeText, timeText } from '../report/format.js';
 import { type TestCase, toJunit } from '../report/junit.js';
 import { toMarkdown } from '../report/markdown.js';
 import type { Table } from '../report/table.js';
-import { type Cell, lostCells, type Results } from '../results.js';
+import { type Cell, lostCells, type Results, settingOf } from '../results.js';
 import { max } from '../statistics.js';
 import type { ExportFormat } from './formats.js';
 
@@ -24,16 +25,12 @@ export function exportResults(results: Results, format: ExportFormat): string {
 /** What histories of values, which have no word for a missing one, keep of cells that were not measured. */
 const NOT_MEASURED = 'cells not measured';
 
-const cellName = ({ model, phase, n, mode }: Cell): string => `${model} ${phase} ${n} ${mode}`;
-
 const SAMPLE_COLUMNS = ['model', 'phase', 'n', 'n_tokens', 'mode', 'run', 'order', 'batch', 'sample', 'ms'];
 
 /** A row per sample, with what identifies it. */
-function sampleRows({ cells, config, runtime, machine }: Results): string {
-  const { hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size, batch_size } = config;
-  const shape = { batch_size, hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size };
-  const setting = { ...shape, backend: runtime.backend, threads: machine.threads, cpu_model: machine.cpu_model };
-  const rows = cells.flatMap(({ model, phase, n, n_tokens, mode, processes }) =>
+function sampleRows(results: Results): string {
+  const setting = settingOf(results);
+  const rows = results.cells.flatMap(({ model, phase, n, n_tokens, mode, processes }) =>
     processes.flatMap(({ run, order, batch, samples_ms }) =>
       samples_ms.map((ms, sample) => ({ model, phase, n, n_tokens, mode, run, order, batch, sample, ms, ...setting })),
     ),
@@ -70,8 +67,7 @@ function summaryRow(cell: Cell): string[] {
   return [...id, time, integerText(Math.round(summary.tokens_per_s)), state];
 }
 
-/** A cell that was asked for and is missing passes nowhere: one that was skipped is an error too. */
-/** Of the cells that were asked for, and of others that were measured. */
+/** Of the cells that were asked for, where one that was skipped is an error too, and of others that were measured. */
 function testCases(results: Results): TestCase[] {
   const lost = new Set(lostCells(results));
   return results.cells.filter((cell) => cell.status === 'ok' || lost.has(cell)).map(testCase);
@@ -99,7 +95,7 @@ function benchmarks(results: Results): object[] {
     const processes = `${cell.processes.length} processes`;
     return [
       {
-        name: cellName(cell),
+        name: cellKey(cell),
         unit: 'ms',
         value: value_ms,
         range: `± ${Number(((high - low) / 2).toPrecision(2))}`,
@@ -120,7 +116,7 @@ function bencherMetrics(results: Results): object {
       const { value_ms, ci95_ms } = cell.summary;
       const limits = ci95_ms && { lower_value: NS_PER_MS * ci95_ms[0], upper_value: NS_PER_MS * ci95_ms[1] };
       const state = cell.counted && { 'state-bytes': { value: cell.counted.state_bytes } };
-      return [[cellName(cell), { latency: { value: NS_PER_MS * value_ms, ...limits }, ...state }]];
+      return [[cellKey(cell), { latency: { value: NS_PER_MS * value_ms, ...limits }, ...state }]];
     }),
   );
   return { ...times, [NOT_MEASURED]: { cells: { value: lostCells(results).length } } };

@@ -94,6 +94,16 @@ export function integerText(n: number): string {
   return n.toLocaleString('en-US');
 }
 
+/** `4,096 and 8,192 tokens` */
+export function tokensText(lengths: readonly number[]): string {
+  return `${lengths.map(integerText).join(' and ')} tokens`;
+}
+
+/** `12.3 %` of a share of 0.123; at most one decimal. */
+export function percentText(share: number): string {
+  return `${Number((100 * share).toFixed(1))} %`;
+}
+
 /** What decides how much work a model is, as a results file names it. */
 export interface ModelShape {
   readonly hidden_dim: number;
