@@ -127,6 +127,13 @@ test('every table of the commands fits into 60, 80 and 100 columns', () => {
   }
 });
 
+test('a name of thousands of characters is broken into lines by one pass', () => {
+  expect(wrap('L漢'.repeat(10_000), 6).split('\n')).toEqual(Array(5_000).fill('L漢L漢'));
+  const rows = [8, 16, 32].map((n) => ['L'.repeat(10_000), String(n), `${n} ms`]);
+  const lines = draw({ title: 'Times', columns: ['Model', 'n', 'Time'], rows, notes: [] }, 80).split('\n');
+  expect(lines.filter((line) => line.includes(' ms'))).toHaveLength(3);
+});
+
 test('intervals, units and signs stay together when a text is wrapped', () => {
   expect(wrap('1.02 [0.98, 1.05] *', 6)).toBe('1.02\n[0.98,\n1.05]\n*');
   expect(wrap('1.02 [0.98, 1.05]', 12)).toBe('1.02\n[0.98, 1.05]');

@@ -72,13 +72,19 @@ function sharedSaidOnce(table: Table): Table {
 function fitted(columns: readonly string[], rows: readonly Row[], width: number): [columns: Row, rows: Row[]] | null {
   const column = (i: number): string[] => rows.map((row) => row[i] ?? '');
   const least = columns.map((heading, i) => Math.min(LONGEST_NAME, largest([heading, ...column(i)].map(longestWord))));
-  const widths = columns.map((_, i) => largest([least[i] ?? 0, ...column(i).map((text) => stringWidth(text))]));
   const available = width - GAP.length * (columns.length - 1);
+  const widths = columns.map((_, i) => {
+    const own = largest(column(i).map((text) => stringWidth(text)));
+    return Math.max(least[i] ?? 0, Math.min(own, available)); // a name may be very long
+  });
+  const isLow = (texts: readonly string[], narrowest: number): boolean =>
+    texts.every((text) => linesOf([[wrap(text, narrowest)]]) <= 2);
+  const low = sum(widths) > available ? columns.map((_, i) => isLow(column(i), least[i] ?? 0)) : [];
   while (sum(widths) > available) {
     const widest = widths.reduce((best, own, i) => (own > (least[i] ?? 0) && own > (widths[best] ?? 0) ? i : best), -1);
     if (widest < 0) return null;
     const [narrowest = 0, own = 0] = [least[widest], widths[widest]];
-    widths[widest] = column(widest).every((text) => linesOf([[wrap(text, narrowest)]]) <= 2) ? narrowest : own - 1;
+    widths[widest] = low[widest] ? narrowest : own - 1;
   }
   const wrapped = (row: Row): Row => row.map((text, i) => wrap(text, widths[i] ?? width));
   const cells = rows.map(wrapped);

@@ -41,11 +41,14 @@ export function wrapParts(parts: readonly string[], separator: string, width: nu
 /** The text, or what of it fits into a width, and so on. */
 function pieces(text: string, width: number): string[] {
   if (stringWidth(text) <= width) return [text];
-  const fitting: string[] = [''];
-  for (const char of new Intl.Segmenter().segment(text)) {
-    const longer = `${fitting.at(-1)}${char.segment}`;
-    if (stringWidth(longer) <= width) fitting[fitting.length - 1] = longer;
-    else fitting.push(char.segment);
+  const fitting = [''];
+  let columns = 0; // of the last; counted on, since a name may be very long
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    const own = stringWidth(segment);
+    const isFull = columns + own > width;
+    if (isFull) fitting.push('');
+    fitting[fitting.length - 1] += segment;
+    columns = isFull ? own : columns + own;
   }
   return fitting;
 }
