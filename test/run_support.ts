@@ -11,7 +11,12 @@ import { makeResults } from './make_results.js';
 import { temporaryFolder } from './temporary.js';
 
 const { created_at, tool, git, config, config_hash } = makeResults({ A: { 8: [1] } });
-const LABEL: RunLabel = { schema_version: 1, created_at, tool, git, config, config_hash, node: 'v20' };
+
+/** The head of a file says by which rule processes are added: a journal is read by it. */
+const labelOf = ({ runs, precisionPct, maxTimeS }: RunSpec): RunLabel => ({
+  ...{ schema_version: 1, created_at, tool, git, config_hash, node: 'v20' },
+  config: { ...config, runs, precision_pct: precisionPct, max_time_s: maxTimeS },
+});
 
 export interface Run {
   readonly workerFile: string;
@@ -62,7 +67,7 @@ export async function run({
       onProgress?.(progress, () => abortion.abort());
     },
   };
-  const error = await runBenchmark(spec, LABEL, host, previous).then(
+  const error = await runBenchmark(spec, labelOf(spec), host, previous).then(
     () => null,
     (reason: unknown) => reason,
   );
