@@ -22,10 +22,10 @@ Progress goes to stderr, a line a suite to stdout. Exit code: 0 when every suite
 
   --identical <n>  suites of identical code (default: 1)
   --slowed <n>     suites whose new side is slower, by a clock that runs fast (default: 1)
-  --by <pct>       how much slower (default: 20)
-  --margin <pct>   slow-down that the gate allows (default: 10)
-  --runs <n>       processes a side in the first set (default: 5)
-  --sets <n>       sets of processes at most, each twice as large as the one before (default: 5)
+  --by <pct>       how much slower (default: 100)
+  --margin <pct>   slow-down that the gate allows (default: 50)
+  --runs <n>       processes a side in the first set (default: 10)
+  --sets <n>       sets of processes at most, each twice as large as the one before (default: 4)
   --seed <n>       of the order of the two sides in the first suite; each other has one more (default: 0)
   --json <file>    what came out, written after every suite
   --help           this text
@@ -39,10 +39,10 @@ const { values, positionals } = parseArgs({
     ...{
       identical: text('1'),
       slowed: text('1'),
-      by: text('20'),
-      margin: text('10'),
-      runs: text('5'),
-      sets: text('5'),
+      by: text('100'),
+      margin: text('50'),
+      runs: text('10'),
+      sets: text('4'),
       seed: text('0'),
     },
     json: { type: 'string' },
