@@ -17,15 +17,16 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SMALL = '--quick --models LinearTransformer --hidden_dim 64 --vocab_size 1000 --seq_lengths 64 256 --n_tokens 3';
 const HELP = `Usage: npm run check:gate -- [options] [-- flags of compare-models]
 
-Proves the gate on this machine: suites of identical code must end with 0, suites whose new side is slower with 1.
+Proves the gate on this machine: suites of identical code must not end with 1 (0, or 3 where the machine is too noisy to
+tell), suites whose new side is slower must end with 1.
 Progress goes to stderr, a line a suite to stdout. Exit code: 0 when every suite ends as it should, 1 when one does not.
 
   --identical <n>  suites of identical code (default: 1)
   --slowed <n>     suites whose new side is slower, by a clock that runs fast (default: 1)
   --by <pct>       how much slower (default: 100)
   --margin <pct>   slow-down that the gate allows (default: 50)
-  --runs <n>       processes a side in the first set (default: 10)
-  --sets <n>       sets of processes at most, each twice as large as the one before (default: 4)
+  --runs <n>       processes a side in the first set (default: 15)
+  --sets <n>       sets of processes at most, each twice as large as the one before (default: 2)
   --seed <n>       of the order of the two sides in the first suite; each other has one more (default: 0)
   --json <file>    what came out, written after every suite
   --help           this text
@@ -41,8 +42,8 @@ const { values, positionals } = parseArgs({
       slowed: text('1'),
       by: text('100'),
       margin: text('50'),
-      runs: text('10'),
-      sets: text('4'),
+      runs: text('15'),
+      sets: text('2'),
       seed: text('0'),
     },
     json: { type: 'string' },
@@ -82,8 +83,8 @@ async function checkGate(life) {
     slowed: [],
   };
   for (const [kind, head, expected] of [
-    ['identical', same, 0],
-    ['slowed', slow, 1],
+    ['identical', same, [0, 3]], // 3: too noisy to tell, which is no alarm
+    ['slowed', slow, [1]],
   ]) {
     for (let i = 0; i < Number(values[kind]); i++) {
       result[kind].push(await runSuite(kind, head, Number(values.seed) + i, expected, life));
@@ -127,6 +128,7 @@ async function runSuite(kind, head, seed, expected, life) {
   const { code, stdout } = await runChild(process.execPath, [...command, ...gate], noLimit, life, say);
   const summary = stdout.trim().split('\n').at(-1);
   console.log(`${kind} ${seed}: exit code ${code} after ${seconds()} s: ${summary}`);
-  if (code !== expected) console.log(stdout);
-  return { seed, good: code === expected, exit_code: code, seconds: seconds(), summary };
+  const good = expected.includes(code);
+  if (!good) console.log(stdout);
+  return { seed, good, exit_code: code, seconds: seconds(), summary };
 }
