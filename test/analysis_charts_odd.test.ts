@@ -1,6 +1,6 @@
 /** Pictures of what is seldom measured: many lengths, wide ranges, long names and characters without a font. */
 import { describe, expect, test } from 'vitest';
-import { lengthAxis, linearAxis, logAxis, shortName, timeUnit } from '../src/analysis/chart_parts.js';
+import { lengthAxis, linearAxis, logAxis, logDomain, logTicks, shortName, timeUnit } from '../src/analysis/chart_parts.js';
 import { renderPng, renderSvg, undrawable } from '../src/analysis/png.js';
 
 const ascending = (count: number): number[] => Array.from({ length: count }, (_, i) => 16 + i * (i + 3));
@@ -47,4 +47,10 @@ test('a character that no font has is drawn as its code in a PNG, and as it is i
   expect(undrawable(['Mödel Ψ', `a${nowhere}`])).toEqual([nowhere]);
   expect((await renderPng(spec(`a${nowhere}`))).equals(await renderPng(spec('a\\u{10fffd}')))).toBe(true);
   expect(await renderSvg(spec(`a${nowhere}`))).toContain(`a${nowhere}`);
+});
+
+test.each([[5e-324], [1e308], [1.7e308]])('a logarithmic axis around %f has finite ends and ticks', (value) => {
+  const domain = logDomain([value], 2);
+  expect(domain.every((end) => end > 0 && Number.isFinite(end))).toBe(true);
+  expect(logTicks(domain).every(Number.isFinite)).toBe(true);
 });

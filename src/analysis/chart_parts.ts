@@ -123,7 +123,8 @@ export function logAxis(field: string, title: string, values: readonly number[],
 export function logDomain(values: readonly number[], leastRatio: number): [number, number] {
   const [low, high] = [min(values) / 1.1, max(values) * 1.1];
   const widen = Math.sqrt(Math.max(1, leastRatio / (high / low)));
-  return [low / widen, high * widen];
+  // At the ends of what a number can be, the spare room would be 0 and Infinity.
+  return [Math.max(Number.MIN_VALUE, low / widen), Math.min(Number.MAX_VALUE, high * widen)];
 }
 
 /** Round numbers in the range, about four to nine of them: powers of ten, then 1-2-5, then finer. */
