@@ -1,6 +1,14 @@
 /** Pictures of what is seldom measured: many lengths, wide ranges, long names and characters without a font. */
 import { describe, expect, test } from 'vitest';
-import { lengthAxis, linearAxis, logAxis, logDomain, logTicks, shortName, timeUnit } from '../src/analysis/chart_parts.js';
+import {
+  lengthAxis,
+  linearAxis,
+  logAxis,
+  logDomain,
+  logTicks,
+  shortName,
+  timeUnit,
+} from '../src/analysis/chart_parts.js';
 import { renderPng, renderSvg, undrawable } from '../src/analysis/png.js';
 
 const ascending = (count: number): number[] => Array.from({ length: count }, (_, i) => 16 + i * (i + 3));
