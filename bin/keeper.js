@@ -1,6 +1,6 @@
 /**
  * Ends the processes that a command started: when the command asks, and when it is gone, however it ended. The command
- * forks it (evals/interruption.ts) and tells it { keep: pid }, { forget: pid } of one that has ended, and { end: pid }.
+ * forks it (evals/shared/interruption.ts) and tells it { keep: pid }, { forget: pid } of one that has ended, and { end: pid }.
  * It leads a session of its own, so that what is sent to the command's group does not reach it.
  */
 import { execFileSync, spawnSync } from 'node:child_process';

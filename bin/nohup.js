@@ -12,7 +12,7 @@ const MARK = 'ATTNSCALE_NOHUP';
 export function heedNohup() {
   if (process.env[MARK] === undefined && basename(process.env['_'] ?? '') !== 'nohup' && !cannotBeRead(0)) return;
   process.env[MARK] = '1';
-  process.on('SIGHUP', () => {}); // evals/interruption.ts leaves alone what is listened to
+  process.on('SIGHUP', () => {}); // evals/shared/interruption.ts leaves alone what is listened to
 }
 
 /** Whether a descriptor is /dev/null, opened for writing alone. */

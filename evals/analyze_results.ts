@@ -1,16 +1,8 @@
 /** `analyze-results`: tables and pictures of a results file. */
 import { Option } from 'commander';
-import type { Phase } from '../src/results.js';
-import { createCommand, oneOf, runCommand, type Streams } from './command_line.js';
-
-export interface Flags {
-  readonly results_file: string;
-  readonly output_dir: string;
-  readonly reference?: string;
-  readonly phase?: Phase;
-  readonly svg?: true;
-  readonly export?: string;
-}
+import type { Phase } from '../src/results/schema.js';
+import type { Flags } from './analyze_results/flags.js';
+import { createCommand, oneOf, runCommand, type Streams } from './shared/command_line.js';
 
 const PHASES = ['prefill', 'decode', 'generate', 'recompute'] as const satisfies readonly Phase[];
 
@@ -34,7 +26,7 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     .option('--svg', 'write each picture as SVG too')
     .option('--export <formats>', 'write the tables as analysis.* too: md, csv, html, tex; several with commas');
   return runCommand<Flags>(command, argv, streams, async (flags, _, safe) => {
-    const { analyzeResults } = await import('./analyze_results_run.js');
+    const { analyzeResults } = await import('./analyze_results/run.js');
     return analyzeResults(flags, safe);
   });
 }

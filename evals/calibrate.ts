@@ -1,7 +1,9 @@
 /** `calibrate`: what the gate is worth on this machine, for these cells. */
 import type { Command } from 'commander';
 import { check } from '../src/errors.js';
+import type { CalibrateFlags } from './calibrate/flags.js';
 import { processTimeout } from './check_regressions.js';
+import { workloadHelp } from './compare_models.js';
 import {
   createCommand,
   excessArgumentText,
@@ -9,18 +11,7 @@ import {
   runCommand,
   type Streams,
   wholeNumber,
-} from './command_line.js';
-import { workloadHelp } from './compare_models.js';
-
-export interface CalibrateFlags {
-  readonly runs: number;
-  readonly suites: number;
-  readonly detect: number;
-  readonly process_timeout?: number;
-  readonly seed: number;
-  readonly results_file?: string;
-  readonly output: string;
-}
+} from './shared/command_line.js';
 
 const EXAMPLES = `
   calibrate --runs 40 -- --seq_lengths 256 1024         measures, with flags of compare-models
@@ -34,7 +25,7 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
   return runCommand<CalibrateFlags>(command, argv, streams, async (flags, positional, safe) => {
     const [first = '--'] = positional;
     check(first.startsWith('--'), excessArgumentText(first, command));
-    const { calibrateMachine } = await import('./calibrate_run.js');
+    const { calibrateMachine } = await import('./calibrate/run.js');
     return calibrateMachine(flags, positional, safe);
   });
 }

@@ -1,12 +1,8 @@
 /** `check-parity`: does every golden file in a folder pass, on both paths? */
 import { Option } from 'commander';
-import { createCommand, runCommand, type Streams } from './command_line.js';
-import { BACKENDS } from './compare_flags.js';
-
-export interface ParityFlags {
-  readonly backend: (typeof BACKENDS)[number];
-  readonly mode: 'eager' | 'compiled';
-}
+import type { ParityFlags } from './check_parity/flags.js';
+import { BACKENDS } from './compare_models/flags.js';
+import { createCommand, runCommand, type Streams } from './shared/command_line.js';
 
 const GOLDEN_FILE = `
 A golden file is a safetensors file (test/fixtures holds some; more in docs/models.md) with
@@ -37,7 +33,7 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     )
     .addHelpText('after', GOLDEN_FILE);
   return runCommand<ParityFlags>(command, argv, streams, async (flags, [folder = '.'], safe) => {
-    const { checkFolder } = await import('./check_parity_run.js');
+    const { checkFolder } = await import('./check_parity/run.js');
     return checkFolder(folder, flags, safe);
   });
 }

@@ -1,24 +1,9 @@
 /** `check-regressions`: is a new run slower, larger or of a higher order than a base run? */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { MARGIN_LIMIT_PCT, USUAL_SETS } from '../src/bench/timed_gate.js';
-import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
+import { MARGIN_LIMIT_PCT, USUAL_SETS } from '../src/bench/gate/timed.js';
+import type { GateFlags } from './check_regressions/flags.js';
 import { workloadHelp } from './compare_models.js';
-
-export interface GateFlags {
-  readonly margin?: number;
-  readonly cell_margin: readonly string[];
-  readonly confirm: boolean;
-  readonly ab: boolean;
-  readonly runs: number;
-  readonly sets: number;
-  readonly seed: number;
-  readonly process_timeout?: number;
-  readonly advisory: boolean;
-  readonly counted_only: boolean;
-  readonly calibration?: string;
-  readonly export?: string;
-  readonly output_dir: string;
-}
+import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './shared/command_line.js';
 
 const EXIT_CODES = `
 Exit code: 0 not regressed, 1 regressed, 2 bad input or usage, 3 not comparable or cannot tell;
@@ -32,7 +17,7 @@ a pass whose exports could not all be written is 2.
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   return runCommand<GateFlags>(describe(streams), argv, streams, async (flags, positional, safe) => {
-    const { checkRegressions } = await import('./check_regressions_run.js');
+    const { checkRegressions } = await import('./check_regressions/run.js');
     return checkRegressions(flags, positional, safe);
   });
 }

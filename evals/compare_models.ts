@@ -1,5 +1,6 @@
 /** `compare-models`: times the models across sequence lengths and writes a results file. */
 import { Option } from 'commander';
+import { BACKENDS, DEFAULTS, type Flags, MODES, NORMS } from './compare_models/flags.js';
 import {
   createCommand,
   numberFromZero,
@@ -9,8 +10,7 @@ import {
   runCommand,
   type Streams,
   wholeNumber,
-} from './command_line.js';
-import { BACKENDS, DEFAULTS, type Flags, MODES, NORMS } from './compare_flags.js';
+} from './shared/command_line.js';
 
 const EXAMPLES = `
 Exit code: 0 all cells were measured, 1 some were not (failed, timed out, skipped), 2 bad input or usage, or an export
@@ -24,9 +24,9 @@ that could not be written, 128 + signal interrupted.
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   return withFlags(argv, streams, async (flags, safe) => {
-    const { compareModels } = await import('./compare_models_run.js');
+    const { compareModels } = await import('./compare_models/run.js');
     if (flags.resume === undefined) return compareModels(flags, argv, safe);
-    const { flagsOfFile } = await import('./compare_resume.js');
+    const { flagsOfFile } = await import('./compare_models/resume.js');
     const all = [...flagsOfFile(flags.resume), ...argv];
     return withFlags(all, streams, (resumed) => compareModels(resumed, all, safe));
   });

@@ -1,8 +1,8 @@
 /** The process that compare-models starts afresh for every run. */
 import { resourceUsage } from 'node:process';
-import { steeringVariables } from '../src/bench/environment.js';
-import type { WorkerMessage, WorkerOrder } from '../src/bench/messages.js';
-import { work } from '../src/bench/worker.js';
+import { work } from '../src/bench/measure/worker.js';
+import type { WorkerMessage, WorkerOrder } from '../src/bench/protocol/messages.js';
+import { steeringVariables } from '../src/bench/run/environment.js';
 import { UserError } from '../src/errors.js';
 import { createModel } from '../src/models/registry.js';
 

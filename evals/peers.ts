@@ -1,30 +1,9 @@
 /** `npm run peers`: times this package and a PyTorch peer of the same models in turns. */
 import { Option } from 'commander';
-import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './command_line.js';
-import { DEFAULTS, type Flags } from './compare_flags.js';
+import { DEFAULTS } from './compare_models/flags.js';
 import { modelOptions } from './compare_models.js';
-
-export interface PeersFlags
-  extends Pick<
-    Flags,
-    | 'models'
-    | 'vocab_size'
-    | 'hidden_dim'
-    | 'num_layers'
-    | 'num_heads'
-    | 'ff_dim'
-    | 'chunk_size'
-    | 'compression_factor'
-    | 'seq_lengths'
-    | 'n_tokens'
-    | 'seed'
-    | 'cell_timeout'
-    | 'output_dir'
-  > {
-  readonly rounds: number;
-  readonly peer_modes: readonly ('eager' | 'compile')[];
-  readonly peer_timeout: number;
-}
+import type { PeersFlags } from './peers/flags.js';
+import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './shared/command_line.js';
 
 /** The shape of `npm start`. */
 const OWN_DEFAULTS: Readonly<Record<string, unknown>> = { models: ['all'], hidden_dim: 128 };
@@ -40,7 +19,7 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
   command.usage('[options]').addHelpText('after', NEEDS);
   for (const option of [...shapeOptions(), ...ownOptions()]) command.addOption(option);
   return runCommand<PeersFlags>(command, argv, streams, async (flags, _, safe) => {
-    const { runPeers } = await import('./peers_run.js');
+    const { runPeers } = await import('./peers/run.js');
     return runPeers(flags, argv, safe);
   });
 }

@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { heedNohup } from '../bin/nohup.js';
-import { runChild } from '../dist/evals/child.js';
-import { interruptible } from '../dist/evals/interruption.js';
-import { openTemporaryFolder } from '../dist/evals/temporary_folder.js';
+import { runChild } from '../dist/evals/shared/child.js';
+import { interruptible } from '../dist/evals/shared/interruption.js';
+import { openTemporaryFolder } from '../dist/evals/shared/temporary_folder.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SMALL = '--quick --models LinearTransformer --hidden_dim 64 --vocab_size 1000 --seq_lengths 64 256 --n_tokens 3';

@@ -15,9 +15,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeFileDurably } from '../src/write_file.js';
-import { type Build, build } from './built.js';
-import { smallDisk } from './small_disk.js';
-import { temporaryFolder } from './temporary.js';
+import { type Build, build } from './support/built.js';
+import { smallDisk } from './support/small_disk.js';
+import { temporaryFolder } from './support/temporary.js';
 
 let built: Build;
 beforeAll(() => {

@@ -2,13 +2,13 @@
 import { check } from '../errors.js';
 import type { Estimate } from '../report/format.js';
 import { type Interval, MIN_PROCESSES_FOR_CI, max, mean, median, medianInterval, min } from '../statistics.js';
-import { estimateRatio, presentValues, type Replicates, replicate } from './bootstrap.js';
-import { type Crossover, crossover } from './crossover.js';
-import { fitPowerLaw, MIN_LENGTHS } from './fit.js';
-import { identifiedCurve } from './floor_exponent.js';
+import { estimateRatio, presentValues, type Replicates, replicate } from './fits/bootstrap.js';
+import { type Crossover, crossover } from './fits/crossover.js';
+import { fitPowerLaw, MIN_LENGTHS } from './fits/fit.js';
+import { identifiedCurve } from './fits/floor_exponent.js';
+import { type Scaling, scalingOf } from './fits/scaling.js';
+import { type WorkExponent, workExponent } from './fits/work.js';
 import { findSeries, type MeasuredPoint, type Measurements, type Series } from './measurements.js';
-import { type Scaling, scalingOf } from './scaling.js';
-import { type WorkExponent, workExponent } from './work.js';
 
 export interface AnalyzedPoint extends MeasuredPoint {
   readonly ms: Estimate;

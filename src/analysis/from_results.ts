@@ -1,8 +1,9 @@
 /** Results files of compare-models as measurements: the cells of one phase. */
-import { driftText } from '../drift.js';
+
 import { check } from '../errors.js';
 import { shapeText, tokensText } from '../report/format.js';
-import { type Cell, type Phase, type Results, settingOf } from '../results.js';
+import { driftText } from '../results/drift.js';
+import { type Cell, type Phase, type Results, settingOf } from '../results/schema.js';
 import { max, min } from '../statistics.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
 

@@ -4,16 +4,14 @@ export { type Estimate, exponentText } from '../report/format.js';
 export type { Table } from '../report/table.js';
 export { toTerminal } from '../report/terminal.js';
 export { type Analysis, type AnalyzedPoint, analyze, type ModelAnalysis } from './analysis.js';
-export { complexityLogLog } from './chart_loglog.js';
-export { complexityAnalysis } from './charts.js';
-export type { ClassFit, ClassName } from './classes.js';
-export type { Crossover } from './crossover.js';
-export { type PowerLaw, powerLawAt } from './fit.js';
-export type { FloorExponent } from './floor_exponent.js';
-export { type FloorFit, type FloorKind, floorEnd, floorFitAt } from './floor_fit.js';
-export type { Measurements, Series } from './measurements.js';
-export type { QuadraticFit } from './quadratic.js';
-export { readMeasurements } from './read_measurements.js';
+export { complexityAnalysis } from './charts/charts.js';
+export { complexityLogLog } from './charts/loglog.js';
+export type { ClassFit, ClassName } from './fits/classes.js';
+export type { Crossover } from './fits/crossover.js';
+export { type PowerLaw, powerLawAt } from './fits/fit.js';
+export type { FloorExponent } from './fits/floor_exponent.js';
+export { type FloorFit, type FloorKind, floorEnd, floorFitAt } from './fits/floor_fit.js';
+export type { QuadraticFit } from './fits/quadratic.js';
 export {
   type FitOptions,
   findCrossover,
@@ -21,6 +19,8 @@ export {
   type Observation,
   type PowerLawExponent,
   type Scaling,
-} from './scaling.js';
+} from './fits/scaling.js';
+export type { WorkExponent } from './fits/work.js';
+export type { Measurements, Series } from './measurements.js';
+export { readMeasurements } from './read_measurements.js';
 export { buildTables, preamble } from './tables.js';
-export type { WorkExponent } from './work.js';

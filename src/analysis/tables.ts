@@ -3,11 +3,11 @@ import { bytesText, type Estimate, exponentText, integerText, timeText, withInte
 import type { Table } from '../report/table.js';
 import { MIN_PROCESSES_FOR_CI, max, min } from '../statistics.js';
 import type { Analysis, AnalyzedPoint, ModelAnalysis } from './analysis.js';
-import type { Crossover } from './crossover.js';
-import { PLAUSIBLE_DELTA } from './evidence.js';
-import { MIN_LENGTHS_FOR_FLOOR } from './floor_exponent.js';
-import { floorEnd, floorShare } from './floor_fit.js';
-import type { WorkExponent } from './work.js';
+import type { Crossover } from './fits/crossover.js';
+import { PLAUSIBLE_DELTA } from './fits/evidence.js';
+import { MIN_LENGTHS_FOR_FLOOR } from './fits/floor_exponent.js';
+import { floorEnd, floorShare } from './fits/floor_fit.js';
+import type { WorkExponent } from './fits/work.js';
 
 const NONE = '–';
 

@@ -7,16 +7,17 @@
 import { check } from '../errors.js';
 import * as tf from '../tf.js';
 import { disposeTree, leaves, mapTree, type Tree } from '../tree.js';
-import { formOfAll, formOfTensor, nameOf } from './form.js';
-import { OPTIMIZATIONS, type Optimization } from './fuse.js';
-import type { Graph } from './graph.js';
-import { isRecording, type Recording, record } from './recording.js';
-import { portsOf, SERVE_TAG, withSavedModel } from './saved_model.js';
-import { type FeedInfo, type NativeBackend, nativeBackend } from './trace_backend.js';
-import { keepNaN } from './xla_flags.js';
+import { OPTIMIZATIONS, type Optimization } from './optimization.js';
+import { formOfAll, formOfTensor, nameOf } from './record/form.js';
+import { isRecording, type Recording, record } from './record/recording.js';
+import { type FeedInfo, type NativeBackend, nativeBackend } from './record/trace_backend.js';
+import type { Graph } from './tensorflow/graph.js';
+import { portsOf, SERVE_TAG, withSavedModel } from './tensorflow/saved_model.js';
+import { keepNaN } from './tensorflow/xla_flags.js';
 
-export { fuse, type Optimization } from './fuse.js';
+export { fuse } from './fuse.js';
 export { loop } from './loop.js';
+export type { Optimization } from './optimization.js';
 
 export interface CompileOptions {
   /** What is done to the graph before it first runs; `parts` by default. */

@@ -1,8 +1,8 @@
 import { check } from '../errors.js';
 import * as tf from '../tf.js';
 import { leaves, mapTree, type Tree, tidyTree } from '../tree.js';
-import { formOf, formOfTensor, nameOf } from './form.js';
-import { isRecording, recordLoop } from './recording.js';
+import { formOf, formOfTensor, nameOf } from './record/form.js';
+import { isRecording, recordLoop } from './record/recording.js';
 
 /** The largest int32. */
 const MOST_COUNT = 2 ** 31 - 1;

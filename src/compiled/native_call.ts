@@ -1,5 +1,5 @@
 import * as tf from '../tf.js';
-import { isRecording, recordNative } from './recording.js';
+import { isRecording, recordNative } from './record/recording.js';
 
 /**
  * `body()`, or a call of native code that computes the same: where XLA compiles what is being recorded and the addon

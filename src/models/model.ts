@@ -5,7 +5,7 @@
  * dim, C chunk, N chunks, L layers, f feed-forward dim, V vocabulary, e compressed size, w convolution width.
  * Axis order is [B, H, T, D], and by chunks [N, B · H, C, D]; vectors are rows, so a state S [D_k, D_v] is read as o = q S.
  */
-import type { Optimization } from '../compiled/fuse.js';
+import type { Optimization } from '../compiled/optimization.js';
 import type * as tf from '../tf.js';
 import type { Tree } from '../tree.js';
 import type { WeightSource } from './weights.js';

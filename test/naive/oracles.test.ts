@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { relativeError } from '../../src/bench/parity.js';
-import { parseFixture } from '../../src/models/fixture.js';
+import { parseFixture } from '../../src/bench/measure/fixture.js';
+import { relativeError } from '../../src/bench/measure/parity.js';
 import { createModel, MODEL_NAMES } from '../../src/models/registry.js';
-import { GOLDEN_FILES, goldenBytes } from '../golden_files.js';
+import { GOLDEN_FILES, goldenBytes } from '../support/golden_files.js';
 import { range } from './arrays.js';
 import { ORACLES } from './oracles.js';
 import { erf, naiveTransformer } from './transformer.js';

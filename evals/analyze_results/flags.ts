@@ -1,0 +1,11 @@
+/** The flags of `analyze-results`. */
+import type { Phase } from '../../src/results/schema.js';
+
+export interface Flags {
+  readonly results_file: string;
+  readonly output_dir: string;
+  readonly reference?: string;
+  readonly phase?: Phase;
+  readonly svg?: true;
+  readonly export?: string;
+}

@@ -1,0 +1,119 @@
+/** What check-regressions does once its flags are read: read or measure two runs, judge, print, export. */
+import { existsSync } from 'node:fs';
+import { type Calibration, checkCalibration, parseCalibration } from '../../src/bench/gate/calibration.js';
+import { type GateOptions, runGate } from '../../src/bench/gate/gate.js';
+import { checkCellMargins, marginRule, parseCellMargins } from '../../src/bench/gate/margins.js';
+import type { NamedResults } from '../../src/bench/gate/paired_cells.js';
+import { exitCode, type GateReport } from '../../src/bench/gate/verdicts.js';
+import { check } from '../../src/errors.js';
+import { shapeText } from '../../src/report/format.js';
+import { toTerminal } from '../../src/report/terminal.js';
+import { parseResults, type Results, readJson } from '../../src/results/schema.js';
+import { boldOn } from '../shared/bold.js';
+import type { Streams } from '../shared/command_line.js';
+import { prepareExports, writeExports } from '../shared/export_files.js';
+import { EXPORT_FORMATS, type ExportFormat, parseFormats } from '../shared/formats.js';
+import { interruptible } from '../shared/interruption.js';
+import { createOutputWriter } from '../shared/output.js';
+import { readResultsJson } from '../shared/read_results.js';
+import { seriesExponents } from './exponents.js';
+import { exportGate } from './exports.js';
+import type { GateFlags } from './flags.js';
+import { type Laboratory, openLaboratory, type RunPair } from './laboratory.js';
+import { gateRemedies, gateSummary, gateTables } from './tables.js';
+
+/** @returns the exit code of docs/gate.md; @throws Interrupted while it measures */
+export async function checkRegressions(
+  flags: GateFlags,
+  positional: readonly string[],
+  streams: Streams,
+): Promise<number> {
+  if (!flags.ab && !flags.confirm) return judge(flags, positional, null, streams);
+  return interruptible(
+    () => 'there is no verdict',
+    async (life) => {
+      using laboratory = openLaboratory(streams, life, flags);
+      return await judge(flags, positional, laboratory, streams);
+    },
+  );
+}
+
+/** @param laboratory null where nothing is to be measured */
+async function judge(
+  flags: GateFlags,
+  positional: readonly string[],
+  laboratory: Laboratory | null,
+  streams: Streams,
+): Promise<number> {
+  const [first, second, ...compareFlags] = positional;
+  check(
+    first !== undefined && second !== undefined,
+    `check-regressions: needs BASE and NEW, got ${positional.length} of 2`,
+  );
+  check(flags.ab || compareFlags.length === 0, `check-regressions: needs 2 files, got ${positional.length}`);
+  check(!(flags.ab && flags.confirm), '--confirm: is part of --ab already, got both');
+  const cellMargins = parseCellMargins(flags.cell_margin);
+  const calibration = flags.calibration === undefined ? null : readCalibration(flags.calibration);
+  const formats = flags.export === undefined ? [] : parseFormats(flags.export, EXPORT_FORMATS);
+  prepareExports(flags.output_dir, 'regressions', formats);
+  const checkCells = ({ cells }: Results): void => checkCellMargins(cellMargins, cells);
+  const { runs, seed } = flags;
+  const pair: RunPair =
+    laboratory !== null && flags.ab
+      ? await laboratory.measureInTurns(first, second, { flags: compareFlags, runs, seed, checkCells })
+      : readPair(first, second);
+  const { base, next } = pair;
+  checkCells(next.results);
+  if (calibration !== null) checkCalibration(calibration, next.results, `--calibration: ${flags.calibration}`);
+  const options: GateOptions = {
+    marginOf: marginRule(cellMargins, flags.margin, calibration),
+    advisory: flags.advisory,
+    countedOnly: flags.counted_only,
+    sideBySide: flags.ab,
+    measure: pair.measure ?? laboratory?.measureHere(next.results) ?? null,
+    sets: flags.sets,
+    exponents: flags.counted_only ? NO_EXPONENTS : exponentsOf(base, next),
+  };
+  const report = await runGate(base, next, options);
+  const remedies = gateRemedies(report, flags.ab ? 'in turns' : options.measure === null ? 'stored' : 'confirmed');
+  const writer = createOutputWriter(streams);
+  const textOf = (format: ExportFormat): string => exportGate(report, next.results, format, remedies);
+  writeExports(flags.output_dir, 'regressions', formats, textOf, writer);
+  print(report, next.results, remedies, streams);
+  return writer.exitCode(exitCode(report));
+}
+
+const NO_EXPONENTS = { base: [], new: [] };
+
+const exponentsOf = (base: NamedResults, next: NamedResults): GateOptions['exponents'] => ({
+  base: seriesExponents(base.results),
+  new: seriesExponents(next.results),
+});
+
+function readPair(basePath: string, newPath: string): RunPair {
+  const read = (name: string, path: string): NamedResults => {
+    const where = `${name} ${path}`;
+    return { name: where, results: parseResults(readResultsJson(path, name), where) };
+  };
+  return { base: read('BASE', basePath), next: read('NEW', newPath), measure: null };
+}
+
+function readCalibration(path: string): Calibration {
+  check(existsSync(path), `--calibration: needs a file that calibrate wrote, got ${path}`);
+  return parseCalibration(readJson(path, '--calibration'), `--calibration: ${path}`);
+}
+
+function print(
+  report: GateReport,
+  { config }: Results,
+  remedies: readonly string[],
+  { stdout, stderr }: Streams,
+): void {
+  for (const { field, base, new: next } of report.differences) {
+    stderr.write(`${report.advisory ? 'warning' : 'not comparable'}: ${field}: ${base} -> ${next}\n`);
+  }
+  const tables = gateTables(report);
+  if (tables.length > 0)
+    stdout.write(`${toTerminal(tables, boldOn(stdout), stdout.columns)}\n\nModels: ${shapeText(config)}.\n`);
+  stdout.write(`${[...remedies, gateSummary(report)].join('\n')}\n`);
+}

@@ -1,0 +1,123 @@
+/** A results file in the formats of other programs. */
+import { cellKey } from '../../src/bench/protocol/plan.js';
+import { toCsv } from '../../src/report/csv.js';
+import { markdownParagraph } from '../../src/report/escape.js';
+import { bytesText, integerText, shapeText, timeText } from '../../src/report/format.js';
+import { type TestCase, toJunit } from '../../src/report/junit.js';
+import { toMarkdown } from '../../src/report/markdown.js';
+import type { Table } from '../../src/report/table.js';
+import { type Cell, lostCells, type Results, settingOf } from '../../src/results/schema.js';
+import { max } from '../../src/statistics.js';
+import type { ExportFormat } from '../shared/formats.js';
+
+/** The whole file's text. */
+export function exportResults(results: Results, format: ExportFormat): string {
+  return {
+    csv: sampleRows,
+    md: toSummary,
+    github: toSummary,
+    junit: (all: Results) => toJunit('compare-models', all.created_at, testCases(all)),
+    gab: (all: Results) => `${JSON.stringify(benchmarks(all), null, 1)}\n`,
+    bmf: (all: Results) => `${JSON.stringify(bencherMetrics(all), null, 1)}\n`,
+  }[format](results);
+}
+
+/** What histories of values, which have no word for a missing one, keep of cells that were not measured. */
+const NOT_MEASURED = 'cells not measured';
+
+const SAMPLE_COLUMNS = ['model', 'phase', 'n', 'n_tokens', 'mode', 'run', 'order', 'batch', 'sample', 'ms'];
+
+/** A row per sample, with what identifies it. */
+function sampleRows(results: Results): string {
+  const setting = settingOf(results);
+  const rows = results.cells.flatMap(({ model, phase, n, n_tokens, mode, processes }) =>
+    processes.flatMap(({ run, order, batch, samples_ms }) =>
+      samples_ms.map((ms, sample) => ({ model, phase, n, n_tokens, mode, run, order, batch, sample, ms, ...setting })),
+    ),
+  );
+  return toCsv([...SAMPLE_COLUMNS, ...Object.keys(setting)], rows);
+}
+
+const RATES =
+  'tokens/s: of prefill the n of the prompt; of decode, generate and recompute those emitted. The time of generate has the prompt in it.';
+
+function toSummary(results: Results): string {
+  const { machine, runtime, config, cells } = results;
+  const processes = max([0, ...cells.map((cell) => cell.processes.length)]);
+  const lost = lostCells(results).length;
+  const missing = lost > 0 ? [`**${lost} of ${cells.length} cells were not measured.**`] : [];
+  const noisy = machine.noisy ? ['**Noisy machine**: small differences here mean nothing.'] : [];
+  const setting = `${machine.cpu_model}, ${machine.threads} threads, ${runtime.backend}, node ${runtime.node}; up to ${processes} processes.`;
+  const table: Table = {
+    title: 'Times',
+    columns: ['model', 'phase', 'n', 'mode', 'time', 'tokens/s', 'state'],
+    rows: cells.map(summaryRow),
+    notes: [RATES],
+  };
+  const remarks = [setting, `Models: ${shapeText(config)}.`].map(markdownParagraph);
+  return toMarkdown('compare-models', [...remarks, ...missing, ...noisy], [table]);
+}
+
+function summaryRow(cell: Cell): string[] {
+  const { model, phase, n, mode, summary, counted, status, reason } = cell;
+  const id = [model, phase, integerText(n), mode];
+  if (summary === null) return [...id, reason === null ? status : `${status}: ${reason}`, '', ''];
+  const time = timeText({ value: summary.value_ms, ci: summary.ci95_ms });
+  const state = counted === null ? 'not counted' : bytesText(counted.state_bytes);
+  return [...id, time, integerText(Math.round(summary.tokens_per_s)), state];
+}
+
+/** Of the cells that were asked for, where one that was skipped is an error too, and of others that were measured. */
+function testCases(results: Results): TestCase[] {
+  const lost = new Set(lostCells(results));
+  return results.cells.filter((cell) => cell.status === 'ok' || lost.has(cell)).map(testCase);
+}
+
+function testCase(cell: Cell): TestCase {
+  const { model, phase, n, mode, status, reason, summary } = cell;
+  const kind = { ok: null, failed: 'failure', timeout: 'error', skipped: 'error' } as const;
+  const found = kind[status];
+  return {
+    classname: `${model}.${phase}`,
+    name: `n=${n} ${mode}`,
+    timeMs: summary?.value_ms ?? null,
+    outcome: found === null ? null : { kind: found, message: reason ?? status },
+  };
+}
+
+/** github-action-benchmark's customSmallerIsBetter. */
+function benchmarks(results: Results): object[] {
+  const { cells, machine } = results;
+  const times = cells.flatMap((cell) => {
+    if (cell.summary === null) return [];
+    const { value_ms, ci95_ms, range_ms, p50_ms, p95_ms } = cell.summary;
+    const [low, high] = ci95_ms ?? range_ms;
+    const processes = `${cell.processes.length} processes`;
+    return [
+      {
+        name: cellKey(cell),
+        unit: 'ms',
+        value: value_ms,
+        range: `± ${Number(((high - low) / 2).toPrecision(2))}`,
+        extra: `${processes}\np50 ${p50_ms} ms\np95 ${p95_ms} ms\n${machine.cpu_model}${machine.noisy ? ', noisy' : ''}`,
+      },
+    ];
+  });
+  return [...times, { name: NOT_MEASURED, unit: 'cells', value: lostCells(results).length }];
+}
+
+const NS_PER_MS = 1e6;
+
+/** Bencher Metric Format: its latency is in nanoseconds; the limits are the 95 % interval. */
+function bencherMetrics(results: Results): object {
+  const times = Object.fromEntries(
+    results.cells.flatMap((cell) => {
+      if (cell.summary === null) return [];
+      const { value_ms, ci95_ms } = cell.summary;
+      const limits = ci95_ms && { lower_value: NS_PER_MS * ci95_ms[0], upper_value: NS_PER_MS * ci95_ms[1] };
+      const state = cell.counted && { 'state-bytes': { value: cell.counted.state_bytes } };
+      return [[cellKey(cell), { latency: { value: NS_PER_MS * value_ms, ...limits }, ...state }]];
+    }),
+  );
+  return { ...times, [NOT_MEASURED]: { cells: { value: lostCells(results).length } } };
+}

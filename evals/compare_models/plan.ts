@@ -1,0 +1,141 @@
+/** From the flags of compare-models to what is to be measured. */
+import { createHash } from 'node:crypto';
+import { type CellId, DEFAULT_RULES, QUICK_RULES, selfCheckTokens } from '../../src/bench/protocol/plan.js';
+import type { RunSpec } from '../../src/bench/run/run.js';
+import { check } from '../../src/errors.js';
+import { type ModelConfig, scanChunkOf } from '../../src/models/model.js';
+import { checkModelConfig, findModelName, MODEL_NAMES } from '../../src/models/registry.js';
+import { nativeProblem, SET_UP } from '../../src/native_check.js';
+import type { Mode, Phase, RunConfig } from '../../src/results/schema.js';
+import { max } from '../../src/statistics.js';
+import type { Flags } from './flags.js';
+import type { Prompt } from './prompt.js';
+
+const DEFAULT_RUNS = 5;
+
+/** @throws UserError naming the flag and the value */
+export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt | null): RunSpec {
+  const config = modelConfigOf(flags);
+  checkModelConfig(config);
+  if (prompt) checkPrompt(prompt.bytes, config.vocabSize);
+  const phases: Phase[] = ['prefill', 'decode', 'generate', ...(flags.recompute ? (['recompute'] as const) : [])];
+  const cells: CellId[] = modelsOf(flags).flatMap((model) =>
+    modesOf(flags).flatMap((mode) => phases.flatMap((phase) => lengths.map((n) => ({ model, phase, n, mode })))),
+  );
+  return {
+    cells,
+    workload: {
+      config,
+      nTokens: flags.n_tokens,
+      batchSize: flags.batch_size,
+      seed: flags.seed,
+      promptBytes: prompt && Array.from(prompt.bytes),
+    },
+    rules: flags.quick ? QUICK_RULES : DEFAULT_RULES,
+    runs: flags.runs ?? (flags.quick ? 1 : DEFAULT_RUNS),
+    precisionPct: flags.precision,
+    maxTimeS: flags.max_time,
+    spinMs: flags.quick ? 200 : 1000,
+    backend: flags.backend,
+    threads: flags.threads,
+  };
+}
+
+function modelConfigOf(flags: Flags): ModelConfig {
+  return {
+    vocabSize: flags.vocab_size,
+    hiddenDim: flags.hidden_dim,
+    numLayers: flags.num_layers,
+    numHeads: flags.num_heads,
+    ffDim: flags.ff_dim,
+    chunkSize: flags.chunk_size,
+    scanChunk: scanChunkIn(flags),
+    compressionFactor: flags.compression_factor,
+    retrievalNorm: flags.retrieval_norm,
+  };
+}
+
+const scanChunkIn = ({ hidden_dim, num_heads, scan_chunk }: Flags): number =>
+  scanChunkOf({ hiddenDim: hidden_dim, numHeads: num_heads, scanChunk: scan_chunk });
+
+function modelsOf({ models }: Flags): readonly string[] {
+  const words = models.flatMap((word) => word.split(','));
+  const names = words.flatMap((word) => {
+    check(word.trim() !== '', `--models: must be names of models, got '${word}'`);
+    return word === 'all' ? MODEL_NAMES : [findModelName(word)];
+  });
+  return [...new Set(names)];
+}
+
+/** The modes that are measured: compiled where the native backend can be had, eager elsewhere. */
+function modesOf({ mode, backend }: Flags): readonly Mode[] {
+  const problem = nativeProblem();
+  check(backend !== 'tensorflow' || problem === null, `--backend: tensorflow cannot be loaded: ${problem}`);
+  const isNative = backend !== 'wasm' && problem === null;
+  if (mode === 'auto') return [isNative ? 'compiled' : 'eager'];
+  check(mode === 'eager' || isNative, `--mode: ${mode} needs the tensorflow backend; use eager, or run ${SET_UP}`);
+  return mode === 'both' ? ['eager', 'compiled'] : [mode];
+}
+
+function checkPrompt(prompt: Uint8Array, vocabSize: number): void {
+  const largest = prompt.reduce((a, b) => Math.max(a, b), 0);
+  check(largest < vocabSize, `--prompt: bytes must be below --vocab_size (${vocabSize}), got ${largest}`);
+}
+
+/** Of the longest prompt: the models' check before the timing has one of its own. */
+export function promptTokensOf(flags: Flags, lengths: readonly number[]): number {
+  return max([...lengths, selfCheckTokens(modelConfigOf(flags))]);
+}
+
+/** The part of the plan that is written to the results file. */
+export function runConfigOf(
+  flags: Flags,
+  runs: number,
+  lengths: readonly number[],
+  added: readonly number[],
+  prompt: Prompt | null,
+): RunConfig {
+  return {
+    vocab_size: flags.vocab_size,
+    hidden_dim: flags.hidden_dim,
+    num_layers: flags.num_layers,
+    num_heads: flags.num_heads,
+    ff_dim: flags.ff_dim,
+    chunk_size: flags.chunk_size,
+    scan_chunk: scanChunkIn(flags),
+    compression_factor: flags.compression_factor,
+    retrieval_norm: flags.retrieval_norm,
+    seq_lengths: [...lengths],
+    ...(added.length === 0 ? {} : { added_lengths: [...added] }),
+    n_tokens: flags.n_tokens,
+    batch_size: flags.batch_size,
+    runs,
+    quick: flags.quick,
+    recompute: flags.recompute,
+    mode: flags.mode,
+    prompt: prompt === null ? null : prompt.sha256,
+    cell_timeout_s: flags.cell_timeout,
+    precision_pct: flags.precision,
+    max_time_s: flags.max_time,
+  };
+}
+
+/** Of what makes two cells of the same name comparable: not of how many were measured, how often, or with which speed setting. */
+export function configHash(config: RunConfig): string {
+  const {
+    seq_lengths,
+    added_lengths,
+    runs,
+    quick,
+    recompute,
+    cell_timeout_s,
+    mode,
+    precision_pct,
+    max_time_s,
+    scan_chunk,
+    ...shape
+  } = config;
+  return sha256(JSON.stringify(shape)).slice(0, 16);
+}
+
+const sha256 = (data: string): string => createHash('sha256').update(data).digest('hex');

@@ -1,0 +1,229 @@
+/** What compare-models prints: its plan, its table, its warnings. */
+import { availableParallelism } from 'node:os';
+
+import { type CellId, seriesKey } from '../../src/bench/protocol/plan.js';
+import { halfWidthPct, mostProcesses } from '../../src/bench/run/precision.js';
+import type { RunSpec } from '../../src/bench/run/run.js';
+import { bytesText, integerText, shapeText, timeText, tokensText } from '../../src/report/format.js';
+import type { Table } from '../../src/report/table.js';
+import { toTerminal } from '../../src/report/terminal.js';
+import { driftText } from '../../src/results/drift.js';
+import { type Cell, lostCells, type Phase, type Results } from '../../src/results/schema.js';
+import { MIN_PROCESSES_FOR_CI, max, min } from '../../src/statistics.js';
+import { estimateMs } from './estimate.js';
+
+const NOT_MEASURED = '–';
+
+/** One row a model, mode and length. */
+export function reportText(results: Results, width?: number): string {
+  const { cells, config, machine, runtime } = results;
+  const phases = [...new Set(cells.map(({ phase }) => phase))];
+  const modes = new Set(cells.map(({ mode }) => mode));
+  const rows = new Map<string, Cell[]>();
+  for (const cell of cells) {
+    const key = `${cell.model} ${cell.mode} ${cell.n}`;
+    rows.set(key, [...(rows.get(key) ?? []), cell]);
+  }
+  const name = ({ model, mode }: Cell): string => (modes.size > 1 ? `${model} (${mode})` : model);
+  const table: Table = {
+    title: `Times on ${runtime.backend}, ${[...modes].join(' and ')}, ${threadsText(machine.threads)}${machine.noisy ? ' [NOISY MACHINE]' : ''}`,
+    columns: [
+      'Model',
+      'n',
+      ...phases.map((phase) => HEADINGS[phase](config.n_tokens)),
+      'Slowest step',
+      'Tokens/s (decode)',
+      'State',
+    ],
+    rows: [...rows.values()].map((row) => [
+      name(row[0] as Cell),
+      lengthText((row[0] as Cell).n, config),
+      ...phases.map((phase) => valueText(row.find((cell) => cell.phase === phase))),
+      ...decodeTexts(row.find(({ phase }) => phase === 'decode')),
+      stateText(row),
+    ]),
+    notes: notesOf(results),
+  };
+  return toTerminal([table], (text) => text, width);
+}
+
+/** A length that the run added has a mark. */
+function lengthText(n: number, { added_lengths: added = [] }: Results['config']): string {
+  return `${integerText(n)}${added.includes(n) ? ' +' : ''}`;
+}
+
+const HEADINGS: Record<Phase, (nTokens: number) => string> = {
+  prefill: () => 'Prefill',
+  decode: () => 'Decode',
+  generate: (nTokens) => `Generate ${nTokens}`,
+  recompute: (nTokens) => `Recompute ${nTokens}`,
+};
+
+function valueText(cell: Cell | undefined): string {
+  if (cell === undefined) return NOT_MEASURED;
+  if (cell.summary === null) return cell.status;
+  const { value_ms: value, ci95_ms: ci } = cell.summary;
+  return timeText({ value, ci });
+}
+
+/** The slowest single step of a chunk, which may close it, and the rate. */
+function decodeTexts(decode: Cell | undefined): [slowest: string, rate: string] {
+  const { step_max_ms: slowest = null, tokens_per_s: rate = null } = decode?.summary ?? {};
+  return [
+    slowest === null ? NOT_MEASURED : timeText({ value: slowest, ci: null }),
+    rate === null ? NOT_MEASURED : integerText(Math.round(rate)),
+  ];
+}
+
+function stateText(row: readonly Cell[]): string {
+  const counted = row.find((cell) => cell.counted !== null)?.counted;
+  return counted ? bytesText(counted.state_bytes) : NOT_MEASURED;
+}
+
+function notesOf({ config, cells }: Results): string[] {
+  const counts = cells.filter(({ summary }) => summary !== null).map(({ processes }) => processes.length);
+  const [fewest, most] = [min(counts), max([0, ...counts])];
+  const count = fewest < most ? `${fewest} to ${most}` : most;
+  const estimator = most === 1 ? 'of one process' : `of each process, median over ${count} processes`;
+  const interval =
+    most < 5 ? 'no intervals with fewer than 5 processes' : '± is the 95 % interval over processes, or [low, high]';
+  const troubles = cells.filter(({ status }) => status === 'failed' || status === 'timeout');
+  const recompute = config.recompute ? ' Recompute: the whole sequence again for each of these tokens.' : '';
+  return [
+    `Models: ${shapeText(config)}.`,
+    `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a chunk. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
+    `Times: the fastest sample ${estimator}; ${interval}.`,
+    ...precisionNotes(config, cells),
+    driftText(cells),
+    ...(config.added_lengths === undefined ? [] : [`+: ${tokensText(config.added_lengths)} were added for the fit.`]),
+    ...compilingText(cells),
+    ...troubles.map(
+      ({ model, phase, n, mode, status, reason }) => `${model} ${phase} n = ${n} (${mode}): ${status}: ${reason}`,
+    ),
+  ];
+}
+
+/** Whether the intervals are as narrow as was asked, where there are any. */
+function precisionNotes({ precision_pct: asked }: Results['config'], cells: readonly Cell[]): string[] {
+  const widths = cells.flatMap(({ summary }) => (summary === null ? [] : (halfWidthPct(summary) ?? [])));
+  if (asked === undefined || widths.length === 0) return [];
+  const wide = widths.filter((width) => width > asked).length;
+  if (wide === 0) return [`Precision: all ${widths.length} cells are within the ± ${asked} % asked for.`];
+  return [
+    `Precision: ${wide} of ${widths.length} cells are not within the ± ${asked} % asked for (stop_reason in the file says why): go on with --resume and a longer --max_time or more --runs, quieten the machine, or ask for less with --precision.`,
+  ];
+}
+
+/** What building graphs took in the first process, which measures all cells; nothing where none were built. */
+function compilingText(cells: readonly Cell[]): string[] {
+  const first = cells.flatMap(({ processes }) => processes.filter(({ run }) => run === 0));
+  const ms = first.reduce((sum, { compile_ms }) => sum + compile_ms, 0);
+  return ms === 0 ? [] : [`Graphs: ${(ms / 1000).toFixed(1)} s a process to build, outside all times.`];
+}
+
+/** More threads than there are cores; null where there are not. */
+export function threadsWarning(threads: number, cores = availableParallelism()): string | null {
+  if (threads <= cores) return null;
+  return `warning: --threads: ${threads} threads share ${cores} core${cores === 1 ? '' : 's'}: they wait for each other, so times are longer and vary more; use at most --threads ${cores}`;
+}
+
+/** What a reader must know before believing the table: what was seen, why it matters, what to do. */
+export function warningsOf(results: Results): string[] {
+  const { machine, cells } = results;
+  const warnings: string[] = [];
+  const lost = lostCells(results).length;
+  if (lost > 0) {
+    warnings.push(
+      `${lost} of ${cells.length} cells were not measured, so the exit code is 1; the notes say why: raise --cell_timeout, or leave those lengths out`,
+    );
+  }
+  if (machine.noisy) {
+    const noise = (100 * (machine.noise_cv ?? 0)).toFixed(0);
+    const sure = cells.some(({ summary }) => summary?.ci95_ms) ? 'less sure than their intervals say' : 'not sure';
+    warnings.push(
+      `a fixed loop varied by ${noise} % during the run: times are ${sure}; close other programs, or add --runs`,
+    );
+  }
+  const leaking = cells.find(({ processes }) => processes.some(({ leaked_tensors }) => leaked_tensors !== 0));
+  if (leaking) {
+    warnings.push(
+      `${leaking.model} ${leaking.phase} left tensors behind: memory grows with every call; report it as a bug of the model`,
+    );
+  }
+  return [...warnings, ...strayText(cells), ...disorderText(cells)];
+}
+
+/** Samples far from the rest: whether times stand all the same is for other processes to say. */
+function strayText(cells: readonly Cell[]): string[] {
+  const stray = cells.filter(({ summary }) => (summary?.outliers.severe ?? 0) > 0);
+  if (stray.length === 0) return [];
+  const remedy = stray.some(({ processes }) => processes.length < MIN_PROCESSES_FOR_CI)
+    ? `so few processes cannot tell whether their times hold: measure with --runs ${MIN_PROCESSES_FOR_CI} or more`
+    : "a time is each process's fastest sample, median over processes, and its interval says how far it holds";
+  return [
+    `${stray.length} of ${cells.length} cells have samples far from the rest (kept): something else ran meanwhile; ${remedy}`,
+  ];
+}
+
+/** A time this much above that of a longer prompt is no noise of the usual size. */
+const DISORDER = 1.5;
+
+/** Times far above that of the next length of their series: cost does not fall with n. */
+function disorderText(cells: readonly Cell[]): string[] {
+  const shorter = new Map<string, Cell>();
+  const found: [slow: Cell, longer: Cell][] = [];
+  for (const cell of [...cells].sort((a, b) => a.n - b.n)) {
+    if (cell.summary === null) continue;
+    const before = shorter.get(seriesKey(cell));
+    if (before?.summary && before.summary.value_ms > DISORDER * cell.summary.value_ms) found.push([before, cell]);
+    shorter.set(seriesKey(cell), cell);
+  }
+  const [first] = found;
+  if (first === undefined) return [];
+  const [slow, longer] = first.map((cell) => `${valueText(cell)} at n = ${integerText(cell.n)}`);
+  const more = found.length > 1 ? ` (and ${found.length - 1} more such cell${found.length === 2 ? '' : 's'})` : '';
+  return [
+    `${first[0].model} ${first[0].phase} takes ${slow} but ${longer}${more}: a longer prompt does not cost less, so something else ran meanwhile; do not believe the first, measure again`,
+  ];
+}
+
+/** @param reason why the native backend was not loaded, and what would bring it */
+export function fallbackText(reason: string): string {
+  return `wasm is used, slower than tensorflow and not comparable with it: ${reason}`;
+}
+
+/** The plan, without measuring anything. */
+export function planText(spec: RunSpec, added: readonly number[], pinnedCpu: number | null, file: string): string {
+  const { cells, runs, workload, backend, threads } = spec;
+  const list = (pick: (cell: CellId) => string | number): string => [...new Set(cells.map(pick))].join(' ');
+  return [
+    `models       ${list(({ model }) => model)}`,
+    `phases       ${list(({ phase }) => phase)}`,
+    `modes        ${list(({ mode }) => mode)}`,
+    `lengths      ${list(({ n }) => n)}${added.length === 0 ? '' : ` (${tokensText(added)}: added for the fit)`}`,
+    `tokens       ${workload.nTokens} generated after the prompt, batch ${workload.batchSize}`,
+    `backend      ${backend}, ${threadsText(threads)}${pinnedCpu === null ? '' : ` on CPU ${pinnedCpu}`}`,
+    `processes    1 that checks and counts; ${runs} that measure${runs === 1 ? 's' : ''} ${cells.length} cells${runs === 1 ? '' : ' each'}`,
+    `precision    ${addedText(spec)}`,
+    `time         about ${estimateText(spec)}`,
+    `results      ${file}`,
+    '',
+  ].join('\n');
+}
+
+/** What is planned for cells that are not precise enough. */
+function addedText(spec: RunSpec): string {
+  const { runs, precisionPct, maxTimeS } = spec;
+  const added = mostProcesses(spec) - runs;
+  if (added > 0) {
+    return `up to ${added} more processes for cells not within ± ${precisionPct} %, while the run is expected to end within ${maxTimeS} s`;
+  }
+  return `no processes are added (${maxTimeS === 0 ? '--max_time 0' : 'fewer than 5 give no interval'})`;
+}
+
+function estimateText(spec: RunSpec): string {
+  const seconds = estimateMs(spec) / 1000;
+  return seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`;
+}
+
+const threadsText = (threads: number): string => `${threads} thread${threads === 1 ? '' : 's'}`;

@@ -1,0 +1,160 @@
+/** What compare-models does once its flags are read: plan, check, measure, report. */
+import { dirname, join, resolve } from 'node:path';
+import { describeGit } from '../../src/bench/run/environment.js';
+import { pinnableCpu } from '../../src/bench/run/pinning.js';
+import { type WorkerSettings, workerLimits } from '../../src/bench/run/process.js';
+import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../../src/bench/run/run.js';
+import { lostCells, type Results, SCHEMA_VERSION } from '../../src/results/schema.js';
+import { EXIT, type Streams } from '../shared/command_line.js';
+import { prepareExports, writeExports } from '../shared/export_files.js';
+import { EXPORT_FORMATS, parseFormats } from '../shared/formats.js';
+import { interruptible } from '../shared/interruption.js';
+import { lockFile } from '../shared/lock_file.js';
+import { createOutputWriter, outputFile, prepareOutput } from '../shared/output.js';
+import { packageFolder, packageVersion, WORKER_FILE } from '../shared/package_folder.js';
+import { shellLine } from '../shared/shell.js';
+import { type AddedLengths, addLengths } from './added_lengths.js';
+import { estimateMs } from './estimate.js';
+import { exportResults } from './exports.js';
+import { DEFAULTS, type Flags } from './flags.js';
+import { parseLengths } from './lengths.js';
+import { configHash, promptTokensOf, runConfigOf, specOf } from './plan.js';
+import { createProgress, type ProgressView } from './progress.js';
+import { readPrompt } from './prompt.js';
+import { fallbackText, planText, reportText, threadsWarning, warningsOf } from './report.js';
+import { createResultsWriter, type ResultsWriter } from './results_writer.js';
+import { addedIn, isFinished, readPrevious } from './resume.js';
+
+const now = (): number => performance.now();
+
+/** Exports are called comparison.csv and so on. */
+const EXPORT_NAME = 'comparison';
+
+/** @returns the exit code: 0, 1 when a cell that was asked for was not measured; @throws Interrupted: what was measured until then is written */
+export async function compareModels(flags: Flags, argv: readonly string[], streams: Streams): Promise<number> {
+  const { lengths, note } = parseLengths(flags.seq_lengths);
+  const longer = longerLengths(flags, lengths);
+  const all = [...lengths, ...longer.added];
+  const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt, promptTokensOf(flags, all));
+  const spec = specOf(flags, all, prompt);
+  const label = labelOf(flags, runConfigOf(flags, spec.runs, lengths, longer.added, prompt), argv);
+  const pinnedCpu = flags.no_pin ? null : pinnableCpu(flags.threads);
+  const file = fileOf(flags);
+  const formats = flags.export === undefined ? [] : parseFormats(flags.export, EXPORT_FORMATS);
+  if (!flags.dry_run) {
+    prepareOutput(file);
+    prepareExports(dirname(file), EXPORT_NAME, formats);
+  }
+  using _lock = flags.dry_run ? null : lockFile(file);
+  const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec, pinnedCpu);
+  for (const text of [note, longer.note, threadsWarning(flags.threads)]) {
+    if (text !== null) streams.stderr.write(`${text}\n`);
+  }
+  if (flags.dry_run) {
+    streams.stdout.write(planText(spec, longer.added, pinnedCpu, file));
+    return EXIT.ok;
+  }
+  const finish = async (results: Results, where: string): Promise<number> => {
+    const exports = createOutputWriter(streams);
+    writeExports(dirname(file), EXPORT_NAME, formats, (format) => exportResults(results, format), exports);
+    const code = exports.exitCode(report(results, where, streams));
+    if (flags.analyze === true && canAnalyze(results)) await analyze(file, streams);
+    return code;
+  };
+  if (previous && isFinished(previous, label.config, spec)) {
+    return finish(previous, `nothing left to measure in ${file}`);
+  }
+  const writer = createResultsWriter(file, flags.resume !== undefined && resolve(flags.resume) === file, now);
+  const results = await interruptible(
+    () => leftText(writer.written(), file),
+    (life) => {
+      const limits = workerLimits(flags.cell_timeout);
+      const worker = { ...life, ...limits, workerFile: WORKER_FILE, pinnedCpu };
+      const progress = createProgress(streams.stderr, !flags.no_progress);
+      return measure(spec, label, previous, worker, writer, progress, streams);
+    },
+  );
+  return finish(results, `written to ${writer.written()}`);
+}
+
+/** Those that a run adds to what was asked for; those of the file that a run goes on with. */
+function longerLengths(flags: Flags, lengths: readonly number[]): AddedLengths {
+  const { resume, max_time, exact_lengths } = flags;
+  if (resume !== undefined) return { added: addedIn(resume), note: null };
+  const timeOf = (all: readonly number[]): number => estimateMs(specOf(flags, all, null));
+  return addLengths(lengths, exact_lengths === true ? 0 : 1000 * max_time, timeOf);
+}
+
+function labelOf(flags: Flags, config: Results['config'], argv: readonly string[]): RunLabel {
+  return {
+    schema_version: SCHEMA_VERSION,
+    created_at: new Date().toISOString(),
+    tool: { name: 'attnscale', version: packageVersion(), argv: [...argv], seed: flags.seed },
+    git: describeGit(packageFolder()),
+    node: process.version,
+    config,
+    config_hash: configHash(config),
+  };
+}
+
+/** Without --output a resumed file is gone on with in its place. */
+function fileOf({ resume, output, output_dir }: Flags): string {
+  const inPlace = resume !== undefined && output === DEFAULTS.output;
+  return inPlace ? resolve(resume) : outputFile(output_dir, output);
+}
+
+/** Whether anything was measured of the phase that analyze-results takes by default. */
+const canAnalyze = ({ cells }: Results): boolean =>
+  cells.some(({ phase, status }) => phase === 'generate' && status === 'ok');
+
+async function analyze(file: string, streams: Streams): Promise<void> {
+  const { analyzeResults } = await import('../analyze_results/run.js');
+  streams.stdout.write('\n');
+  await analyzeResults({ results_file: file, output_dir: dirname(file) }, streams);
+}
+
+function report(results: Results, where: string, { stdout, stderr }: Streams): number {
+  for (const warning of warningsOf(results)) stderr.write(`warning: ${warning}\n`);
+  stdout.write(`${reportText(results, stdout.columns)}\n\n${where}\n`);
+  return lostCells(results).length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+async function measure(
+  spec: RunSpec,
+  label: RunLabel,
+  previous: Results | undefined,
+  worker: WorkerSettings,
+  writer: ResultsWriter,
+  progress: ProgressView,
+  { stderr }: Streams,
+): Promise<Results> {
+  const onProgress = withFallbackNotice(progress, stderr);
+  const host = { ...worker, now, note: writer.note, save: writer.save, onProgress };
+  try {
+    return await runBenchmark(spec, label, host, previous);
+  } catch (error) {
+    writer.breakOff();
+    throw error;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** What is left of a run that was interrupted. */
+const leftText = (written: string | null, file: string): string =>
+  written === null ? 'nothing was measured yet' : `what was measured is in ${written}; to go on: ${goOnCommand(file)}`;
+
+const goOnCommand = (file: string): string =>
+  shellLine(['node', join(packageFolder(), 'bin', 'compare_models.js'), '--resume', file]);
+
+/** Says once, before the progress starts, why the native backend is not used. */
+function withFallbackNotice(progress: ProgressView, stderr: Streams['stderr']): (progress: Progress) => void {
+  let said = false;
+  return (step) => {
+    if (step.message.type === 'ready' && step.message.backend.fallbackReason !== null && !said) {
+      stderr.write(`warning: ${fallbackText(step.message.backend.fallbackReason)}\n`);
+      said = true;
+    }
+    progress.update(step);
+  };
+}

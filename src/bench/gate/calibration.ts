@@ -1,0 +1,83 @@
+/** The file that `calibrate` writes and `check-regressions --calibration` reads. */
+import { z } from 'zod';
+import { check, checkSchema } from '../../errors.js';
+import { PHASES, type Results } from '../../results/schema.js';
+import { min } from '../../statistics.js';
+import type { CellId } from '../protocol/plan.js';
+import { cellKey } from '../protocol/plan.js';
+
+const share = z.number().min(0).max(1);
+const count = z.int().min(1);
+
+const rule = z.strictObject({
+  runs: count.describe('processes a side'),
+  margin_pct: z.number().positive(),
+  false_alarm: share.describe('of identical code'),
+  detectable_pct: z.number().nonnegative().describe('least slow-down that is found in 95 %'),
+});
+
+const suiteRule = rule.extend({
+  false_alarm: share.describe('of suites of identical code: an alarm in any cell'),
+  detectable_pct: z.number().nonnegative().describe('least slow-down that is found in 95 % in every cell'),
+  typical_pct: z.number().nonnegative().describe('the same in half of the cells'),
+});
+
+const calibrationSchema = z.strictObject({
+  calibration_version: z.literal(1),
+  created_at: z.iso.datetime(),
+  cpu_model: z.string(),
+  threads: count,
+  backend: z.string(),
+  config_hash: z.string(),
+  processes: count.describe('measured, of which suites were drawn'),
+  suites: count.describe('drawn for each rule'),
+  cells: z.array(
+    z.strictObject({
+      model: z.string(),
+      phase: z.enum(PHASES),
+      n: count,
+      mode: z.enum(['eager', 'compiled']),
+      spread: z.number().nonnegative().describe('interquartile range of the process values over their median'),
+      rules: z.array(rule).min(1),
+    }),
+  ),
+  suite: z.array(suiteRule).min(1),
+  goal_pct: z.number().positive().describe('slow-down that a rule must find in half of the cells to be recommended'),
+  recommended: z
+    .strictObject({ runs: count, margin_pct: z.number().positive() })
+    .nullable()
+    .describe('null when no rule tried reaches the goal with fewer than 1 % false alarms'),
+});
+
+export type Calibration = z.infer<typeof calibrationSchema>;
+export type Rule = z.infer<typeof rule>;
+export type SuiteRule = z.infer<typeof suiteRule>;
+
+/** Checks that a value is a calibration. @throws UserError naming the first bad field */
+export function parseCalibration(value: unknown, where: string): Calibration {
+  return checkSchema(calibrationSchema, value, where);
+}
+
+/** Throws unless the calibration was made on this machine for this work. */
+export function checkCalibration(
+  calibration: Calibration,
+  { machine, runtime, config_hash }: Results,
+  where: string,
+): void {
+  const wanted = { cpu_model: machine.cpu_model, threads: machine.threads, backend: runtime.backend, config_hash };
+  for (const [field, value] of Object.entries(wanted)) {
+    const got = calibration[field as keyof typeof wanted];
+    check(got === value, `${where}: ${field}: must be ${value} as in NEW, got ${got}; run calibrate again`);
+  }
+}
+
+/** The smallest margin that raised fewer than 1 % false alarms in a cell at the recommended runs; null if none did. */
+export function calibratedMargin(calibration: Calibration, cell: CellId): number | null {
+  const found = calibration.cells.find((other) => cellKey(other) === cellKey(cell));
+  const runs = calibration.recommended?.runs;
+  const quiet = found?.rules.filter((one) => one.runs === runs && one.false_alarm < MAX_FALSE_ALARMS) ?? [];
+  return quiet.length === 0 ? null : min(quiet.map(({ margin_pct }) => margin_pct)) / 100;
+}
+
+/** Share of suites of identical code in which an alarm is let pass. */
+export const MAX_FALSE_ALARMS = 0.01;

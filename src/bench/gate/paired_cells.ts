@@ -1,0 +1,66 @@
+/** The cells of two runs side by side, refused where one of them lacks what the other has. */
+import { check } from '../../errors.js';
+import type { Cell, Results } from '../../results/schema.js';
+import { median, min } from '../../statistics.js';
+import { type CellId, cellKey } from '../protocol/plan.js';
+
+/** A results file and how messages call it, e.g. `NEW new.json`. */
+export interface NamedResults {
+  readonly name: string;
+  readonly results: Results;
+}
+
+export interface CellPair {
+  readonly id: CellId;
+  readonly base: Cell;
+  readonly new: Cell;
+}
+
+/** Each process's value of a cell, in ms: the minimum of its samples. */
+export function processValues(cell: Cell): number[] {
+  return cell.processes.map(({ samples_ms }) => min(samples_ms));
+}
+
+export const isMeasured = (cell: Cell): boolean => cell.status === 'ok';
+
+/**
+ * Pairs the cells.
+ * @throws UserError for an unfinished file, a file without cells, a cell that one file lacks or that was lost, and a
+ * summary that is not that of its samples
+ */
+export function pairCells(base: NamedResults, next: NamedResults): CellPair[] {
+  const ofBase = indexCells(base);
+  const ofNew = indexCells(next);
+  for (const [key] of ofNew) check(ofBase.has(key), `${base.name}: cells: needs ${key} as in ${next.name}, got none`);
+  return [...ofBase].map(([key, cell]) => {
+    const other = ofNew.get(key);
+    check(other !== undefined, `${next.name}: cells: needs ${key} as in ${base.name}, got none`);
+    const lost = isMeasured(cell) && !isMeasured(other);
+    const why = other.reason === null ? other.status : `${other.status} (${other.reason})`;
+    check(!lost, `${next.name}: cells: ${key}: must be ok as in ${base.name}, got ${why}`);
+    const { model, phase, n, mode } = cell;
+    return { id: { model, phase, n, mode }, base: cell, new: other };
+  });
+}
+
+function indexCells({ name, results }: NamedResults): Map<string, Cell> {
+  check(results.complete, `${name}: complete: must be true, got false; finish it with compare-models --resume`);
+  check(results.cells.length > 0, `${name}: cells: must hold at least one, got none`);
+  const cells = new Map<string, Cell>();
+  for (const cell of results.cells) {
+    const key = cellKey(cell);
+    check(!cells.has(key), `${name}: cells: every cell once, got ${key} twice`);
+    if (isMeasured(cell)) checkMeasured(cell, `${name}: cells: ${key}`);
+    cells.set(key, cell);
+  }
+  return cells;
+}
+
+function checkMeasured(cell: Cell, where: string): void {
+  check(cell.processes.length > 0, `${where}: processes: must hold at least one, got none`);
+  if (cell.summary === null) return;
+  const value = median(processValues(cell));
+  const given = cell.summary.value_ms;
+  const agrees = Math.abs(given / value - 1) < 1e-6;
+  check(agrees, `${where}: summary.value_ms: must be the ${cell.summary.estimator}, ${value}, got ${given}`);
+}

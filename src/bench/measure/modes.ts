@@ -1,0 +1,48 @@
+/** How the models' tensor functions are run in each mode. */
+import { type Compiled, compile, type Optimization } from '../../compiled/compile.js';
+import type { Runner } from '../../models/model.js';
+import type { Mode } from '../../results/schema.js';
+import type { Tree } from '../../tree.js';
+import type { Clock } from '../run/sampling.js';
+
+export interface Modes {
+  readonly runners: Record<Mode, { readonly run?: Runner }>;
+  /** Time spent building graphs so far. */
+  compileMs(): number;
+  /** Frees all graphs. */
+  dispose(): void;
+}
+
+/**
+ * @param clock times what is compiled
+ * @param thoroughly whether graphs are made to run fast, as their functions ask, rather than to be ready soon
+ */
+export function createModes(clock?: Clock, thoroughly = true): Modes {
+  const graphs: Pick<Compiled<[], Tree>, 'compileMs' | 'dispose'>[] = [];
+  /** Compiles a function once for each tree of parameters, which its graphs then hold. */
+  const run: Runner = <P extends Tree, A extends readonly Tree[], R extends Tree>(
+    fn: (params: P, ...args: A) => R,
+    { optimize = 'graph' }: { readonly optimize?: Optimization } = {},
+  ) => {
+    const byParams = new Map<P, Compiled<A, R>>();
+    return (params: P, ...args: A): R => {
+      let compiled = byParams.get(params);
+      if (compiled === undefined) {
+        compiled = compile((...rest: A) => fn(params, ...rest), {
+          optimize: thoroughly ? optimize : 'none',
+          ...(clock && { clock }),
+        });
+        byParams.set(params, compiled);
+        graphs.push(compiled);
+      }
+      return compiled(...args);
+    };
+  };
+  return {
+    runners: { eager: {}, compiled: { run } },
+    compileMs: () => graphs.reduce((sum, graph) => sum + graph.compileMs(), 0),
+    dispose() {
+      for (const graph of graphs.splice(0)) graph.dispose();
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/** Does a model return what a golden file says, on both of its paths? */
+
+import type { SequenceModel } from '../../models/model.js';
+import * as tf from '../../tf.js';
+import { disposeTree } from '../../tree.js';
+import type { Fixture } from './fixture.js';
+
+/** Largest rms(got − expected) / rms(expected) that passes. */
+export const PARITY_TOLERANCE = 1e-4;
+
+/** The largest ratio of a path, or its first NaN, and where it is: `position` counts from 0. */
+export interface Worst {
+  readonly ratio: number;
+  readonly position: number;
+}
+
+export interface Parity {
+  /** Prefill of every prefix. */
+  readonly prefill: Worst;
+  /** Prefill of some length, then steps: from several lengths. */
+  readonly steps: Worst;
+}
+
+export const passes = ({ prefill, steps }: Parity): boolean =>
+  prefill.ratio <= PARITY_TOLERANCE && steps.ratio <= PARITY_TOLERANCE; // a NaN is not
+
+/** Runs a model over a golden file. */
+export function checkParity(model: SequenceModel, fixture: Fixture): Parity {
+  const { ids, batch, tokens, config } = fixture;
+  const params = model.init(fixture.weights);
+  const input = tf.tensor2d(ids, [batch, tokens], 'int32');
+  const prefill = createTracker(fixture);
+  for (let length = 1; length <= tokens; length++) {
+    const { logits, state } = prefix(model, params, input, length);
+    prefill.compare(logits, length - 1);
+    disposeTree([logits, state]);
+  }
+  const steps = createTracker(fixture);
+  for (const length of splits(tokens, config.chunkSize)) {
+    let out = prefix(model, params, input, length);
+    for (let position = length; position < tokens; position++) {
+      const token = tf.tidy(() => tf.reshape(tf.slice(input, [0, position], [batch, 1]), [batch]) as tf.Tensor1D);
+      const next = model.step(params, out.state, token);
+      disposeTree([out.logits, out.state, token]);
+      steps.compare(next.logits, position);
+      out = next;
+    }
+    disposeTree([out.logits, out.state]);
+  }
+  disposeTree([params, input]);
+  return { prefill: prefill.worst(), steps: steps.worst() };
+}
+
+function prefix(
+  model: SequenceModel,
+  params: Parameters<SequenceModel['prefill']>[0],
+  input: tf.Tensor2D,
+  length: number,
+) {
+  const tokens = tf.slice(input, [0, 0], [input.shape[0], length]);
+  const out = model.prefill(params, tokens);
+  tokens.dispose();
+  return out;
+}
+
+/** Lengths of the prefill before the steps: around the ends of chunks. */
+export function splits(tokens: number, chunkSize: number): number[] {
+  const lengths = [1, chunkSize - 1, chunkSize, chunkSize + 1, 2 * chunkSize, Math.ceil(tokens / 2)];
+  return [...new Set(lengths)].filter((length) => length >= 1 && length < tokens);
+}
+
+function createTracker({ logits: expected, batch, tokens, config: { vocabSize: V } }: Fixture) {
+  let worst: Worst = { ratio: 0, position: 0 };
+  return {
+    worst: () => worst,
+    compare(logits: tf.Tensor, position: number): void {
+      const got = logits.dataSync();
+      for (let row = 0; row < batch; row++) {
+        const start = (row * tokens + position) * V;
+        const ratio = relativeError(got.subarray(row * V, (row + 1) * V), expected.subarray(start, start + V));
+        if (isWorse(ratio, worst.ratio)) worst = { ratio, position };
+      }
+    },
+  };
+}
+
+/** A ratio that is no number is worse than any that is, and no later one takes its place. */
+const isWorse = (ratio: number, than: number): boolean => !Number.isNaN(than) && !(ratio <= than);
+
+/** rms(got − expected) / (rms(expected) + 1e-8); NaN where they differ in length or either is not a number. */
+export function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (got.length !== expected.length) return Number.NaN;
+  let error = 0;
+  let size = 0;
+  for (let i = 0; i < expected.length; i++) {
+    error += ((got[i] as number) - (expected[i] as number)) ** 2;
+    size += (expected[i] as number) ** 2;
+  }
+  return Math.sqrt(error / expected.length) / (Math.sqrt(size / expected.length) + 1e-8);
+}

@@ -1,0 +1,144 @@
+/** The work of one fresh process: check and count the models, or time their cells. */
+import { messageOf } from '../../errors.js';
+import type { ModelConfig, SequenceModel } from '../../models/model.js';
+import type { TransformerOptions } from '../../models/transformer.js';
+import { randomWeights, remembered } from '../../models/weights.js';
+import type { Counted, ProcessRun } from '../../results/schema.js';
+import * as tf from '../../tf.js';
+import { sizeOfTree, type Tree } from '../../tree.js';
+import type { ModelInfo, WorkerMessage, WorkerOrder } from '../protocol/messages.js';
+import { type CellId, isLonger, type SamplingRules, type Workload } from '../protocol/plan.js';
+import { type Clock, takeSamples } from '../run/sampling.js';
+import { countCalls } from './counts.js';
+import { createModes, type Modes } from './modes.js';
+import { type PreparedCell, prepareCell, type Subject } from './phases.js';
+import { selfCheck } from './self_check.js';
+
+/** What a worker needs of its process. */
+export interface Host {
+  createModel(name: string, config: ModelConfig, options: TransformerOptions): Promise<SequenceModel>;
+  send(message: WorkerMessage): void;
+  readonly now: Clock;
+  peakRssBytes(): number;
+  /** The variables that steer the backend. */
+  env(): Record<string, string>;
+}
+
+/** A longer prompt is not run once more just to be counted. */
+const MAX_COUNTED_TOKENS = 65536;
+/** Single steps timed in the decode phase, at most. */
+const MAX_SINGLE_STEPS = 128;
+const BYTES_PER_FLOAT = 4;
+
+/** Carries out an order. A cell that fails is reported, and the next one is tried. */
+export async function work(order: WorkerOrder, host: Host): Promise<void> {
+  const backend = await tf.initBackend(order.backend, order.threads);
+  host.send({ type: 'ready', backend, tfjs: tf.version_core, env: host.env() });
+  const modes = createModes(host.now, order.rules.compileThoroughly);
+  const subjectOf = createSubjects(order, modes, host);
+  const failed: CellId[] = [];
+  for (const [position, cell] of order.cells.entries()) {
+    if (failed.some((other) => isLonger(cell, other))) continue;
+    host.send({ type: 'start', cell });
+    try {
+      const subject = await subjectOf(cell);
+      if (order.task === 'count') {
+        host.send({ type: 'counted', cell, counted: await count(subject, cell, order.workload) });
+      } else {
+        const sampled = measure(subject, cell, order.workload, order.rules, modes, host);
+        host.send({ type: 'measured', cell, process: { run: order.run, order: position, ...sampled } });
+      }
+    } catch (error) {
+      failed.push(cell);
+      host.send({ type: 'failed', cell, reason: messageOf(error) });
+    }
+  }
+}
+
+/** Models by name and mode, their weights made once a process. The counting process checks each before it is used. */
+function createSubjects(order: WorkerOrder, modes: Modes, host: Host): (cell: CellId) => Promise<Subject> {
+  const { workload } = order;
+  const weights = remembered(randomWeights(workload.seed));
+  const parameters = new Map<string, Tree>();
+  const subjects = new Map<string, Subject>();
+  return async ({ model: name, mode }) => {
+    const known = subjects.get(`${name} ${mode}`);
+    if (known) return known;
+    const model = await host.createModel(name, workload.config, modes.runners[mode]);
+    const params = parameters.get(name) ?? model.init(weights);
+    parameters.set(name, params);
+    const subject = { model, params };
+    if (order.task === 'count') {
+      for (const mode of order.modes) {
+        selfCheck({ model: await host.createModel(name, workload.config, modes.runners[mode]), params }, workload);
+      }
+      host.send({ type: 'model', model: describeModel(name, params) });
+    }
+    subjects.set(`${name} ${mode}`, subject);
+    return subject;
+  };
+}
+
+function describeModel(name: string, params: Tree): ModelInfo {
+  const { head = [], ...rest } = params as { readonly [name: string]: Tree };
+  const withoutHead = sizeOfTree(rest);
+  const all = withoutHead + sizeOfTree(head);
+  return { name, params: all, params_without_head: withoutHead, param_bytes: BYTES_PER_FLOAT * all };
+}
+
+function measure(
+  subject: Subject,
+  cell: CellId,
+  workload: Workload,
+  rules: SamplingRules,
+  modes: Modes,
+  host: Host,
+): Omit<ProcessRun, 'run' | 'order'> {
+  const compiledBefore = modes.compileMs();
+  const prepared = prepareCell(subject, cell, workload);
+  try {
+    prepared.timed(1); // builds the graphs, and the arrays a model keeps
+    const tensors = tf.memory().numTensors;
+    const { warmupMs, samplesMs, repeats } = takeSamples(prepared.timed, rules, host.now);
+    const perToken = cell.phase === 'decode' ? prepared.tokensPerRepeat : 1;
+    return {
+      warmup_ms: warmupMs.map((ms) => ms / perToken),
+      compile_ms: modes.compileMs() - compiledBefore,
+      samples_ms: samplesMs.map((ms) => ms / perToken),
+      steps_ms: timeSteps(prepared, workload, host.now),
+      batch: repeats * perToken,
+      peak_rss_bytes: host.peakRssBytes(),
+      leaked_tensors: tf.memory().numTensors - tensors,
+    };
+  } finally {
+    prepared.dispose();
+  }
+}
+
+/** The steps of one chunk, each timed alone. */
+function timeSteps({ singleStep }: PreparedCell, { config }: Workload, now: Clock): number[] | null {
+  if (singleStep === null) return null;
+  return Array.from({ length: Math.min(config.chunkSize, MAX_SINGLE_STEPS) }, () => {
+    const start = now();
+    singleStep();
+    return now() - start;
+  });
+}
+
+/** Counts a call of a cell: a prefill, one step at depth n, or all of a generate. */
+async function count({ model, params }: Subject, cell: CellId, workload: Workload): Promise<Counted> {
+  const { inUse, allocated } = model.stateFloats(cell.n);
+  const state = {
+    state_bytes: BYTES_PER_FLOAT * workload.batchSize * inUse,
+    state_allocated_bytes: BYTES_PER_FLOAT * workload.batchSize * allocated,
+  };
+  if (cell.n > MAX_COUNTED_TOKENS)
+    return { kernels: null, flops: null, bytes: null, peak_activation_bytes: null, ...state };
+  const prepared = prepareCell({ model, params }, cell, workload);
+  try {
+    const { kernels, flops, bytes, peakActivationBytes } = await countCalls(prepared.counted);
+    return { kernels, flops, bytes, peak_activation_bytes: peakActivationBytes, ...state };
+  } finally {
+    prepared.dispose();
+  }
+}

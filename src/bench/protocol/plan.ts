@@ -1,0 +1,103 @@
+/** What is to be measured: cells, their order in a process, and the rules of sampling. Plain data, sent to the workers. */
+import { type ModelConfig, scanChunkOf } from '../../models/model.js';
+import { random, shuffled } from '../../random.js';
+import type { Mode, Phase } from '../../results/schema.js';
+import type { BackendName } from '../../tf.js';
+
+export interface CellId {
+  readonly model: string;
+  readonly phase: Phase;
+  /** Tokens of the prompt; in the decode phase the depth at which steps are taken. */
+  readonly n: number;
+  readonly mode: Mode;
+}
+
+export const cellKey = ({ model, phase, n, mode }: CellId): string => `${model} ${phase} ${n} ${mode}`;
+/** Cells of one series differ in n alone. */
+export const seriesKey = ({ model, phase, mode }: CellId): string => `${model} ${phase} ${mode}`;
+
+/** When to stop warming up and sampling (docs/method.md, A.4). */
+export interface SamplingRules {
+  readonly warmup: {
+    readonly minCalls: number;
+    readonly minMs: number;
+    readonly maxCalls: number;
+    readonly maxMs: number;
+  };
+  /** Warm when the last `minCalls` calls are within this fraction of each other. */
+  readonly warmSpread: number;
+  readonly samples: { readonly minCount: number; readonly minMs: number; readonly maxMs: number };
+  /** Calls are batched until a sample takes this long. */
+  readonly minSampleMs: number;
+  /** Whether compiled mode takes its time to build fast graphs. */
+  readonly compileThoroughly: boolean;
+}
+
+/** Everything a model's cells share. */
+export interface Workload {
+  readonly config: ModelConfig;
+  readonly nTokens: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Bytes used as tokens, from the start again where the prompt is longer; null for random tokens. */
+  readonly promptBytes: readonly number[] | null;
+}
+
+export interface BackendChoice {
+  readonly backend: BackendName | 'auto';
+  readonly threads: number;
+}
+
+/** Tokens of the check before the timing: two chunks of every model, and some more. */
+export const selfCheckTokens = (config: ModelConfig): number => 2 * Math.max(config.chunkSize, scanChunkOf(config)) + 4;
+
+/** Lower floors than the method's first draft: see docs/decisions/003-sampling-floors.md. */
+export const DEFAULT_RULES: SamplingRules = {
+  warmup: { minCalls: 2, minMs: 50, maxCalls: 10, maxMs: 2000 },
+  warmSpread: 0.05,
+  samples: { minCount: 5, minMs: 100, maxMs: 3000 },
+  minSampleMs: 10,
+  compileThoroughly: true,
+};
+
+/** A look: graphs are built fast rather than to be fast, so that a run of this kind is compared with its own kind only. */
+export const QUICK_RULES: SamplingRules = {
+  warmup: { minCalls: 1, minMs: 0, maxCalls: 3, maxMs: 300 },
+  warmSpread: 0.1,
+  samples: { minCount: 2, minMs: 30, maxMs: 500 },
+  minSampleMs: 5,
+  compileThoroughly: false,
+};
+
+/** How the PyTorch peer samples (peers/torch_peer.py): the fastest of many single calls, whatever their length. */
+export const PEER_RULES: SamplingRules = {
+  warmup: { minCalls: 2, minMs: 0, maxCalls: 2, maxMs: 2000 },
+  warmSpread: 1,
+  samples: { minCount: 7, minMs: 500, maxMs: 60_000 },
+  minSampleMs: 0,
+  compileThoroughly: true,
+};
+
+/** Whether a cell is a longer one of the same series: it is spared where the other could not be measured. */
+export const isLonger = (cell: CellId, than: CellId): boolean => seriesKey(cell) === seriesKey(than) && cell.n > than.n;
+
+/**
+ * The cells in the order in which process `run` measures them: shuffled, n within a series too, so that a machine that
+ * slows down along a process does not bend every curve alike. The first process alone goes up in n: a cell that cannot
+ * be measured spares it, and all after it, the longer ones (docs/decisions/003-sampling-floors.md).
+ */
+export function shuffledCells(cells: readonly CellId[], seed: number, run: number): CellId[] {
+  const order = shuffled(cells, random(seed, `order of run ${run}`));
+  return run === 0 ? goingUp(order) : order;
+}
+
+/** With the cells of each series, in the places that they have, in ascending n. */
+function goingUp(order: readonly CellId[]): CellId[] {
+  const queues = new Map<string, CellId[]>();
+  for (const cell of [...order].sort((a, b) => a.n - b.n)) {
+    const queue = queues.get(seriesKey(cell));
+    if (queue) queue.push(cell);
+    else queues.set(seriesKey(cell), [cell]);
+  }
+  return order.map((cell) => queues.get(seriesKey(cell))?.shift() as CellId);
+}

@@ -1,0 +1,196 @@
+/** What is known of every cell so far, and the results file made of it. */
+import { z } from 'zod';
+import {
+  type Cell,
+  type Counted,
+  cellIdSchema,
+  countedSchema,
+  modelSchema,
+  type ProcessRun,
+  processSchema,
+  type Results,
+} from '../../results/schema.js';
+import type { ModelInfo } from '../protocol/messages.js';
+import { type CellId, cellKey, seriesKey } from '../protocol/plan.js';
+import { type Evidence, halfWidthPct, needsMore, type StoppingRule, stopReason } from './precision.js';
+import type { Casualty } from './process.js';
+import { type Figures, summarize, tokensOf } from './summary.js';
+
+export interface LedgerSettings {
+  readonly cells: readonly CellId[];
+  readonly nTokens: number;
+  readonly batchSize: number;
+  readonly rule: StoppingRule;
+}
+
+/** Everything of a results file that is not about models and cells. */
+export type ResultsHead = Omit<Results, 'models' | 'cells' | OriginalKey>;
+type OriginalKey = 'seq_lengths' | 'time_results' | 'memory_results' | 'param_counts';
+
+/** What a run finds out, one thing at a time. */
+export const findingSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('model'), model: modelSchema }),
+  z.strictObject({ type: z.literal('counted'), cell: cellIdSchema, counted: countedSchema }),
+  z.strictObject({ type: z.literal('measured'), cell: cellIdSchema, process: processSchema }),
+  z.strictObject({
+    type: z.literal('failed'),
+    cell: cellIdSchema,
+    status: z.enum(['failed', 'timeout']),
+    reason: z.string(),
+  }),
+]);
+export type Finding = z.infer<typeof findingSchema>;
+
+export interface Ledger {
+  addModel(model: ModelInfo): void;
+  addCounts(cell: CellId, counted: Counted): void;
+  addProcess(cell: CellId, process: ProcessRun): void;
+  /**
+   * Notes why a cell has no value; longer cells of its series that no process has measured yet are skipped. One that was
+   * being counted stands for all modes.
+   */
+  addCasualty(casualty: Casualty): void;
+  /** Whether process `run` has still to measure a cell: the first ones measure all, further ones what is not precise. */
+  isOpen(cell: CellId, run: number): boolean;
+  /** Whether what a cell does has still to be counted. */
+  isUncounted(cell: CellId): boolean;
+  /**
+   * Measurements made, and those with what is still wanted of the first processes or, later, of process `run`. A cell
+   * counts once a process; cells in trouble are not waited for.
+   */
+  progress(run: number): { readonly done: number; readonly total: number };
+  results(head: ResultsHead): Results;
+}
+
+type Entry = {
+  readonly id: CellId;
+  readonly processes: ProcessRun[];
+  /** Of these processes: null without any, undefined until they are asked for. Kept, since the intervals take their time. */
+  figures: Figures | null | undefined;
+  counted: Counted | null;
+  trouble: { readonly status: Exclude<Cell['status'], 'ok'>; readonly reason: string } | null;
+};
+
+/** Enters a finding. */
+export function enter(ledger: Ledger, finding: Finding): void {
+  if (finding.type === 'model') ledger.addModel(finding.model);
+  if (finding.type === 'counted') ledger.addCounts(finding.cell, finding.counted);
+  if (finding.type === 'measured') ledger.addProcess(finding.cell, finding.process);
+  if (finding.type === 'failed') ledger.addCasualty(finding);
+}
+
+/** @param previous a file of the same plan to go on from; what had failed in it is tried again */
+export function createLedger(settings: LedgerSettings, previous?: Results): Ledger {
+  const models = new Map<string, ModelInfo>(previous?.models.map((model) => [model.name, model]));
+  const known = new Map<string, Cell>(previous?.cells.map((cell) => [cellKey(cell), cell]));
+  const entries = new Map<string, Entry>(
+    settings.cells.map((id) => [cellKey(id), startEntry(id, known.get(cellKey(id)))]),
+  );
+  const entryOf = (cell: CellId): Entry => entries.get(cellKey(cell)) as Entry;
+  const { rule } = settings;
+  return {
+    addModel: (model) => models.set(model.name, model),
+    addCounts(cell, counted) {
+      for (const mode of ['eager', 'compiled'] as const) {
+        const entry = entries.get(cellKey({ ...cell, mode }));
+        if (entry) entry.counted = counted;
+      }
+    },
+    addProcess(cell, process) {
+      const entry = entryOf(cell);
+      entry.processes.push(process);
+      entry.figures = undefined;
+    },
+    addCasualty({ cell, status, reason }) {
+      for (const entry of entries.values()) {
+        const { id, counted } = entry;
+        const sameSeries = seriesKey(id) === seriesKey({ ...cell, mode: counted === null ? id.mode : cell.mode });
+        if (!sameSeries || id.n < cell.n || (id.n > cell.n && entry.processes.length > 0)) continue;
+        const skipped = { status: 'skipped', reason: `n = ${cell.n} did not finish: ${reason}` } as const;
+        entry.trouble ??= id.n === cell.n ? { status, reason } : skipped;
+      }
+    },
+    isOpen: (cell, run) => isOpen(entryOf(cell), run, settings),
+    isUncounted: (cell) => entryOf(cell).counted === null,
+    progress(run) {
+      const all = [...entries.values()];
+      const wanted = run < rule.runs ? Array.from({ length: rule.runs }, (_, first) => first) : [run];
+      const done = all.reduce((sum, { processes }) => sum + processes.length, 0);
+      const open = all.reduce((sum, entry) => sum + wanted.filter((one) => isOpen(entry, one, settings)).length, 0);
+      return { done, total: done + open };
+    },
+    results(head) {
+      const cells = [...entries.values()].map((entry) => toCell(entry, settings, head.complete));
+      return { ...head, models: [...models.values()], cells, ...originalKeys(cells, models, settings, head.config) };
+    },
+  };
+}
+
+function startEntry(id: CellId, old: Cell | undefined): Entry {
+  return {
+    id,
+    processes: [...(old?.processes ?? [])],
+    figures: undefined,
+    counted: old?.counted ?? null,
+    trouble: null,
+  };
+}
+
+function isOpen(entry: Entry, run: number, settings: LedgerSettings): boolean {
+  const { processes, trouble } = entry;
+  if (trouble !== null || processes.some((process) => process.run === run)) return false;
+  return run < settings.rule.runs || needsMore(evidenceOf(entry, settings), settings.rule);
+}
+
+function figuresOf(entry: Entry, { nTokens, batchSize }: LedgerSettings): Figures | null {
+  const { id, processes } = entry;
+  if (entry.figures === undefined) {
+    entry.figures = processes.length === 0 ? null : summarize(processes, tokensOf(id, nTokens) * batchSize);
+  }
+  return entry.figures;
+}
+
+function evidenceOf(entry: Entry, settings: LedgerSettings): Evidence {
+  const figures = figuresOf(entry, settings);
+  return { processes: entry.processes.length, halfWidthPct: figures && halfWidthPct(figures) };
+}
+
+function toCell(entry: Entry, settings: LedgerSettings, over: boolean): Cell {
+  const { id, processes, counted, trouble } = entry;
+  const { nTokens, rule } = settings;
+  const figures = trouble === null ? figuresOf(entry, settings) : null;
+  return {
+    ...id,
+    n_tokens: id.phase === 'prefill' || id.phase === 'decode' ? 1 : nTokens,
+    status: trouble?.status ?? (figures ? 'ok' : 'skipped'),
+    reason: trouble?.reason ?? (figures ? null : 'not measured yet'),
+    processes: [...processes],
+    summary: figures && { ...figures, stop_reason: stopReason(evidenceOf(entry, settings), rule, over) },
+    counted,
+  };
+}
+
+/** The original study's file, of what was asked for: seconds of the generate phase, and parameters and ids called memory. */
+function originalKeys(
+  cells: readonly Cell[],
+  models: ReadonlyMap<string, ModelInfo>,
+  { batchSize }: LedgerSettings,
+  { added_lengths: added = [] }: Results['config'],
+): Pick<Results, OriginalKey> {
+  const asked = cells.filter(({ n }) => !added.includes(n));
+  const generated = asked.filter(({ phase, summary }) => phase === 'generate' && summary !== null);
+  const lengths = [...new Set(asked.map(({ n }) => n))].sort((a, b) => a - b);
+  const table = (value: (cell: Cell) => number): Record<string, Record<string, number>> => {
+    const ofModel = (name: string): [number, number][] =>
+      generated.filter(({ model }) => model === name).map((cell) => [cell.n, value(cell)]);
+    const names = new Set(generated.map(({ model }) => model));
+    return Object.fromEntries([...names].map((name) => [name, Object.fromEntries(ofModel(name))]));
+  };
+  const withoutHead = (model: string): number => models.get(model)?.params_without_head ?? 0;
+  return {
+    seq_lengths: lengths,
+    time_results: table(({ summary }) => (summary?.value_ms ?? Number.NaN) / 1000),
+    memory_results: table(({ model, n }) => (4 * withoutHead(model) + 8 * n * batchSize) / 2 ** 20),
+    param_counts: Object.fromEntries([...models.keys()].map((model) => [model, withoutHead(model)])),
+  };
+}

@@ -1,0 +1,228 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { countCalls, sumKernels } from '../../../src/bench/measure/counts.js';
+import type { KernelRun } from '../../../src/bench/measure/kernel_watch.js';
+import type { ModelConfig, SequenceModel } from '../../../src/models/model.js';
+import { createModel, MODEL_NAMES } from '../../../src/models/registry.js';
+import { randomWeights } from '../../../src/models/weights.js';
+import * as tf from '../../../src/tf.js';
+import { disposeTree, type Tree } from '../../../src/tree.js';
+
+await tf.initBackend('auto');
+
+describe('sumKernels', () => {
+  const kernel = (name: string, inputShapes: number[][], outputShape: number[]): KernelRun => ({
+    name,
+    inputShapes,
+    outputShapes: [outputShape],
+  });
+
+  test('a matrix product of [M, K] and [K, N] is 2 M K N FLOPs, whatever is transposed', () => {
+    for (const left of [
+      [3, 5],
+      [5, 3],
+    ]) {
+      const { matMulFlops, flops } = sumKernels([kernel('BatchMatMul', [left, [5, 7]], [3, 7])]);
+      expect({ matMulFlops, flops }).toEqual({ matMulFlops: 2 * 3 * 5 * 7, flops: 2 * 3 * 5 * 7 });
+    }
+  });
+
+  test('a batch of matrix products counts each, also where one side is broadcast', () => {
+    expect(
+      sumKernels([
+        kernel(
+          'BatchMatMul',
+          [
+            [4, 3, 5],
+            [1, 5, 7],
+          ],
+          [4, 3, 7],
+        ),
+      ]).flops,
+    ).toBe(4 * 2 * 3 * 5 * 7);
+  });
+
+  test('a fused product adds its bias once per output', () => {
+    const { matMulFlops, flops } = sumKernels([kernel('_FusedMatMul', [[3, 5], [5, 7], [7]], [3, 7])]);
+    expect(flops - matMulFlops).toBe(3 * 7);
+  });
+
+  test('arithmetic counts its results, a reduction what it reads, a move nothing', () => {
+    expect(sumKernels([kernel('Add', [[4, 6], [6]], [4, 6])]).flops).toBe(24);
+    expect(sumKernels([kernel('Sum', [[4, 6]], [4])]).flops).toBe(24);
+    expect(sumKernels([kernel('Transpose', [[4, 6]], [6, 4])]).flops).toBe(0);
+  });
+
+  test('bytes are what a kernel reads and writes', () => {
+    expect(sumKernels([kernel('_FusedMatMul', [[3, 5], [5, 7], [7]], [3, 7])]).bytes).toBe(4 * (15 + 35 + 7 + 21));
+    expect(sumKernels([kernel('Transpose', [[4, 6]], [6, 4])]).bytes).toBe(4 * 48);
+  });
+
+  test('a view is no kernel, reads nothing and writes nothing', () => {
+    expect(sumKernels([kernel('Reshape', [[4, 6]], [24]), kernel('Identity', [[4]], [4])])).toEqual({
+      kernels: 0,
+      flops: 0,
+      matMulFlops: 0,
+      bytes: 0,
+    });
+  });
+});
+
+describe('peak activation bytes', () => {
+  const peakOf = (fn: () => void) => countCalls(fn).peakActivationBytes;
+  const input = tf.ones([10, 10]);
+
+  test('a reshaped buffer is counted once', () => {
+    expect(peakOf(() => tf.tidy(() => void tf.reshape(tf.square(input), [100])))).toBe(400);
+  });
+
+  test('a buffer that was freed makes room for the next', () => {
+    const chain = (x: tf.Tensor): tf.Tensor =>
+      [1, 2, 3, 4].reduce((from) => {
+        const to = tf.square(from);
+        if (from !== x) from.dispose();
+        return to;
+      }, x);
+    expect(peakOf(() => chain(input).dispose())).toBe(800);
+    expect(peakOf(() => tf.tidy(() => void [1, 2, 3, 4].map(() => tf.square(input))))).toBe(1600);
+  });
+
+  test('what was there before is not counted, nor is its end', () => {
+    const old = tf.ones([1000]);
+    const peak = peakOf(() => {
+      old.dispose();
+      tf.square(input).dispose();
+    });
+    expect(peak).toBe(400);
+  });
+
+  test('the engine is as it was afterwards, also when the call throws', () => {
+    const before = tf.memory();
+    expect(() => countCalls(() => tf.tidy(() => void tf.matMul(input, tf.ones([3, 3]))))).toThrow();
+    expect(peakOf(() => tf.square(input).dispose())).toBe(400);
+    expect(tf.memory().numBytes).toBe(before.numBytes);
+  });
+});
+
+/*
+ * FLOPs of the matrix products that ran, held against the table in docs/models.md. Terms of the table that are not
+ * matrix products, and so not here: 24·d of delta's convolutions, d of linear's 3·d (the sum of z). Terms of the table
+ * that are averages or bounds are written out: what is computed on buffers counts as long as the buffers are.
+ */
+const config: ModelConfig = {
+  vocabSize: 50,
+  hiddenDim: 24,
+  numLayers: 3,
+  numHeads: 3,
+  ffDim: 40,
+  chunkSize: 16,
+  scanChunk: 16,
+  compressionFactor: 2,
+  retrievalNorm: 'none',
+};
+const { vocabSize: V, hiddenDim: d, numLayers: L, numHeads: H, ffDim: f, chunkSize: C } = config;
+const D = d / H;
+const e = Math.floor(d / config.compressionFactor);
+const dense = 8 * d * d + 4 * d * f; // a token and layer: q, k, v, o and feed-forward
+const head = 2 * d * V; // a row
+
+/** The last layer of a prefill makes keys and values for all tokens, and everything else for the last one alone. */
+const lastDense = (n: number) => 4 * d * d * n + (dense - 4 * d * d);
+
+interface Costs {
+  /** Mixer of a layer, a token at depth n. */
+  step(n: number): number;
+  /** Mixer of a layer that is not the last, n tokens; and of the last, less its dense maps. */
+  prefill(n: number): number;
+  lastPrefill(n: number): number;
+  /** Dense work of the last layer that a model does for all tokens beyond `lastDense`. */
+  lastExtra?(n: number): number;
+}
+
+const chunks = (n: number) => Math.ceil(n / Math.min(C, n));
+const padded = (n: number) => Math.min(C, n) * chunks(n);
+
+/** Inverting I + A by blocks: two products of half size at each level, down to 8; an odd size is padded by one. */
+function inverse(size: number): number {
+  if (size <= 8) return 0;
+  const half = Math.ceil(size / 2);
+  return 4 * half ** 3 + 2 * inverse(half);
+}
+
+/** A prefill with n % C = 0, so that the table's n / C is exact, and one with a partial chunk. */
+const COSTS: Record<string, Costs> = {
+  Softmax: {
+    // 4·n·d over the buffer as allocated: the cache and a tail of 128
+    step: (n) => 4 * d * (n < 128 ? 128 : 128 + 128 * Math.floor(n / 128)),
+    // masked dense, by blocks of 256 queries: 4·n·d a token where n <= 256
+    prefill: (n) => 4 * n * n * d,
+    lastPrefill: (n) => 4 * n * d,
+  },
+  LinearTransformer: {
+    step: () => 4 * d * D + 2 * d, // kᵀv, qS; q·z
+    // The table leaves out 2·d, q·z. The sums over chunks, of S and z, are a product with a triangle of ones.
+    prefill: (n) => padded(n) * (4 * Math.min(C, n) * d + 4 * d * D + 2 * d) + 2 * chunks(n) ** 2 * (d * D + d),
+    lastPrefill: (n) => 2 * d * D * n + 2 * d * D + 2 * d,
+  },
+  DeltaNet: {
+    step: () => 6 * d * D + 2 * d * H, // kS, kᵀu, qS; beta
+    // Where the table has KᵀR, 2·d·D, S' = (I − KᵀW)S + KᵀU: 4·d·D a token and 2·d·D² a chunk.
+    prefill: (n) =>
+      2 * d * H * n +
+      padded(n) * (10 * Math.min(C, n) * d + 8 * d * D) +
+      chunks(n) * (2 * d * D * D + H * inverse(Math.min(C, n))),
+    // A, U, W; KᵀW, KᵀU; S'; the last position's q S
+    lastPrefill: (n) =>
+      2 * d * H * n +
+      padded(n) * (6 * Math.min(C, n) * d + 4 * d * D) +
+      chunks(n) * (2 * d * D * D + H * inverse(Math.min(C, n))) +
+      2 * d * D,
+    lastExtra: (n) => 2 * d * d * (Math.min(n, 4) - 1), // q passes the convolution, of width 4
+  },
+  BSBR: {
+    // the table's 2·d·(C + 1) is the mean over a chunk of 4·d·(tokens in it); here over the buffer of C
+    step: (n) => 4 * C * d + 2 * d * D + ((n + 1) % C === 0 ? boundary(n + 1) : 0),
+    prefill: (n) => C * Math.ceil(n / C) * (4 * C * d + 2 * d * D) + closing(n, Math.floor(n / C)),
+    lastPrefill: (n) => 4 * d * (((n - 1) % C) + 1) + 2 * d * D + closing(n, Math.min(2, Math.floor(n / C))),
+  },
+};
+
+/** r and h, F, its compression: of a chunk. The rest of a chunk's end: what retrieves. */
+const offered = 4 * d * d + 2 * d * D * C + 2 * d * D * e;
+const retrieved = (rows: number) => rows * 2 * (d + H * e) + 2 * d * D * e;
+/** A step at the end of a chunk: over the bank as allocated, 64 rows at the least, and the chunk itself. */
+const boundary = (n: number) => offered + retrieved((n > C ? 64 : 0) + 1);
+/** The ends of a prefill's chunks, `asking` of which retrieve, over all of them (masked, not causal). */
+const closing = (n: number, asking: number) => Math.floor(n / C) * offered + asking * retrieved(Math.floor(n / C));
+
+describe.each(MODEL_NAMES)('FLOPs of the matrix products of %s', (name) => {
+  let model: SequenceModel;
+  let params: Tree;
+  beforeAll(async () => {
+    model = await createModel(name, config);
+    params = model.init(randomWeights(1));
+  });
+  afterAll(() => disposeTree(params));
+  const costs = COSTS[name] as Costs;
+  const prefillOf = (B: number, n: number) => {
+    const tokens = tf.zeros([B, n], 'int32') as tf.Tensor2D;
+    const out = model.prefill(params, tokens);
+    tokens.dispose();
+    return out;
+  };
+  const cases = [1, 2].flatMap((B) => [1, 5, C, 2 * C, 3 * C - 1, 4 * C, 6 * C].map((n) => ({ B, n })));
+
+  test.each(cases)('prefill of $n tokens, $B rows', ({ B, n }) => {
+    const { matMulFlops } = countCalls(() => disposeTree([...Object.values(prefillOf(B, n))]));
+    const layers = (L - 1) * (dense * n + costs.prefill(n));
+    const last = lastDense(n) + costs.lastPrefill(n) + (costs.lastExtra?.(n) ?? 0);
+    expect(matMulFlops).toBe(B * (layers + last + head));
+  });
+
+  test.each([...cases, { B: 1, n: 130 }].filter(({ n }) => n > 1))('a step at depth $n, $B rows', ({ B, n }) => {
+    const { logits, state } = prefillOf(B, n);
+    const token = tf.zeros([B], 'int32') as tf.Tensor1D;
+    const { matMulFlops } = countCalls(() => disposeTree([...Object.values(model.step(params, state, token))]));
+    disposeTree([logits, state, token]);
+    expect(matMulFlops).toBe(B * (L * (dense + costs.step(n)) + head));
+  });
+});

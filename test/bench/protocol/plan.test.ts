@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  type CellId,
+  cellKey,
+  isLonger,
+  selfCheckTokens,
+  seriesKey,
+  shuffledCells,
+} from '../../../src/bench/protocol/plan.js';
+import { SMALL } from '../../support/session.js';
+
+const LENGTHS = [8, 16, 32, 64];
+const CELLS: CellId[] = ['A', 'B'].flatMap((model) =>
+  (['prefill', 'decode', 'generate'] as const).flatMap((phase) =>
+    LENGTHS.map((n) => ({ model, phase, n, mode: 'eager' as const })),
+  ),
+);
+const keys = (cells: readonly CellId[]) => cells.map(cellKey);
+const seedAndRun = [fc.nat(), fc.nat({ max: 50 })] as const;
+
+test('the order of a process is a permutation of the cells', () => {
+  fc.assert(
+    fc.property(...seedAndRun, (seed, run) => {
+      expect(keys(shuffledCells(CELLS, seed, run)).sort()).toEqual(keys(CELLS).sort());
+    }),
+  );
+});
+
+const lengthsOf = (order: readonly CellId[], series: string) =>
+  order.filter((cell) => seriesKey(cell) === series).map(({ n }) => n);
+const ascends = (lengths: readonly number[]) => lengths.every((n, i) => i === 0 || n > lengths[i - 1]!);
+
+test('n ascends within a series in the first process, in whatever order the cells are given', () => {
+  fc.assert(
+    fc.property(fc.shuffledSubarray(CELLS), fc.nat(), (cells, seed) => {
+      const order = shuffledCells(cells, seed, 0);
+      for (const series of new Set(order.map(seriesKey))) expect(ascends(lengthsOf(order, series))).toBe(true);
+    }),
+  );
+});
+
+test('in later processes any order of n within a series is as likely as another, and differs between processes', () => {
+  const processes = Array.from({ length: 600 }, (_, i) => shuffledCells(CELLS, 1, i + 1));
+  for (const series of new Set(CELLS.map(seriesKey))) {
+    const orders = processes.map((order) => lengthsOf(order, series).join(' '));
+    expect(new Set(orders).size).toBe(24);
+    const up = orders.filter((order) => order === LENGTHS.join(' ')).length; // 25 of 600 expected
+    expect(up).toBeGreaterThan(5);
+    expect(up).toBeLessThan(50);
+  }
+});
+
+test('longer cells are those of the same series with more tokens', () => {
+  const cell = { model: 'A', phase: 'prefill', n: 16, mode: 'eager' } as const;
+  const longer = CELLS.filter((other) => isLonger(other, cell));
+  expect(keys(longer)).toEqual(['A prefill 32 eager', 'A prefill 64 eager']);
+});
+
+test('the same seed and run give the same order, another run or seed another one', () => {
+  const order = keys(shuffledCells(CELLS, 1, 0));
+  expect(keys(shuffledCells(CELLS, 1, 0))).toEqual(order);
+  expect(keys(shuffledCells(CELLS, 1, 1))).not.toEqual(order);
+  expect(keys(shuffledCells(CELLS, 2, 0))).not.toEqual(order);
+});
+
+test('every series comes first in some process', () => {
+  const first = Array.from({ length: 100 }, (_, run) => seriesKey(shuffledCells(CELLS, 1, run)[0] as CellId));
+  expect(new Set(first)).toEqual(new Set(CELLS.map(seriesKey)));
+});
+
+test.each([
+  [{ chunkSize: 32, scanChunk: 8 }, 64],
+  [{ chunkSize: 8, scanChunk: 64 }, 128],
+  [{ chunkSize: 8, hiddenDim: 128, numHeads: 1 }, 128], // 64 chosen by the head dim
+])('the check before the timing runs over two chunks of every model: %j', (config, twoChunks) => {
+  const { scanChunk, ...rest } = SMALL;
+  expect(selfCheckTokens({ ...rest, ...config })).toBeGreaterThan(twoChunks);
+});

@@ -1,0 +1,85 @@
+/** Runs of the whole benchmark with fake workers. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cellKey } from '../../../src/bench/protocol/plan.js';
+import { journalLine, parseJournal } from '../../../src/bench/run/journal.js';
+import type { Finding } from '../../../src/bench/run/ledger.js';
+import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../../../src/bench/run/run.js';
+import { parseResults, type Results } from '../../../src/results/schema.js';
+import { fakeWorker, SPEC } from '../../support/fake_worker.js';
+import { makeResults } from '../../support/make_results.js';
+import { temporaryFolder } from '../../support/temporary.js';
+
+const { created_at, tool, git, config, config_hash } = makeResults({ A: { 8: [1] } });
+
+/** The head of a file says by which rule processes are added: a journal is read by it. */
+const labelOf = ({ runs, precisionPct, maxTimeS }: RunSpec): RunLabel => ({
+  ...{ schema_version: 1, created_at, tool, git, config_hash, node: 'v20' },
+  config: { ...config, runs, precision_pct: precisionPct, max_time_s: maxTimeS },
+});
+
+export interface Run {
+  readonly workerFile: string;
+  readonly spec?: RunSpec;
+  readonly previous?: Results | undefined;
+  readonly onProgress?: (progress: Progress, abort: () => void) => void;
+  readonly cellTimeoutMs?: number;
+  readonly now?: () => number;
+}
+
+/** A clock that moves whenever it is read. */
+function ticks(): () => number {
+  let ms = 0;
+  return () => (ms += 10);
+}
+
+/** Runs the benchmark; what the journal tells is read after every measurement, and the whole at the end. */
+export async function run({
+  workerFile,
+  spec = SPEC,
+  previous,
+  onProgress,
+  cellTimeoutMs = 60_000,
+  now = ticks(),
+}: Run) {
+  const saved: Results[] = [];
+  const steps: Progress[] = [];
+  const abortion = new AbortController();
+  let journal = '';
+  const host = {
+    workerFile,
+    cellTimeoutMs,
+    startTimeoutMs: 60_000,
+    pinnedCpu: null,
+    signal: abortion.signal,
+    keep: () => undefined,
+    now,
+    note(finding: Finding, before: () => Results) {
+      const isFirst = finding.type === 'measured' || finding.type === 'failed';
+      if (journal === '' && !isFirst) return;
+      if (journal === '') journal = journalLine(before());
+      journal += journalLine(finding);
+      if (finding.type === 'measured') saved.push(parseJournal(journal, 'journal'));
+    },
+    save: (results: Results) => saved.push(parseResults(JSON.parse(JSON.stringify(results)), 'saved')),
+    onProgress(progress: Progress) {
+      steps.push(progress);
+      onProgress?.(progress, () => abortion.abort());
+    },
+  };
+  const error = await runBenchmark(spec, labelOf(spec), host, previous).then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  return { error, saved, steps, last: saved.at(-1) as Results };
+}
+
+/** A worker that writes what it works on into a file, and does `onCell`. */
+export function recordedWorker(onCell = '') {
+  const log = join(temporaryFolder(), 'log');
+  const write = `appendFileSync(${JSON.stringify(log)}, order.task + ' ' + cell.model + ' ' + cell.phase + ' ' + cell.n + '\\n');`;
+  const lines = () => readFileSync(log, 'utf8').trimEnd().split('\n');
+  return { workerFile: fakeWorker(`${write} ${onCell}`), lines };
+}
+export const runsOf = (file: Results) => file.cells.map(({ processes }) => processes.map(({ run }) => run));
+export const statuses = (file: Results) => Object.fromEntries(file.cells.map((cell) => [cellKey(cell), cell.status]));

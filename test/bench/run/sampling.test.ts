@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { SamplingRules } from '../../../src/bench/protocol/plan.js';
+import { type Samples, takeSamples } from '../../../src/bench/run/sampling.js';
+
+const RULES: SamplingRules = {
+  warmup: { minCalls: 3, minMs: 250, maxCalls: 10, maxMs: 2000 },
+  warmSpread: 0.05,
+  samples: { minCount: 5, minMs: 500, maxMs: 3000 },
+  minSampleMs: 10,
+  compileThoroughly: true,
+};
+
+/** Samples something whose i-th repeat takes `msOf(i)` on a clock that nothing else moves. */
+function sample(msOf: (i: number) => number, rules = RULES): Samples & { readonly calls: number[] } {
+  let now = 5000;
+  let repeat = 0;
+  const calls: number[] = [];
+  const timed = (repeats: number): void => {
+    calls.push(repeats);
+    for (let i = 0; i < repeats; i++) now += msOf(repeat++);
+  };
+  return { ...takeSamples(timed, rules, () => now), calls };
+}
+const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+
+test('calls within 5 % of each other are warm after 3, if these took long enough', () => {
+  expect(sample((i) => 100 * (1 + 0.02 * (i % 2))).warmupMs).toHaveLength(3);
+});
+
+test('calls that differ are warmed up until the last 3 agree', () => {
+  const times = [400, 300, 200, 150, 101, 100, 102];
+  expect(sample((i) => times[i] ?? 100).warmupMs).toEqual(times);
+});
+
+test('calls that never agree are warmed up 10 times', () => {
+  expect(sample((i) => (i % 2 === 0 ? 100 : 150)).warmupMs).toHaveLength(10);
+});
+
+test('short calls are warmed up for 250 ms, of which 10 are told', () => {
+  const { warmupMs, calls } = sample(() => 1);
+  expect(warmupMs).toEqual(Array(10).fill(1));
+  expect(calls.filter((repeats) => repeats === 1)).toHaveLength(250);
+});
+
+test('a call of 2 s or more is warmed up once and sampled until 3 s have passed', () => {
+  const slow = sample(() => 2000);
+  expect(slow.warmupMs).toEqual([2000]);
+  expect(slow.samplesMs).toEqual([2000, 2000]);
+  expect(sample(() => 60_000).samplesMs).toEqual([60_000]);
+});
+
+test('at least 5 samples and 500 ms are taken', () => {
+  expect(sample(() => 200).samplesMs).toHaveLength(5);
+  expect(sample(() => 20).samplesMs).toHaveLength(25);
+});
+
+test('no sample begins after 3 s', () => {
+  expect(sample(() => 900).samplesMs).toHaveLength(4);
+});
+
+test('short calls are batched to at least 10 ms a sample, and divided again', () => {
+  const { repeats, samplesMs } = sample(() => 0.3);
+  expect(repeats).toBe(34);
+  for (const ms of samplesMs) expect(ms).toBeCloseTo(0.3, 9);
+});
+
+test('long calls are not batched', () => {
+  expect(sample(() => 10).repeats).toBe(1);
+});
+
+test('warm-up and sampling end, with a sample, whatever the calls take', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.double({ min: 0.05, max: 5000, noNaN: true }), { minLength: 1, maxLength: 50 }),
+      (times) => {
+        const { warmupMs, samplesMs, repeats } = sample((i) => times[i % times.length] as number);
+        const taken = samplesMs.map((ms) => ms * repeats);
+        expect(warmupMs.length).toBeGreaterThanOrEqual(1);
+        expect(warmupMs.length).toBeLessThanOrEqual(10);
+        expect(samplesMs.length).toBeGreaterThanOrEqual(1);
+        const stray = 10 * Math.max(1, Math.min(...taken, repeats * Math.min(...warmupMs)));
+        expect(sum(taken.slice(0, -1).map((ms) => Math.min(ms, stray)))).toBeLessThan(3000 + 1e-6);
+        expect(samplesMs.length >= 5 || sum(taken) >= 3000).toBe(true);
+      },
+    ),
+  );
+});
+
+test.each([
+  ['its first sample', 3],
+  ['its second sample', 4],
+  ['its last sample', 7],
+])('a process that was stopped in %s has as many others as one that was not', (_, stopped) => {
+  const { samplesMs } = sample((i) => (i === stopped ? 600_000 : 100));
+  expect(samplesMs).toHaveLength(5);
+  expect(samplesMs.filter((ms) => ms === 100)).toHaveLength(4);
+});
+
+test('a clock that says 0 ms does not sample for ever', () => {
+  expect(sample((i) => (i % 2 === 0 ? 0 : 20)).samplesMs.length).toBeLessThan(200);
+});

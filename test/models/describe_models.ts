@@ -1,0 +1,89 @@
+/** All laws on one backend: a process holds one backend well, so each has a test file of its own. */
+import { describe, expect, test } from 'vitest';
+import { parseFixture } from '../../src/bench/measure/fixture.js';
+import { checkParity, PARITY_TOLERANCE, relativeError } from '../../src/bench/measure/parity.js';
+import { messageOf } from '../../src/errors.js';
+import type { Runner } from '../../src/models/model.js';
+import { createModel, MODEL_NAMES } from '../../src/models/registry.js';
+import { randomWeights } from '../../src/models/weights.js';
+import * as tf from '../../src/tf.js';
+import { disposeTree } from '../../src/tree.js';
+import { GOLDEN_FILES, goldenBytes } from '../support/golden_files.js';
+import { randomIds, SMALL } from '../support/session.js';
+import { CHUNK_LAWS } from './chunk_laws.js';
+import { DELTA_LAWS } from './delta_laws.js';
+import { MIXER_LAWS } from './mixer_laws.js';
+import { LAWS } from './model_laws.js';
+
+/** How models are run; what it holds beside its results can be freed. */
+interface Mode {
+  readonly run?: Runner;
+  dispose(): void;
+}
+/** A new mode is one entry. */
+export type ModesByName = Readonly<Record<string, Mode>>;
+const EAGER: Mode = { dispose: () => undefined };
+
+/** Where the backend cannot be loaded its tests are reported as skipped, with the reason. */
+export async function describeModels(backend: tf.BackendName, modes: ModesByName = {}): Promise<void> {
+  const missing = await tf.initBackend(backend).then(() => null, messageOf);
+  if (missing !== null) console.warn(`skipped: ${missing}`);
+  describe.skipIf(missing !== null)(missing === null ? backend : `${backend} (${missing})`, () => {
+    describeLaws('mixers', EAGER, MIXER_LAWS);
+    describeLaws('delta rule', EAGER, DELTA_LAWS);
+    for (const [name, mode] of Object.entries({ eager: EAGER, ...modes })) describe(name, () => describeMode(mode));
+  });
+}
+
+function describeMode(mode: Mode): void {
+  for (const name of MODEL_NAMES) {
+    const create = (config = {}, options = {}) => createModel(name, { ...SMALL, ...config }, { ...mode, ...options });
+    describeLaws(name, mode, LAWS, { name, create });
+  }
+  if (mode !== EAGER) test.each(LONG)('%s: prefill of %i tokens and decode equal the eager ones', equalsEager(mode));
+  describeLaws('chunks', mode, CHUNK_LAWS, (name, config) => createModel(name, config, mode));
+  test.each(GOLDEN_FILES)('%s passes on both paths', async (file) => {
+    const fixture = parseFixture(goldenBytes(file), file);
+    const { prefill, steps } = checkParity(await createModel(fixture.model, fixture.config, mode), fixture);
+    expect(prefill.ratio).toBeLessThan(PARITY_TOLERANCE);
+    expect(steps.ratio).toBeLessThan(PARITY_TOLERANCE);
+  });
+}
+
+/** Long enough to be compiled thoroughly, in either way, and over a segment's end for some models. */
+const LONG = MODEL_NAMES.flatMap((name) => [[name, 300] as const, [name, 1100] as const]);
+/** The benchmark's shape: rounding differs by 2e-7 to 8e-7 here, and by up to 1.1e-6 at a width of 16. */
+const WIDE = { ...SMALL, vocabSize: 1000, hiddenDim: 128, numHeads: 4, ffDim: 512, chunkSize: 32, scanChunk: 32 };
+const MODE_TOLERANCE = 1e-6;
+
+const equalsEager = (mode: Mode) => async (name: string, length: number) => {
+  const outputs: Record<string, number[]>[] = [];
+  for (const options of [EAGER, mode]) {
+    const model = await createModel(name, WIDE, options);
+    const params = model.init(randomWeights(1));
+    const tokens = tf.tensor2d(randomIds(1, length, WIDE.vocabSize).flat(), [1, length], 'int32');
+    const { logits, state } = model.prefill(params, tokens);
+    const token = tf.tensor1d([3], 'int32');
+    const decoded = model.decode(params, state, token, 70);
+    outputs.push({ logits: [...logits.dataSync()], decoded: [...decoded.tokens.dataSync()] });
+    disposeTree([params, tokens, logits, state, token, decoded.tokens, decoded.state]);
+  }
+  mode.dispose();
+  const [eager, other] = outputs;
+  expect(other?.decoded).toEqual(eager?.decoded);
+  expect(relativeError(other?.logits ?? [], eager?.logits ?? [])).toBeLessThanOrEqual(MODE_TOLERANCE);
+};
+
+type Laws<A extends unknown[]> = Readonly<Record<string, (...args: A) => void | Promise<void>>>;
+
+/** A test a law; none may leave a tensor behind, when the mode's graphs are gone. */
+function describeLaws<A extends unknown[]>(title: string, mode: Mode, laws: Laws<A>, ...args: A): void {
+  describe(title, () => {
+    test.each(Object.entries(laws))('%s', async (_, law) => {
+      const { numTensors, numDataBuffers } = tf.memory();
+      await law(...args);
+      mode.dispose();
+      expect(tf.memory()).toMatchObject({ numTensors, numDataBuffers });
+    });
+  });
+}
