@@ -70,6 +70,18 @@ export const countedSchema = closed({
     .describe('largest sum of live distinct buffers beyond parameters and arguments'),
 });
 
+/** What a worker says of what it runs models on. */
+export const engineInfoSchema = closed({
+  runtime: z.string().describe('e.g. tfjs-node, tfjs-wasm, torch'),
+  versions: z.record(z.string(), z.string()).describe('of the runtime and what it stands on'),
+  device: z.string().describe('e.g. cpu'),
+  provider: z.string().nullable().describe("the runtime's own name for what executes; null where there is one alone"),
+  way: z.string().describe('how the runtime is used: eager, compiled'),
+  native_code: z.array(z.string()).describe('routines of our own that it could call, by name'),
+  env: z.record(z.string(), z.string()).describe('variables that steer it'),
+});
+export type EngineInfo = z.infer<typeof engineInfoSchema>;
+
 const mode = z.enum(['eager', 'compiled']);
 
 /** What tells the cells of a file apart. */

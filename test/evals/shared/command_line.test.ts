@@ -30,7 +30,7 @@ async function run(main: Main, argv: readonly string[]) {
 }
 
 test.each(COMMANDS)('%s says its version, and --help explains every flag', async (name) => {
-  const { main } = (await import(`../evals/${name}.ts`)) as { main: Main };
+  const { main } = (await import(`../../../evals/${name}.ts`)) as { main: Main };
   expect(await run(main, ['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   const { code, stdout } = await run(main, ['--help']);
   expect(code).toBe(0);
@@ -41,7 +41,7 @@ test.each(COMMANDS)('%s says its version, and --help explains every flag', async
 });
 
 test.each(['analyze_results', 'calibrate'])('%s says how a bare results file is given', async (name) => {
-  const { main } = (await import(`../evals/${name}.ts`)) as { main: Main };
+  const { main } = (await import(`../../../evals/${name}.ts`)) as { main: Main };
   const { code, stderr } = await run(main, ['results.json']);
   const hint = 'error: unexpected argument results.json; did you mean --results_file results.json?\n';
   expect({ code, stderr }).toEqual({ code: 2, stderr: hint });
