@@ -1,13 +1,12 @@
 /** From the flags of compare-models to what is to be measured. */
 import { createHash } from 'node:crypto';
-import { type CellId, DEFAULT_RULES, QUICK_RULES, selfCheckTokens } from '../../src/bench/protocol/plan.js';
+import { type CellId, DEFAULT_RULES, QUICK_RULES } from '../../src/bench/protocol/plan.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import { check } from '../../src/errors.js';
 import { type ModelConfig, scanChunkOf } from '../../src/models/model.js';
 import { checkModelConfig, findModelName, MODEL_NAMES } from '../../src/models/registry.js';
 import { nativeProblem, SET_UP } from '../../src/native_check.js';
 import type { Mode, Phase, RunConfig } from '../../src/results/schema.js';
-import { max } from '../../src/statistics.js';
 import type { Flags } from './flags.js';
 import type { Prompt } from './prompt.js';
 
@@ -80,11 +79,6 @@ function modesOf({ mode, backend }: Flags): readonly Mode[] {
 function checkPrompt(prompt: Uint8Array, vocabSize: number): void {
   const largest = prompt.reduce((a, b) => Math.max(a, b), 0);
   check(largest < vocabSize, `--prompt: bytes must be below --vocab_size (${vocabSize}), got ${largest}`);
-}
-
-/** Of the longest prompt: the models' check before the timing has one of its own. */
-export function promptTokensOf(flags: Flags, lengths: readonly number[]): number {
-  return max([...lengths, selfCheckTokens(modelConfigOf(flags))]);
 }
 
 /** The part of the plan that is written to the results file. */

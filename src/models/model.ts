@@ -51,6 +51,8 @@ export interface StateFloats {
 /** All the bench ever sees of a model. Arguments are borrowed; results belong to the caller and share nothing with them. */
 export interface SequenceModel<P extends Tree = Tree, S extends Tree = Tree> {
   readonly name: string;
+  /** Tokens after which a step costs more than others; null: never. */
+  readonly period: number | null;
   init(weights: WeightSource): P;
   /** One parallel pass over tokens [B, T], T >= 1. */
   prefill(params: P, tokens: tf.Tensor2D): Output<S>;

@@ -45,6 +45,7 @@ export function createTransformer<P extends Tree, S extends LayerState>(
   const calls = createCalls(config, mixer, run);
   return {
     name,
+    period: mixer.period,
     init: (weights) => tidyTree(() => initParameters(config, mixer, weights)),
     prefill: (params, tokens) => prefillBySegments(calls, params, tokens, Math.ceil(segmentTokens / period) * period),
     step: (params, state, token) =>

@@ -26,7 +26,7 @@ export const passes = ({ prefill, steps }: Parity): boolean =>
 
 /** Runs a model over a golden file. */
 export function checkParity(model: SequenceModel, fixture: Fixture): Parity {
-  const { ids, batch, tokens, config } = fixture;
+  const { ids, batch, tokens } = fixture;
   const params = model.init(fixture.weights);
   const input = tf.tensor2d(ids, [batch, tokens], 'int32');
   const prefill = createTracker(fixture);
@@ -36,7 +36,7 @@ export function checkParity(model: SequenceModel, fixture: Fixture): Parity {
     disposeTree([logits, state]);
   }
   const steps = createTracker(fixture);
-  for (const length of splits(tokens, config.chunkSize)) {
+  for (const length of splits(tokens, model.period)) {
     let out = prefix(model, params, input, length);
     for (let position = length; position < tokens; position++) {
       const token = tf.tidy(() => tf.reshape(tf.slice(input, [0, position], [batch, 1]), [batch]) as tf.Tensor1D);
@@ -63,9 +63,10 @@ function prefix(
   return out;
 }
 
-/** Lengths of the prefill before the steps: around the ends of chunks. */
-export function splits(tokens: number, chunkSize: number): number[] {
-  const lengths = [1, chunkSize - 1, chunkSize, chunkSize + 1, 2 * chunkSize, Math.ceil(tokens / 2)];
+/** Lengths of the prefill before the steps: the shortest, the longest, a middle one, and those around the ends of periods. */
+export function splits(tokens: number, period: number | null): number[] {
+  const around = period === null ? [] : [period - 1, period, period + 1, 2 * period];
+  const lengths = [1, ...around, Math.ceil(tokens / 2), tokens - 1];
   return [...new Set(lengths)].filter((length) => length >= 1 && length < tokens);
 }
 

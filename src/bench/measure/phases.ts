@@ -5,7 +5,7 @@ import { random } from '../../random.js';
 import type { Phase } from '../../results/schema.js';
 import * as tf from '../../tf.js';
 import { disposeTree, type Tree } from '../../tree.js';
-import type { CellId, Workload } from '../protocol/plan.js';
+import { type CellId, decodeSteps, type Workload } from '../protocol/plan.js';
 import type { Timed } from '../run/sampling.js';
 
 export interface Subject {
@@ -45,9 +45,6 @@ export function prepareCell(subject: Subject, cell: CellId, workload: Workload):
     },
   };
 }
-
-/** A decode sample is at least this many steps. */
-const DECODE_TOKENS = 32;
 
 type Prepare = (subject: Subject, tokens: tf.Tensor2D, workload: Workload) => PreparedCell;
 
@@ -98,11 +95,10 @@ function recompute(subject: Subject, tokens: tf.Tensor2D, nTokens: number): void
   sequence.dispose();
 }
 
-/** Whole chunks of steps at depth n, each repeat from the same state: a step that closes a chunk costs more than others. */
-function prepareDecode(subject: Subject, tokens: tf.Tensor2D, { config }: Workload): PreparedCell {
+/** Whole periods of the model at depth n, each repeat from the same state. */
+function prepareDecode(subject: Subject, tokens: tf.Tensor2D): PreparedCell {
   const { next, state } = prefill(subject, tokens);
-  const chunk = config.chunkSize;
-  const count = Math.ceil(DECODE_TOKENS / chunk) * chunk;
+  const count = decodeSteps(subject.model.period);
   let walking = decode(subject, state, next, 1);
   return {
     tokensPerRepeat: count,

@@ -1,30 +1,32 @@
 /** Correct first: what every model must show before it is timed (docs/method.md, A.1). */
 import { check } from '../../errors.js';
-import { type Output, scanChunkOf } from '../../models/model.js';
+import type { Output } from '../../models/model.js';
 import * as tf from '../../tf.js';
 import { disposeTree, leaves, sizeOfTree, type Tree } from '../../tree.js';
-import { selfCheckTokens, type Workload } from '../protocol/plan.js';
+import { type Workload, wholePeriods } from '../protocol/plan.js';
 import { relativeError } from './parity.js';
 import { promptTokens, type Subject } from './phases.js';
 
 /** float32 sums in another order differ by about 1e-6; a wrong model by about 1. */
 const TOLERANCE = 1e-3;
+/** A prefill of this many tokens is work by chunks, for models that work so. */
+const LEAST_TOKENS = 64;
 /** Tokens after the longest prefill but one. */
 const LAST_STEPS = 3;
 
 /**
- * At a few lengths around chunks, and at every step between them: logits and states are finite, prefill then steps
+ * At a few lengths around whole periods of the model, and at every step between them: logits and states are finite, prefill then steps
  * equals the longer prefill, and a state is as large as the model says.
  * @throws UserError naming the model, the place and the rule it broke
  */
 export function selfCheck(subject: Subject, workload: Workload): void {
-  const { config } = workload;
-  const most = selfCheckTokens(config);
+  const whole = wholePeriods(subject.model.period, LEAST_TOKENS);
+  const most = 2 * whole + 4;
   const tokens = promptTokens(workload, most);
   const [first, late] = [1, most - LAST_STEPS];
   try {
     const prefilled = new Map<number, tf.TypedArray>();
-    for (const length of [first, Math.max(config.chunkSize, scanChunkOf(config)), late, most]) {
+    for (const length of [first, whole, late, most]) {
       const out = prefill(subject, tokens, length);
       prefilled.set(length, checkLogits(subject, out.logits, `prefill of ${length}`));
       checkState(subject, out.state, length, tokens.shape[0], `prefill of ${length}`);

@@ -7,7 +7,7 @@ import type { Counted, ProcessRun } from '../../results/schema.js';
 import * as tf from '../../tf.js';
 import { sizeOfTree, type Tree } from '../../tree.js';
 import type { ModelInfo, WorkerMessage, WorkerOrder } from '../protocol/messages.js';
-import { type CellId, isLonger, type SamplingRules, type Workload } from '../protocol/plan.js';
+import { type CellId, isLonger, type SamplingRules, singleSteps, type Workload } from '../protocol/plan.js';
 import { type Clock, takeSamples } from '../run/sampling.js';
 import { countCalls } from './counts.js';
 import { createModes, type Modes } from './modes.js';
@@ -26,8 +26,6 @@ export interface Host {
 
 /** A longer prompt is not run once more just to be counted. */
 const MAX_COUNTED_TOKENS = 65536;
-/** Single steps timed in the decode phase, at most. */
-const MAX_SINGLE_STEPS = 128;
 const BYTES_PER_FLOAT = 4;
 
 /** Carries out an order. A cell that fails is reported, and the next one is tried. */
@@ -105,7 +103,7 @@ function measure(
       warmup_ms: warmupMs.map((ms) => ms / perToken),
       compile_ms: modes.compileMs() - compiledBefore,
       samples_ms: samplesMs.map((ms) => ms / perToken),
-      steps_ms: timeSteps(prepared, workload, host.now),
+      steps_ms: timeSteps(prepared, subject.model, host.now),
       batch: repeats * perToken,
       peak_rss_bytes: host.peakRssBytes(),
       leaked_tensors: tf.memory().numTensors - tensors,
@@ -115,10 +113,10 @@ function measure(
   }
 }
 
-/** The steps of one chunk, each timed alone. */
-function timeSteps({ singleStep }: PreparedCell, { config }: Workload, now: Clock): number[] | null {
+/** The steps of one period, each timed alone. */
+function timeSteps({ singleStep }: PreparedCell, { period }: SequenceModel, now: Clock): number[] | null {
   if (singleStep === null) return null;
-  return Array.from({ length: Math.min(config.chunkSize, MAX_SINGLE_STEPS) }, () => {
+  return Array.from({ length: singleSteps(period) }, () => {
     const start = now();
     singleStep();
     return now() - start;

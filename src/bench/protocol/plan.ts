@@ -1,5 +1,5 @@
 /** What is to be measured: cells, their order in a process, and the rules of sampling. Plain data, sent to the workers. */
-import { type ModelConfig, scanChunkOf } from '../../models/model.js';
+import type { ModelConfig } from '../../models/model.js';
 import { random, shuffled } from '../../random.js';
 import type { Mode, Phase } from '../../results/schema.js';
 import type { BackendName } from '../../tf.js';
@@ -48,8 +48,15 @@ export interface BackendChoice {
   readonly threads: number;
 }
 
-/** Tokens of the check before the timing: two chunks of every model, and some more. */
-export const selfCheckTokens = (config: ModelConfig): number => 2 * Math.max(config.chunkSize, scanChunkOf(config)) + 4;
+/** The least number of tokens, of at least `least`, that is a whole number of a model's periods. */
+export const wholePeriods = (period: number | null, least: number): number =>
+  Math.ceil(least / (period ?? 1)) * (period ?? 1);
+
+/** Steps of one repeat of a decode cell: whole periods, since a step that ends one costs more than others. */
+export const decodeSteps = (period: number | null): number => wholePeriods(period, 32);
+
+/** Single steps that are timed, each alone: those of one period. */
+export const singleSteps = (period: number | null): number => Math.min(period ?? 32, 128);
 
 /** Lower floors than the method's first draft: see docs/decisions/003-sampling-floors.md. */
 export const DEFAULT_RULES: SamplingRules = {

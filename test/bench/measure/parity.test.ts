@@ -56,8 +56,9 @@ describe('parity', () => {
     await expect(wide).rejects.toThrow(`${SMALL_GOLDEN}: layers.0.ff.in.bias must be [25], got [24]`);
   });
 
-  test('steps start before, at and after the ends of chunks', () => {
-    expect(splits(20, 4).sort((a, b) => a - b)).toEqual([1, 3, 4, 5, 8, 10]);
+  test('steps start early, late and around the ends of periods', () => {
+    expect(splits(20, 4).sort((a, b) => a - b)).toEqual([1, 3, 4, 5, 8, 10, 19]);
+    expect(splits(20, null)).toEqual([1, 10, 19]);
     expect(splits(2, 1)).toEqual([1]);
     expect(splits(1, 4)).toEqual([]);
   });

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { selfCheck } from '../../../src/bench/measure/self_check.js';
-import type { Workload } from '../../../src/bench/protocol/plan.js';
-import { selfCheckTokens } from '../../../src/bench/protocol/plan.js';
+import { type Workload, wholePeriods } from '../../../src/bench/protocol/plan.js';
 import type { Output, SequenceModel } from '../../../src/models/model.js';
 import { createModel, MODEL_NAMES } from '../../../src/models/registry.js';
 import { randomWeights } from '../../../src/models/weights.js';
@@ -12,7 +11,6 @@ import { SMALL } from '../../support/session.js';
 await tf.initBackend('wasm');
 
 const WORKLOAD: Workload = { config: SMALL, nTokens: 3, batchSize: 2, seed: 1, promptBytes: null };
-const MOST = selfCheckTokens(SMALL);
 
 /** What a faulty model does to a result, which it may replace, after `length` tokens. */
 type Fault = (out: Output<Tree>, length: number) => Output<Tree>;
@@ -64,8 +62,15 @@ test.each(MODEL_NAMES)('%s passes and leaves no tensor behind', async (name) => 
   expect(tf.memory().numTensors).toBe(numTensors);
 });
 
-const C = SMALL.chunkSize;
-const PREFILLS = [1, C, MOST - 3, MOST];
+/** Lengths of the check of a model of this period. */
+const lengthsOf = (period: number | null) => {
+  const whole = wholePeriods(period, 64);
+  return { whole, most: 2 * whole + 4, prefills: [1, whole, 2 * whole + 1, 2 * whole + 4] };
+};
+/** Of Softmax, whose cache moves every 128 tokens. */
+const { most: MOST, prefills: PREFILLS } = lengthsOf(128);
+const BSBR = lengthsOf(SMALL.chunkSize);
+const DELTA = lengthsOf(null);
 
 for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
   test.each(PREFILLS)(`a logit of ${value} after a prefill of %i tokens alone is found`, async (length) => {
@@ -73,12 +78,12 @@ for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
     await expect(check('Softmax', inLogits(length, value), none)).rejects.toThrow(message);
   });
 
-  test.each(PREFILLS)(`a state of ${value} after a prefill of %i tokens alone is found`, async (length) => {
+  test.each(BSBR.prefills)(`a state of ${value} after a prefill of %i tokens alone is found`, async (length) => {
     const message = `BSBR: the state must be finite, got ${value} after a prefill of ${length} tokens`;
     await expect(check('BSBR', inState(length, value), none)).rejects.toThrow(message);
   });
 
-  test.each([2, C, 2 * C, MOST - 1, MOST])(
+  test.each([2, DELTA.whole, 2 * DELTA.whole, DELTA.most - 1, DELTA.most])(
     `a logit of ${value} after the step to %i tokens alone is found`,
     async (n) => {
       const message = `DeltaNet: logits must be finite, got ${value} after a prefill of 1 and steps to ${n} tokens`;

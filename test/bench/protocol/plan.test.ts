@@ -3,12 +3,13 @@ import { expect, test } from 'vitest';
 import {
   type CellId,
   cellKey,
+  decodeSteps,
   isLonger,
-  selfCheckTokens,
   seriesKey,
   shuffledCells,
+  singleSteps,
+  wholePeriods,
 } from '../../../src/bench/protocol/plan.js';
-import { SMALL } from '../../support/session.js';
 
 const LENGTHS = [8, 16, 32, 64];
 const CELLS: CellId[] = ['A', 'B'].flatMap((model) =>
@@ -69,11 +70,26 @@ test('every series comes first in some process', () => {
   expect(new Set(first)).toEqual(new Set(CELLS.map(seriesKey)));
 });
 
+test('whole periods are the fewest that are enough', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 500 }), (period, least) => {
+      const tokens = wholePeriods(period, least);
+      expect(tokens % period).toBe(0);
+      expect(tokens).toBeGreaterThanOrEqual(least);
+      expect(tokens - period).toBeLessThan(least);
+    }),
+  );
+  expect(wholePeriods(null, 33)).toBe(33);
+});
+
 test.each([
-  [{ chunkSize: 32, scanChunk: 8 }, 64],
-  [{ chunkSize: 8, scanChunk: 64 }, 128],
-  [{ chunkSize: 8, hiddenDim: 128, numHeads: 1 }, 128], // 64 chosen by the head dim
-])('the check before the timing runs over two chunks of every model: %j', (config, twoChunks) => {
-  const { scanChunk, ...rest } = SMALL;
-  expect(selfCheckTokens({ ...rest, ...config })).toBeGreaterThan(twoChunks);
+  [null, 32, 32],
+  [1, 32, 1],
+  [12, 36, 12],
+  [32, 32, 32],
+  [128, 128, 128],
+  [200, 200, 128],
+])('a model of period %j decodes for %i steps, and %i alone', (period, steps, single) => {
+  expect(decodeSteps(period)).toBe(steps);
+  expect(singleSteps(period)).toBe(single);
 });
