@@ -1,0 +1,19 @@
+/** An engine: what runs models. It is a program that speaks the protocol (docs/protocol.md), one process after the other. */
+
+export interface Engine {
+  /** What cells are told apart by, and rows where there is more than one engine. */
+  readonly id: string;
+  /** Someone else's, as a shell reads it; null for ours, which also check and count. */
+  readonly command: string | null;
+  /** The program and its arguments. */
+  readonly program: readonly [file: string, ...args: string[]];
+}
+
+/** One of ours: a backend of TensorFlow.js, used in a way. */
+export interface OwnEngine {
+  readonly id: string;
+  readonly backend: 'tensorflow' | 'wasm';
+  readonly way: 'eager' | 'compiled';
+  /** Why it cannot be had on this machine and what would bring it; null where nothing speaks against it. */
+  problem(): string | null;
+}
