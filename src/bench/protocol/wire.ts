@@ -97,16 +97,16 @@ export const replySchema = z.discriminatedUnion('type', [
 export type Request = z.infer<typeof requestSchema>;
 export type Reply = z.infer<typeof replySchema>;
 /** What answers a request, but for `failed`. */
-export interface ReplyTo {
-  readonly hello: 'hello';
-  readonly load: 'loaded';
-  readonly check: 'checked';
-  readonly count: 'counted';
-  readonly write_weights: 'written';
-  readonly logits: 'logits';
-  readonly prepare: 'prepared';
-  readonly run: 'ran';
-  readonly steps: 'stepped';
-  readonly release: 'released';
-  readonly bye: 'bye';
-}
+export const REPLY_TO = {
+  hello: 'hello',
+  load: 'loaded',
+  check: 'checked',
+  count: 'counted',
+  write_weights: 'written',
+  logits: 'logits',
+  prepare: 'prepared',
+  run: 'ran',
+  steps: 'stepped',
+  release: 'released',
+  bye: 'bye',
+} as const satisfies Record<Request['type'], Reply['type']>;
