@@ -1,10 +1,8 @@
 /** `analyze-results`: tables and pictures of a results file. */
 import { Option } from 'commander';
-import type { Phase } from '../src/results/schema.js';
+import { PHASES } from '../src/results/words.js';
 import type { Flags } from './analyze_results/flags.js';
 import { createCommand, oneOf, runCommand, type Streams } from './shared/command_line.js';
-
-const PHASES = ['prefill', 'decode', 'generate', 'recompute'] as const satisfies readonly Phase[];
 
 const EXAMPLES = `
   analyze-results                                       the last run of compare-models

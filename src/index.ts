@@ -3,5 +3,6 @@ export { analyze, readMeasurements } from './analysis/index.js';
 export type { Mixer, ModelConfig, Output, Runner, SequenceModel } from './models/model.js';
 export { createModel, MODEL_NAMES } from './models/registry.js';
 export { randomWeights, type WeightSource } from './models/weights.js';
-export { parseResults, type Results } from './results/schema.js';
+export { parseResults } from './results/parse.js';
+export type { Results } from './results/schema.js';
 export { initBackend } from './tf.js';

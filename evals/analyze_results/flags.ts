@@ -1,5 +1,5 @@
 /** The flags of `analyze-results`. */
-import type { Phase } from '../../src/results/schema.js';
+import type { Phase } from '../../src/results/words.js';
 
 export interface Flags {
   readonly results_file: string;

@@ -17,7 +17,8 @@ import {
   toTerminal,
 } from '../../src/analysis/index.js';
 import { wrap } from '../../src/report/wrap.js';
-import { type Phase, readFileText } from '../../src/results/schema.js';
+import { readFileText } from '../../src/results/json.js';
+import type { Phase } from '../../src/results/words.js';
 import { boldOn } from '../shared/bold.js';
 import { EXIT, type Streams } from '../shared/command_line.js';
 import { parseFormats } from '../shared/formats.js';

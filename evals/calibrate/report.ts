@@ -2,9 +2,9 @@
 
 import { type Calibration, MAX_FALSE_ALARMS, type Rule, type SuiteRule } from '../../src/bench/gate/calibration.js';
 import { sharpest } from '../../src/bench/gate/draw_suites.js';
-import { cellKey } from '../../src/bench/protocol/plan.js';
 import { percentText } from '../../src/report/format.js';
 import type { Table } from '../../src/report/table.js';
+import { cellKey } from '../../src/results/cell.js';
 
 /** Cells that the advice names, the worst first. */
 const NAMED_CELLS = 3;

@@ -4,12 +4,13 @@ import { floorExponent, MIN_LENGTHS_FOR_FLOOR } from '../../src/analysis/fits/fl
 import { fitFloor } from '../../src/analysis/fits/floor_fit.js';
 import { fromResults } from '../../src/analysis/from_results.js';
 import type { SeriesExponent } from '../../src/bench/gate/complexity.js';
+import { isMeasured } from '../../src/results/cell.js';
 import type { Results } from '../../src/results/schema.js';
 import { median } from '../../src/statistics.js';
 
 /** Exponents of a run; none for a series with too few lengths. */
 export function seriesExponents(results: Results): SeriesExponent[] {
-  const phases = new Set(results.cells.filter(({ status }) => status === 'ok').map(({ phase }) => phase));
+  const phases = new Set(results.cells.filter(isMeasured).map(({ phase }) => phase));
   return [...phases].flatMap((phase) => {
     const { series, seed } = fromResults(results, 'check-regressions', phase);
     return series

@@ -1,11 +1,11 @@
 /** The gate's report in the formats of other programs. */
 
 import type { GateReport, Verdict } from '../../src/bench/gate/verdicts.js';
-import { cellKey } from '../../src/bench/protocol/plan.js';
 import { type CsvRow, toCsv } from '../../src/report/csv.js';
 import { markdownCode, markdownText } from '../../src/report/escape.js';
 import { type TestCase, toJunit } from '../../src/report/junit.js';
 import { toMarkdown } from '../../src/report/markdown.js';
+import { cellKey } from '../../src/results/cell.js';
 import type { Results } from '../../src/results/schema.js';
 import { exportResults } from '../compare_models/exports.js';
 import type { ExportFormat } from '../shared/formats.js';

@@ -1,9 +1,9 @@
 /** What the gate says as tables. */
 
 import type { CountedVerdict, ExponentEstimate, GateReport, TimedVerdict } from '../../src/bench/gate/verdicts.js';
-import { cellKey } from '../../src/bench/protocol/plan.js';
 import { percentText, withInterval } from '../../src/report/format.js';
 import type { Table } from '../../src/report/table.js';
+import { cellKey } from '../../src/results/cell.js';
 import { max } from '../../src/statistics.js';
 
 /** Every cell's ratio; the counts that changed; the exponents. Tables without a row are left out. */

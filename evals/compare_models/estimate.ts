@@ -2,8 +2,9 @@
  * How long a run takes, roughly: what sampling takes at least, and typical speeds of the maps, whatever the mixer. The
  * constants are of the machine of results/README.md.
  */
-import type { CellId } from '../../src/bench/protocol/plan.js';
+
 import type { RunSpec } from '../../src/bench/run/run.js';
+import type { CellId } from '../../src/results/cell.js';
 import type { Mode } from '../../src/results/schema.js';
 
 /** FLOPs a millisecond of prefill, and the least that a decode step takes. */

@@ -1,12 +1,14 @@
 /** A results file in the formats of other programs. */
-import { cellKey } from '../../src/bench/protocol/plan.js';
+
 import { toCsv } from '../../src/report/csv.js';
 import { markdownParagraph } from '../../src/report/escape.js';
 import { bytesText, integerText, shapeText, timeText } from '../../src/report/format.js';
 import { type TestCase, toJunit } from '../../src/report/junit.js';
 import { toMarkdown } from '../../src/report/markdown.js';
 import type { Table } from '../../src/report/table.js';
-import { type Cell, lostCells, type Results, settingOf } from '../../src/results/schema.js';
+import { cellKey, isMeasured } from '../../src/results/cell.js';
+import { lostCells, settingOf } from '../../src/results/facts.js';
+import type { Cell, Results } from '../../src/results/schema.js';
 import { max } from '../../src/statistics.js';
 import type { ExportFormat } from '../shared/formats.js';
 
@@ -70,7 +72,7 @@ function summaryRow(cell: Cell): string[] {
 /** Of the cells that were asked for, where one that was skipped is an error too, and of others that were measured. */
 function testCases(results: Results): TestCase[] {
   const lost = new Set(lostCells(results));
-  return results.cells.filter((cell) => cell.status === 'ok' || lost.has(cell)).map(testCase);
+  return results.cells.filter((cell) => isMeasured(cell) || lost.has(cell)).map(testCase);
 }
 
 function testCase(cell: Cell): TestCase {

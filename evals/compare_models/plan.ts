@@ -1,12 +1,14 @@
 /** From the flags of compare-models to what is to be measured. */
 import { createHash } from 'node:crypto';
-import { type CellId, DEFAULT_RULES, QUICK_RULES } from '../../src/bench/protocol/plan.js';
+import { DEFAULT_RULES, QUICK_RULES } from '../../src/bench/protocol/plan.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import { check } from '../../src/errors.js';
 import { type ModelConfig, scanChunkOf } from '../../src/models/model.js';
 import { checkModelConfig, findModelName, MODEL_NAMES } from '../../src/models/registry.js';
 import { nativeProblem, SET_UP } from '../../src/native_check.js';
-import type { Mode, Phase, RunConfig } from '../../src/results/schema.js';
+import type { CellId } from '../../src/results/cell.js';
+import type { Mode, RunConfig } from '../../src/results/schema.js';
+import type { Phase } from '../../src/results/words.js';
 import type { Flags } from './flags.js';
 import type { Prompt } from './prompt.js';
 

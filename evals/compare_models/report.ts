@@ -1,14 +1,15 @@
 /** What compare-models prints: its plan, its table, its warnings. */
 import { availableParallelism } from 'node:os';
-
-import { type CellId, seriesKey } from '../../src/bench/protocol/plan.js';
 import { halfWidthPct, mostProcesses } from '../../src/bench/run/precision.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import { bytesText, integerText, shapeText, timeText, tokensText } from '../../src/report/format.js';
 import type { Table } from '../../src/report/table.js';
 import { toTerminal } from '../../src/report/terminal.js';
+import { type CellId, seriesKey } from '../../src/results/cell.js';
 import { driftText } from '../../src/results/drift.js';
-import { type Cell, lostCells, type Phase, type Results } from '../../src/results/schema.js';
+import { lostCells } from '../../src/results/facts.js';
+import type { Cell, Results } from '../../src/results/schema.js';
+import type { Phase } from '../../src/results/words.js';
 import { MIN_PROCESSES_FOR_CI, max, min } from '../../src/statistics.js';
 import { estimateMs } from './estimate.js';
 

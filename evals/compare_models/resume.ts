@@ -1,12 +1,12 @@
 /** --resume: going on with a results file, only where it was made by the same plan on the same machine. */
 
 import { argumentOf, flagsOf } from '../../src/bench/gate/remeasure.js';
-import { cellKey } from '../../src/bench/protocol/plan.js';
 import { cpuModel } from '../../src/bench/run/environment.js';
 import { createLedger } from '../../src/bench/run/ledger.js';
-import { isPinned } from '../../src/bench/run/pinning.js';
 import type { RunLabel, RunSpec } from '../../src/bench/run/run.js';
 import { check } from '../../src/errors.js';
+import { cellKey, isMeasured } from '../../src/results/cell.js';
+import { isPinned } from '../../src/results/facts.js';
 import type { Results } from '../../src/results/schema.js';
 import { readUnfinished } from '../shared/read_results.js';
 
@@ -65,7 +65,7 @@ export function isFinished(previous: Results, wanted: Results['config'], spec: R
     !ledger.isUncounted(cell) &&
     Array.from({ length: runs }, (_, run) => run).every((run) => !ledger.isOpen(cell, run));
   const isSame = SAMPLING.every((key) => config[key] === wanted[key]);
-  return complete && isSame && previous.cells.every(({ status }) => status === 'ok') && cells.every(isWhole);
+  return complete && isSame && previous.cells.every(isMeasured) && cells.every(isWhole);
 }
 
 const pinText = (pinned: boolean): string => (pinned ? 'pinned to a CPU' : 'not pinned (--no_pin)');

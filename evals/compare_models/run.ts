@@ -4,7 +4,10 @@ import { describeGit } from '../../src/bench/run/environment.js';
 import { pinnableCpu } from '../../src/bench/run/pinning.js';
 import { type WorkerSettings, workerLimits } from '../../src/bench/run/process.js';
 import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../../src/bench/run/run.js';
-import { lostCells, type Results, SCHEMA_VERSION } from '../../src/results/schema.js';
+import { isMeasured } from '../../src/results/cell.js';
+import { lostCells } from '../../src/results/facts.js';
+import type { Results } from '../../src/results/schema.js';
+import { SCHEMA_VERSION } from '../../src/results/words.js';
 import { max } from '../../src/statistics.js';
 import { EXIT, type Streams } from '../shared/command_line.js';
 import { prepareExports, writeExports } from '../shared/export_files.js';
@@ -105,8 +108,7 @@ function fileOf({ resume, output, output_dir }: Flags): string {
 }
 
 /** Whether anything was measured of the phase that analyze-results takes by default. */
-const canAnalyze = ({ cells }: Results): boolean =>
-  cells.some(({ phase, status }) => phase === 'generate' && status === 'ok');
+const canAnalyze = ({ cells }: Results): boolean => cells.some((cell) => cell.phase === 'generate' && isMeasured(cell));
 
 async function analyze(file: string, streams: Streams): Promise<void> {
   const { analyzeResults } = await import('../analyze_results/run.js');

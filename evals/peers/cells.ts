@@ -1,7 +1,7 @@
 /** Our times against those of PyTorch, from the processes of several rounds. */
 import { z } from 'zod';
 import { checkSchema } from '../../src/errors.js';
-import type { Phase, ProcessRun } from '../../src/results/schema.js';
+import type { Phase } from '../../src/results/words.js';
 import { max, median, min } from '../../src/statistics.js';
 
 export const PEER_MODES = ['eager', 'compile'] as const;
@@ -34,9 +34,6 @@ export interface PeerCell extends PeerCellId {
 }
 
 export const peerCellKey = ({ model, phase, n }: PeerCellId): string => `${model} ${phase} ${n}`;
-
-/** What stands for the samples of one process of ours. */
-export const processTime = ({ samples_ms }: ProcessRun): number => min(samples_ms);
 
 const ms = z.number().positive();
 const peerFile = z.object({

@@ -8,6 +8,7 @@ import { runProcess, type WorkerSettings, workerLimits } from '../../src/bench/r
 import type { RunSpec } from '../../src/bench/run/run.js';
 import { UserError } from '../../src/errors.js';
 import { random, shuffled } from '../../src/random.js';
+import { processTime } from '../../src/results/cell.js';
 import { DEFAULTS } from '../compare_models/flags.js';
 import { parseLengths } from '../compare_models/lengths.js';
 import { specOf } from '../compare_models/plan.js';
@@ -22,7 +23,6 @@ import {
   type PeerCell,
   type PeerMode,
   peerCellKey,
-  processTime,
   type Round,
   type Side,
 } from './cells.js';

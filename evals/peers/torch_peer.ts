@@ -5,7 +5,7 @@ import { pinned } from '../../src/bench/run/pinning.js';
 import { check } from '../../src/errors.js';
 import { type ModelConfig, scanChunkOf } from '../../src/models/model.js';
 import { fixtureNameOf, MODEL_NAMES } from '../../src/models/registry.js';
-import { readJson } from '../../src/results/schema.js';
+import { readJson } from '../../src/results/json.js';
 import { lastLine, runChild } from '../shared/child.js';
 import type { Life } from '../shared/interruption.js';
 import { packageFolder } from '../shared/package_folder.js';

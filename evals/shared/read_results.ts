@@ -1,7 +1,9 @@
 /** Results files as commands read them: what a run has found out so far is in its journal. */
 import { existsSync } from 'node:fs';
 import { journalOf, parseJournal } from '../../src/bench/run/journal.js';
-import { parseResults, type Results, readFileText, readJson } from '../../src/results/schema.js';
+import { readFileText, readJson } from '../../src/results/json.js';
+import { parseResults } from '../../src/results/parse.js';
+import type { Results } from '../../src/results/schema.js';
 
 /**
  * The JSON of a results file; where there is none, what the journal of one holds whose run has not ended.

@@ -4,7 +4,7 @@
  */
 import { csvParseRows } from 'd3-dsv';
 import { check } from '../errors.js';
-import { PHASES } from '../results/schema.js';
+import { PHASES } from '../results/words.js';
 import { min } from '../statistics.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
 

@@ -2,16 +2,19 @@
 
 import { check } from '../errors.js';
 import { shapeText, tokensText } from '../report/format.js';
+import { isMeasured, processTime } from '../results/cell.js';
 import { driftText } from '../results/drift.js';
-import { type Cell, type Phase, type Results, settingOf } from '../results/schema.js';
-import { max, min } from '../statistics.js';
+import { settingOf } from '../results/facts.js';
+import type { Cell, Results } from '../results/schema.js';
+import type { Phase } from '../results/words.js';
+import { max } from '../statistics.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
 
 /** The measured cells of a phase. @throws UserError when there is none, naming the phases that have some */
 export function fromResults(results: Results, where: string, phase: Phase): Measurements {
   const cells = results.cells.filter((cell) => cell.phase === phase);
-  const measured = cells.filter((cell) => cell.status === 'ok' && cell.processes.length > 0);
-  const phases = [...new Set(results.cells.filter((cell) => cell.status === 'ok').map((cell) => cell.phase))];
+  const measured = cells.filter((cell) => isMeasured(cell) && cell.processes.length > 0);
+  const phases = [...new Set(results.cells.filter(isMeasured).map(({ phase }) => phase))];
   const found = phases.length === 0 ? 'no measured cell at all' : `only ${phases.join(', ')}`;
   check(measured.length > 0, `${where}: no measured cell of phase ${phase}; the file has ${found}`);
   const modes = new Set(measured.map((cell) => cell.mode));
@@ -65,7 +68,7 @@ const RATE_TITLES: Readonly<Record<Phase, string>> = {
 };
 
 function toPoint(cell: Cell, runs: readonly number[], results: Results): MeasuredPoint {
-  const ofRun = new Map(cell.processes.map((process) => [process.run, min(process.samples_ms)]));
+  const ofRun = new Map(cell.processes.map((process) => [process.run, processTime(process)]));
   const batch = results.config.batch_size;
   return {
     n: cell.n,
@@ -105,7 +108,7 @@ function addedNote({ config: { added_lengths: added = [], seq_lengths: asked } }
 
 function cellNotes(cells: readonly Cell[], nameOf: (cell: Cell) => string): string[] {
   return cells
-    .filter((cell) => cell.status !== 'ok' || cell.processes.length === 0)
+    .filter((cell) => !isMeasured(cell) || cell.processes.length === 0)
     .map(
       (cell) =>
         `${nameOf(cell)} at n = ${cell.n} is left out: ${cell.status}${cell.reason ? ` (${cell.reason})` : ''}.`,

@@ -1,6 +1,7 @@
 /** Tells the two kinds of results file apart. */
 import { check } from '../errors.js';
-import { type Phase, parseResults } from '../results/schema.js';
+import { parseResults } from '../results/parse.js';
+import type { Phase } from '../results/words.js';
 import { fromOriginal } from './from_original.js';
 import { fromResults } from './from_results.js';
 import type { Measurements } from './measurements.js';

@@ -2,6 +2,7 @@
  * Whether what a process measures late takes longer than what it measures early: a machine that warms up, a neighbour
  * that wakes (docs/method.md, A.3). Lengths that went up in every process would read it as growth.
  */
+import { processTime } from './cell.js';
 
 /** A cell of a results file, as far as this test looks at it. */
 export interface OrderedCell {
@@ -13,7 +14,7 @@ export interface OrderedCell {
     readonly run: number;
     /** Place in the order of its process. */
     readonly order: number;
-    readonly samples_ms: readonly number[];
+    readonly samples_ms: number[];
   }[];
 }
 
@@ -105,9 +106,9 @@ function alwaysUp(cells: readonly OrderedCell[]): boolean {
 /** Places from 0, the first of a process, to 1, the last of the longest one. */
 function observationsOf(cells: readonly OrderedCell[]): Observation[] {
   const seen = cells.flatMap(({ processes }, cell) =>
-    processes.map(({ run, order, samples_ms }) => ({
-      ...{ cell, run, place: order },
-      logMs: Math.log(samples_ms.reduce((least, ms) => Math.min(least, ms))),
+    processes.map((process) => ({
+      ...{ cell, run: process.run, place: process.order },
+      logMs: Math.log(processTime(process)),
     })),
   );
   const longest = seen.reduce((most, { place }) => Math.max(most, place), 1);

@@ -2,12 +2,9 @@
  * The results file: the only thing that bench and analysis share (docs/method.md, "The results file").
  * One zod definition gives the types, the parser and results.schema.json.
  */
-import { isUtf8 } from 'node:buffer';
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { check, checkSchema, FOREIGN_KEY, messageOf, UserError } from '../errors.js';
-
-export const SCHEMA_VERSION = 1;
+import { FOREIGN_KEY } from '../errors.js';
+import { PHASES, SCHEMA_VERSION } from './words.js';
 
 /** An object that has these keys; foreign ones are ignored (FOREIGN_KEY), others refused. */
 const closed = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
@@ -17,8 +14,6 @@ const count = z.int().nonnegative();
 const amount = z.number().nonnegative();
 const ms = z.number().positive();
 
-/** prefill: n tokens in parallel. decode: one token at depth n. generate: prefill of n, then n_tokens steps. recompute: the whole sequence again for each of n_tokens. */
-export const PHASES = ['prefill', 'decode', 'generate', 'recompute'] as const;
 const phase = z.enum(PHASES);
 
 /** One process's samples of one cell. */
@@ -193,125 +188,9 @@ export const resultsSchema = closed({
 
 export type Results = z.infer<typeof resultsSchema>;
 export type Cell = z.infer<typeof cell>;
-export type Phase = z.infer<typeof phase>;
 export type Mode = Cell['mode'];
 export type ProcessRun = z.infer<typeof processSchema>;
 export type Summary = z.infer<typeof summary>;
 export type Counted = z.infer<typeof countedSchema>;
 export type RunConfig = z.infer<typeof config>;
 export type Machine = z.infer<typeof machine>;
-
-/** Cells that were asked for and not measured: a length that the run added by itself may fail. */
-export function lostCells({ cells, config }: Pick<Results, 'cells' | 'config'>): Cell[] {
-  const added = config.added_lengths ?? [];
-  return cells.filter(({ status, n }) => status !== 'ok' && !added.includes(n));
-}
-
-/** What all cells of a file have in common and their times depend on, as columns of an export. */
-export function settingOf({ config, runtime, machine }: Pick<Results, 'config' | 'runtime' | 'machine'>) {
-  const { batch_size, hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size } = config;
-  const shape = { batch_size, hidden_dim, num_heads, num_layers, ff_dim, vocab_size, chunk_size };
-  return { ...shape, backend: runtime.backend, threads: machine.threads, cpu_model: machine.cpu_model };
-}
-
-/** Reads a JSON file. @throws UserError naming the flag, the file and what is wrong with it */
-export function readJson(path: string, where: string): unknown {
-  const text = readFileText(path, where);
-  let value: unknown;
-  try {
-    value = parseJson(text);
-  } catch (error) {
-    throw new UserError(`${where}: ${path} is not JSON or was cut short (${messageOf(error)})`);
-  }
-  const name = doubledName(text);
-  check(name === null, `${where}: ${path}: each name must be there once, got ${name} twice`);
-  return value;
-}
-
-/** The text of a file in UTF-8, with or without a byte order mark. @throws UserError as readJson, or when it is empty */
-export function readFileText(path: string, where: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new UserError(`${where}: cannot read ${path} (${messageOf(error)})`);
-  }
-  const encoding = encodingOf(bytes);
-  check(encoding === 'UTF-8', `${where}: ${path} must be UTF-8, got ${encoding}; save it as UTF-8`);
-  const text = new TextDecoder().decode(bytes);
-  check(text.trim() !== '', `${where}: ${path} is empty; run compare-models again`);
-  return text;
-}
-
-/** By the byte order mark; without one, by where the zeros of a first character of ASCII are. */
-function encodingOf(bytes: Buffer): string {
-  const start = bytes.toString('hex', 0, 4);
-  if (/^(fffe0000|0000feff|(?!00)..000000|000000(?!00))/.test(start)) return 'UTF-32';
-  if (/^(fffe|(?!00)..00)/.test(start)) return 'UTF-16 (little-endian)';
-  if (/^(feff|00(?!00))/.test(start)) return 'UTF-16 (big-endian)';
-  return isUtf8(bytes) ? 'UTF-8' : 'another encoding';
-}
-
-/** A name that an object of the text has twice, with its path: JSON.parse would take the last without a word. */
-function doubledName(text: string): string | null {
-  const open: { readonly names: Set<string>; at: string | number }[] = [];
-  let word = '';
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:,]/g)) {
-    const inner = open.at(-1);
-    if (token === '{' || token === '[') open.push({ names: new Set(), at: 0 });
-    else if (token === '}' || token === ']') open.pop();
-    else if (token === ',' && typeof inner?.at === 'number') inner.at++;
-    else if (token === ':' && inner) {
-      inner.at = JSON.parse(word) as string;
-      if (inner.names.has(inner.at)) return open.map(({ at }) => at).join('.');
-      inner.names.add(inner.at);
-    } else word = token;
-  }
-  return null;
-}
-
-/** Strings, and the words outside them that Python writes for numbers JSON does not have. */
-const STRING_OR_WORD = /"(?:[^"\\]|\\.)*"|\bNaN\b|\bInfinity\b/g;
-const NAN_MARK = '\u0000NaN';
-/** No literal reads as NaN, so a string stands for it; 1e999 reads as Infinity. */
-const LEGAL: Readonly<Record<string, string>> = { NaN: JSON.stringify(NAN_MARK), Infinity: '1e999' };
-
-/** JSON with NaN and ±Infinity, for the schema to refuse by the name of the field. @throws SyntaxError */
-export function parseJson(text: string): unknown {
-  const legal = text.replace(STRING_OR_WORD, (found) => LEGAL[found] ?? found);
-  return JSON.parse(legal, (_, value) => (value === NAN_MARK ? Number.NaN : value));
-}
-
-/** Checks that a value is a results file of this schema. @throws UserError naming the first bad field */
-export function parseResults(value: unknown, where: string): Results {
-  const version = (value as { schema_version?: unknown } | null)?.schema_version;
-  if (typeof version === 'number' && version > SCHEMA_VERSION) {
-    throw new UserError(`${where}: schema_version must be at most ${SCHEMA_VERSION}, got ${version}; update attnscale`);
-  }
-  const results = checkSchema(resultsSchema, value, where);
-  checkOnce(results, where);
-  return results;
-}
-
-/** What no schema says: every cell is there once, with one entry a process, and every length of a table. */
-function checkOnce({ cells, time_results, memory_results }: Results, where: string): void {
-  const once = (what: string, names: readonly (string | number)[]): void => {
-    const seen = new Set<string | number>();
-    const twice = names.find((name) => seen.size === seen.add(name).size);
-    check(twice === undefined, `${where}: ${what} must be there once, got ${twice} twice`);
-  };
-  const nameOf = ({ model, phase, n, mode }: Cell): string => `${model} ${phase} ${n} ${mode}`;
-  once('cells: each', cells.map(nameOf));
-  for (const cell of cells)
-    once(
-      `cells: ${nameOf(cell)}: each run`,
-      cell.processes.map(({ run }) => run),
-    );
-  for (const [key, table] of Object.entries({ time_results, memory_results })) {
-    for (const [model, row] of Object.entries(table))
-      once(
-        `${key}.${model}: each length`,
-        Object.keys(row).map((key) => Number(key) || key),
-      );
-  }
-}

@@ -6,7 +6,8 @@ import { analyze } from '../../src/analysis/analysis.js';
 import { readMeasurements } from '../../src/analysis/read_measurements.js';
 import { calibrate } from '../../src/bench/gate/draw_suites.js';
 import { exponentText, timeText } from '../../src/report/format.js';
-import { parseResults, readJson } from '../../src/results/schema.js';
+import { readJson } from '../../src/results/json.js';
+import { parseResults } from '../../src/results/parse.js';
 import {
   type Alarms,
   alarmsOf,

@@ -10,7 +10,7 @@ import { complexityAnalysis } from '../../src/analysis/charts/charts.js';
 import { renderSvg } from '../../src/analysis/charts/png.js';
 import { readMeasurements } from '../../src/analysis/read_measurements.js';
 import { createLedger, type ResultsHead } from '../../src/bench/run/ledger.js';
-import { parseJson } from '../../src/results/schema.js';
+import { parseJson } from '../../src/results/json.js';
 import { cellsOf } from '../support/fake_worker.js';
 import { makeResults } from '../support/make_results.js';
 

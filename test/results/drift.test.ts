@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { estimate, type ReplicatedPoint, replicate } from '../../src/analysis/fits/bootstrap.js';
 import { fitPowerLaw } from '../../src/analysis/fits/fit.js';
-import { type CellId, cellKey, seriesKey, shuffledCells } from '../../src/bench/protocol/plan.js';
+import { shuffledCells } from '../../src/bench/protocol/plan.js';
 import { random } from '../../src/random.js';
+import { type CellId, cellKey, seriesKey } from '../../src/results/cell.js';
 import { driftAlong, driftText, type OrderedCell } from '../../src/results/drift.js';
 import { type NoiseProfile, noisyMachine, SHARED_MACHINE, WIDE_PROFILES } from '../support/noise.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseJson } from '../../src/results/schema.js';
+import { parseJson } from '../../src/results/json.js';
 
 test('what is JSON is read as JSON, whatever words its strings hold', () => {
   const word = fc.constantFrom('NaN', '-Infinity', '"NaN"', '\\', '\\"Infinity', ': NaN,');

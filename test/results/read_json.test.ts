@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { main } from '../../evals/analyze_results.js';
 import { fromOriginal } from '../../src/analysis/from_original.js';
-import { parseResults, readJson } from '../../src/results/schema.js';
+import { readJson } from '../../src/results/json.js';
+import { parseResults } from '../../src/results/parse.js';
 import { makeResults } from '../support/make_results.js';
 import { temporaryFolder } from '../support/temporary.js';
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { CellId } from '../../src/bench/protocol/plan.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
+import type { CellId } from '../../src/results/cell.js';
 
 /**
  * A worker file. `onCell` is the body of `async (cell, order)`, run between start and the answer for each cell; it may

@@ -1,12 +1,8 @@
 /** Valid results files from nothing but times: model -> length -> one value per process, in milliseconds. */
-import {
-  type Cell,
-  type Counted,
-  type Phase,
-  type ProcessRun,
-  parseResults,
-  type Results,
-} from '../../src/results/schema.js';
+
+import { parseResults } from '../../src/results/parse.js';
+import type { Cell, Counted, ProcessRun, Results } from '../../src/results/schema.js';
+import type { Phase } from '../../src/results/words.js';
 import { median, medianInterval, variation } from '../../src/statistics.js';
 
 /** `null` at a process's place leaves it without a sample of that cell. */

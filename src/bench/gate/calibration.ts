@@ -1,10 +1,10 @@
 /** The file that `calibrate` writes and `check-regressions --calibration` reads. */
 import { z } from 'zod';
 import { check, checkSchema } from '../../errors.js';
-import { PHASES, type Results } from '../../results/schema.js';
+import { type CellId, cellKey } from '../../results/cell.js';
+import type { Results } from '../../results/schema.js';
+import { PHASES } from '../../results/words.js';
 import { min } from '../../statistics.js';
-import type { CellId } from '../protocol/plan.js';
-import { cellKey } from '../protocol/plan.js';
 
 const share = z.number().min(0).max(1);
 const count = z.int().min(1);

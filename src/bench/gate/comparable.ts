@@ -1,6 +1,7 @@
 /** Whether two runs may be compared: same machine, same engine, same work. */
+
+import { isPinned } from '../../results/facts.js';
 import type { Results } from '../../results/schema.js';
-import { isPinned } from '../run/pinning.js';
 import type { Difference } from './verdicts.js';
 
 type Scope = 'all' | 'work';

@@ -1,7 +1,8 @@
 /** The deterministic gate: counts do not depend on the machine, so any growth is a regression. */
+
+import { cellKey } from '../../results/cell.js';
 import type { Cell, Results } from '../../results/schema.js';
 import { max } from '../../statistics.js';
-import { cellKey } from '../protocol/plan.js';
 import type { CellPair } from './paired_cells.js';
 import type { CountedVerdict } from './verdicts.js';
 

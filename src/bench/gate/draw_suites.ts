@@ -4,11 +4,12 @@
  */
 import { check } from '../../errors.js';
 import { type Random, random } from '../../random.js';
+import { isMeasured } from '../../results/cell.js';
 import type { Results } from '../../results/schema.js';
 import { max, median, min, quantile } from '../../statistics.js';
 import { type Calibration, MAX_FALSE_ALARMS, type Rule, type SuiteRule } from './calibration.js';
 import { valuesNeeded } from './median_ratio.js';
-import { isMeasured, processValues } from './paired_cells.js';
+import { processValues } from './paired_cells.js';
 import { leastCalled, type ProcessSet, tailFor, USUAL_SETS } from './timed.js';
 
 export interface CalibrateOptions {

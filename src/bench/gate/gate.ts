@@ -1,12 +1,12 @@
 /** The gate as a whole: what two runs say, measuring again where that is possible (docs/gate.md). */
 import { check } from '../../errors.js';
+import { type CellId, cellKey, isMeasured } from '../../results/cell.js';
 import type { Results } from '../../results/schema.js';
 import { min } from '../../statistics.js';
-import { type CellId, cellKey } from '../protocol/plan.js';
 import { differences } from './comparable.js';
 import { complexityGate, type SeriesExponent } from './complexity.js';
 import { countedGate } from './counted.js';
-import { type CellPair, isMeasured, type NamedResults, pairCells, processValues } from './paired_cells.js';
+import { type CellPair, type NamedResults, pairCells, processValues } from './paired_cells.js';
 import { FIRINGS_TO_FAIL, judge, type ProcessSet, type Rules, tailFor, unmeasured } from './timed.js';
 import type { GateReport, TimedVerdict } from './verdicts.js';
 

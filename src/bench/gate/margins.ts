@@ -1,7 +1,7 @@
 /** Which slow-down a cell is allowed. */
 import { check, UserError } from '../../errors.js';
 import { nearest } from '../../nearest.js';
-import type { CellId } from '../protocol/plan.js';
+import type { CellId } from '../../results/cell.js';
 import { type Calibration, calibratedMargin } from './calibration.js';
 import { MARGIN_LIMIT_PCT } from './timed.js';
 

@@ -1,8 +1,8 @@
 /** The cells of two runs side by side, refused where one of them lacks what the other has. */
 import { check } from '../../errors.js';
+import { type CellId, cellKey, isMeasured, processTime } from '../../results/cell.js';
 import type { Cell, Results } from '../../results/schema.js';
-import { median, min } from '../../statistics.js';
-import { type CellId, cellKey } from '../protocol/plan.js';
+import { median } from '../../statistics.js';
 
 /** A results file and how messages call it, e.g. `NEW new.json`. */
 export interface NamedResults {
@@ -16,12 +16,8 @@ export interface CellPair {
   readonly new: Cell;
 }
 
-/** Each process's value of a cell, in ms: the minimum of its samples. */
-export function processValues(cell: Cell): number[] {
-  return cell.processes.map(({ samples_ms }) => min(samples_ms));
-}
-
-export const isMeasured = (cell: Cell): boolean => cell.status === 'ok';
+/** Each process's value of a cell, in ms. */
+export const processValues = ({ processes }: Cell): number[] => processes.map(processTime);
 
 /**
  * Pairs the cells.

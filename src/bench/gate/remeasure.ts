@@ -2,9 +2,9 @@
 import { UserError } from '../../errors.js';
 import { scanChunkOf } from '../../models/model.js';
 import { type Random, shuffled } from '../../random.js';
+import type { CellId } from '../../results/cell.js';
+import { isPinned } from '../../results/facts.js';
 import type { Results } from '../../results/schema.js';
-import type { CellId } from '../protocol/plan.js';
-import { isPinned } from '../run/pinning.js';
 import type { Measured } from './gate.js';
 
 /** Runs a checkout's compare-models until `runs` processes are in `file`, and reads it. */

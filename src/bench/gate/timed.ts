@@ -2,8 +2,9 @@
  * The timed gate: is a cell slower than its margin allows? The unit is the process, never the sample: spread between
  * processes is several times that within one, so that pooled samples call identical code slower.
  */
+
+import type { CellId } from '../../results/cell.js';
 import { median, min } from '../../statistics.js';
-import type { CellId } from '../protocol/plan.js';
 import { ratioInterval, valuesNeeded } from './median_ratio.js';
 import type { Comparison, TimedVerdict, Verdict } from './verdicts.js';
 

@@ -1,6 +1,7 @@
 /** What a gate says, and the exit code that follows (docs/gate.md). */
+
+import type { CellId } from '../../results/cell.js';
 import type { Interval } from '../../statistics.js';
-import type { CellId } from '../protocol/plan.js';
 
 export type Verdict = 'faster' | 'regressed' | 'not regressed' | 'cannot tell';
 

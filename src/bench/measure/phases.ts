@@ -2,10 +2,11 @@
 import { greedyTokens } from '../../models/greedy.js';
 import type { SequenceModel } from '../../models/model.js';
 import { random } from '../../random.js';
-import type { Phase } from '../../results/schema.js';
+import type { CellId } from '../../results/cell.js';
+import type { Phase } from '../../results/words.js';
 import * as tf from '../../tf.js';
 import { disposeTree, type Tree } from '../../tree.js';
-import { type CellId, decodeSteps, type Workload } from '../protocol/plan.js';
+import { decodeSteps, type Workload } from '../protocol/plan.js';
 import type { Timed } from '../run/sampling.js';
 
 export interface Subject {

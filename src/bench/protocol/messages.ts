@@ -1,7 +1,9 @@
 /** What the parent tells a worker process, and what it hears from it. */
+
+import type { CellId } from '../../results/cell.js';
 import type { Counted, Mode, ProcessRun, Results } from '../../results/schema.js';
 import type { BackendInfo } from '../../tf.js';
-import type { BackendChoice, CellId, SamplingRules, Workload } from './plan.js';
+import type { BackendChoice, SamplingRules, Workload } from './plan.js';
 
 interface Order extends BackendChoice {
   readonly workload: Workload;

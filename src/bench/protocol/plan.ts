@@ -1,20 +1,8 @@
 /** What is to be measured: cells, their order in a process, and the rules of sampling. Plain data, sent to the workers. */
 import type { ModelConfig } from '../../models/model.js';
 import { random, shuffled } from '../../random.js';
-import type { Mode, Phase } from '../../results/schema.js';
+import { type CellId, seriesKey } from '../../results/cell.js';
 import type { BackendName } from '../../tf.js';
-
-export interface CellId {
-  readonly model: string;
-  readonly phase: Phase;
-  /** Tokens of the prompt; in the decode phase the depth at which steps are taken. */
-  readonly n: number;
-  readonly mode: Mode;
-}
-
-export const cellKey = ({ model, phase, n, mode }: CellId): string => `${model} ${phase} ${n} ${mode}`;
-/** Cells of one series differ in n alone. */
-export const seriesKey = ({ model, phase, mode }: CellId): string => `${model} ${phase} ${mode}`;
 
 /** When to stop warming up and sampling (docs/method.md, A.4). */
 export interface SamplingRules {
@@ -84,9 +72,6 @@ export const PEER_RULES: SamplingRules = {
   minSampleMs: 0,
   compileThoroughly: true,
 };
-
-/** Whether a cell is a longer one of the same series: it is spared where the other could not be measured. */
-export const isLonger = (cell: CellId, than: CellId): boolean => seriesKey(cell) === seriesKey(than) && cell.n > than.n;
 
 /**
  * The cells in the order in which process `run` measures them: shuffled, n within a series too, so that a machine that

@@ -3,7 +3,8 @@
  * same id. The harness asks on the worker's stdin; the worker replies on its stdout, and may write what it likes on stderr.
  */
 import { z } from 'zod';
-import { countedSchema, engineInfoSchema, PHASES } from '../../results/schema.js';
+import { countedSchema, engineInfoSchema } from '../../results/schema.js';
+import { PHASES } from '../../results/words.js';
 
 export const PROTOCOL_VERSION = 1;
 

@@ -3,8 +3,9 @@
  * finding. So what is written grows with what is new, and a cut at any byte loses the line that it cuts, no more.
  */
 import { check, checkSchema, messageOf } from '../../errors.js';
-import { parseResults, type Results } from '../../results/schema.js';
-import { cellKey } from '../protocol/plan.js';
+import { cellKey } from '../../results/cell.js';
+import { parseResults } from '../../results/parse.js';
+import type { Results } from '../../results/schema.js';
 import { createLedger, enter, type Finding, findingSchema, type LedgerSettings } from './ledger.js';
 
 export const journalOf = (resultsFile: string): string => `${resultsFile}.journal`;

@@ -1,5 +1,6 @@
 /** What is known of every cell so far, and the results file made of it. */
 import { z } from 'zod';
+import { type CellId, cellKey, seriesKey } from '../../results/cell.js';
 import {
   type Cell,
   type Counted,
@@ -11,7 +12,6 @@ import {
   type Results,
 } from '../../results/schema.js';
 import type { ModelInfo } from '../protocol/messages.js';
-import { type CellId, cellKey, seriesKey } from '../protocol/plan.js';
 import { type Evidence, halfWidthPct, needsMore, type StoppingRule, stopReason } from './precision.js';
 import type { Casualty } from './process.js';
 import { type Figures, summarize, tokensOf } from './summary.js';

@@ -1,6 +1,7 @@
 /** How long the next process will take, learnt from what the workers of this run said and when. */
+
+import { type CellId, cellKey } from '../../results/cell.js';
 import type { WorkerMessage } from '../protocol/messages.js';
-import { type CellId, cellKey } from '../protocol/plan.js';
 import type { Clock } from './sampling.js';
 
 export interface Pace {

@@ -4,7 +4,6 @@
  * (docs/decisions/005-pinning.md).
  */
 import { spawnSync } from 'node:child_process';
-import type { Machine } from '../../results/schema.js';
 import { readText } from './environment.js';
 
 /** The last CPU this process may use: the first often serves interrupts. Null where processes cannot be pinned. */
@@ -19,9 +18,6 @@ export function lastOf(status: string): number | null {
   const last = /^Cpus_allowed_list:.*?(\d+)\s*$/m.exec(status)?.[1];
   return last === undefined ? null : Number(last);
 }
-
-/** Whether a run's processes were; older files do not say, and were not. */
-export const isPinned = ({ pinned_cpu }: Pick<Machine, 'pinned_cpu'>): boolean => typeof pinned_cpu === 'number';
 
 /** A command as it is run on a CPU. */
 export function pinned(cpu: number | null, command: string, args: readonly string[]): [string, string[]] {

@@ -1,8 +1,8 @@
 /** One fresh worker process: what is sent to it, what comes back, and how it can end. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { UserError } from '../../errors.js';
+import { type CellId, cellKey } from '../../results/cell.js';
 import type { WorkerMessage, WorkerOrder } from '../protocol/messages.js';
-import { type CellId, cellKey } from '../protocol/plan.js';
 import { pinned } from './pinning.js';
 import { startLimit } from './time_limit.js';
 

@@ -3,17 +3,10 @@
  * that are not precise enough, while there is time (docs/method.md, A).
  */
 import { check } from '../../errors.js';
+import { type CellId, cellKey, isLonger } from '../../results/cell.js';
 import type { Results } from '../../results/schema.js';
 import { runtimeOf, type WorkerMessage, type WorkerOrder } from '../protocol/messages.js';
-import {
-  type BackendChoice,
-  type CellId,
-  cellKey,
-  isLonger,
-  type SamplingRules,
-  shuffledCells,
-  type Workload,
-} from '../protocol/plan.js';
+import { type BackendChoice, type SamplingRules, shuffledCells, type Workload } from '../protocol/plan.js';
 import { describeMachine, type Observation, observe } from './environment.js';
 import { createLedger, enter, type Finding, type ResultsHead } from './ledger.js';
 import { createPace } from './pace.js';

@@ -1,15 +1,15 @@
 /** From the samples of several processes to the value of a cell (docs/method.md, A.5-A.7). */
 
+import { type CellId, processTime } from '../../results/cell.js';
 import type { ProcessRun, Summary } from '../../results/schema.js';
 import { max, median, medianInterval, min, outliers, quantile, variation } from '../../statistics.js';
-import type { CellId } from '../protocol/plan.js';
 
 /** A summary but for why there are no more processes. */
 export type Figures = Omit<Summary, 'stop_reason'>;
 
 /** @param tokens that one timed call emits, batch rows included, for tokens per second */
 export function summarize(processes: readonly ProcessRun[], tokens: number): Figures {
-  const values = processes.map(({ samples_ms }) => min(samples_ms));
+  const values = processes.map(processTime);
   const all = processes.flatMap(({ samples_ms }) => samples_ms);
   const value = median(values);
   const interval = medianInterval(values);

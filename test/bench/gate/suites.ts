@@ -1,7 +1,7 @@
 /** Bare runs for the gate: process values without the summaries that it does not read. */
 import type { Measure } from '../../../src/bench/gate/gate.js';
 import type { CellPair } from '../../../src/bench/gate/paired_cells.js';
-import { type CellId, cellKey } from '../../../src/bench/protocol/plan.js';
+import { type CellId, cellKey } from '../../../src/results/cell.js';
 import type { Cell, Results } from '../../../src/results/schema.js';
 import { makeCell, makeResults } from '../../support/make_results.js';
 

@@ -1,15 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  type CellId,
-  cellKey,
-  decodeSteps,
-  isLonger,
-  seriesKey,
-  shuffledCells,
-  singleSteps,
-  wholePeriods,
-} from '../../../src/bench/protocol/plan.js';
+import { decodeSteps, shuffledCells, singleSteps, wholePeriods } from '../../../src/bench/protocol/plan.js';
+import { type CellId, cellKey, isLonger, seriesKey } from '../../../src/results/cell.js';
 
 const LENGTHS = [8, 16, 32, 64];
 const CELLS: CellId[] = ['A', 'B'].flatMap((model) =>

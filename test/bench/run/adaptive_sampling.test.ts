@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { cellKey } from '../../../src/bench/protocol/plan.js';
 import type { Progress, RunSpec } from '../../../src/bench/run/run.js';
+import { cellKey } from '../../../src/results/cell.js';
 import type { Cell, Results } from '../../../src/results/schema.js';
 import { cellsOf, fakeWorker, SPEC } from '../../support/fake_worker.js';
 import { recordedWorker, run, runsOf, statuses } from './run_support.js';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { CellId } from '../../../src/bench/protocol/plan.js';
 import { journalLine, parseJournal } from '../../../src/bench/run/journal.js';
 import { createLedger, enter, type Finding, type ResultsHead } from '../../../src/bench/run/ledger.js';
+import type { CellId } from '../../../src/results/cell.js';
 import type { ProcessRun, Results } from '../../../src/results/schema.js';
 import { makeResults } from '../../support/make_results.js';
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import type { CellId } from '../../../src/bench/protocol/plan.js';
 import { createLedger, type ResultsHead } from '../../../src/bench/run/ledger.js';
 import type { StoppingRule } from '../../../src/bench/run/precision.js';
-import { type Counted, type ProcessRun, parseResults, type Results } from '../../../src/results/schema.js';
+import type { CellId } from '../../../src/results/cell.js';
+import { parseResults } from '../../../src/results/parse.js';
+import type { Counted, ProcessRun, Results } from '../../../src/results/schema.js';
 import { cellsOf } from '../../support/fake_worker.js';
 import { makeResults } from '../../support/make_results.js';
 

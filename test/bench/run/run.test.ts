@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { cellKey, shuffledCells } from '../../../src/bench/protocol/plan.js';
+import { shuffledCells } from '../../../src/bench/protocol/plan.js';
 import { UserError } from '../../../src/errors.js';
+import { cellKey } from '../../../src/results/cell.js';
 import { fakeWorker, SPEC } from '../../support/fake_worker.js';
 import { recordedWorker, run, runsOf, statuses } from './run_support.js';
 

@@ -1,11 +1,12 @@
 /** Runs of the whole benchmark with fake workers. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cellKey } from '../../../src/bench/protocol/plan.js';
 import { journalLine, parseJournal } from '../../../src/bench/run/journal.js';
 import type { Finding } from '../../../src/bench/run/ledger.js';
 import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../../../src/bench/run/run.js';
-import { parseResults, type Results } from '../../../src/results/schema.js';
+import { cellKey } from '../../../src/results/cell.js';
+import { parseResults } from '../../../src/results/parse.js';
+import type { Results } from '../../../src/results/schema.js';
 import { fakeWorker, SPEC } from '../../support/fake_worker.js';
 import { makeResults } from '../../support/make_results.js';
 import { temporaryFolder } from '../../support/temporary.js';

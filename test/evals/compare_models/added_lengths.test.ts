@@ -13,7 +13,7 @@ import { readMeasurements } from '../../../src/analysis/read_measurements.js';
 import { preamble } from '../../../src/analysis/tables.js';
 import { differences } from '../../../src/bench/gate/comparable.js';
 import { random } from '../../../src/random.js';
-import { lostCells } from '../../../src/results/schema.js';
+import { lostCells } from '../../../src/results/facts.js';
 import { makeResults } from '../../support/make_results.js';
 import { temporaryFolder } from '../../support/temporary.js';
 

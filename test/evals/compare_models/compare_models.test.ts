@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cellKey } from '../../../src/bench/protocol/plan.js';
-import { parseResults, type Results } from '../../../src/results/schema.js';
+import { cellKey } from '../../../src/results/cell.js';
+import { parseResults } from '../../../src/results/parse.js';
+import type { Results } from '../../../src/results/schema.js';
 import { type Build, build, type Running } from '../../support/built.js';
 import { temporaryFolder } from '../../support/temporary.js';
 

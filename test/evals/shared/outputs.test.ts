@@ -8,7 +8,7 @@ import { main as calibrate } from '../../../evals/calibrate.js';
 import { main as checkRegressions } from '../../../evals/check_regressions.js';
 import { main as compareModels } from '../../../evals/compare_models.js';
 import { createOutputWriter } from '../../../evals/shared/output.js';
-import { parseResults } from '../../../src/results/schema.js';
+import { parseResults } from '../../../src/results/parse.js';
 import { type Build, build } from '../../support/built.js';
 import { makeResults } from '../../support/make_results.js';
 import { smallDisk } from '../../support/small_disk.js';
