@@ -24,8 +24,11 @@ interface Entry extends Omit<StoredTensor, 'values'> {
 }
 
 const LENGTH_BYTES = 8;
+/** The data begins at a multiple of this. */
+const ALIGNMENT = 8;
 const ELEMENT_BYTES = 4;
 const METADATA = '__metadata__';
+const SPACE = 0x20;
 
 /** @throws UserError naming the file and what is wrong with it */
 export function parseSafeTensors(bytes: Uint8Array, file: string): SafeTensors {
@@ -119,4 +122,24 @@ function readMetadata(metadata: unknown, file: string): ReadonlyMap<string, stri
 function copied({ dtype, shape, begin, end }: Entry, data: Uint8Array): StoredTensor {
   const { buffer } = new Uint8Array(data.subarray(begin, end)); // aligned, whatever the offset
   return { dtype, shape, values: dtype === 'F32' ? new Float32Array(buffer) : new Int32Array(buffer) };
+}
+
+/** A file of these tensors, which lie in it in their order. */
+export function formatSafeTensors(tensors: ReadonlyMap<string, StoredTensor>): Uint8Array {
+  let end = 0;
+  const entries = [...tensors].map(([name, { dtype, shape, values }]) => {
+    const begin = end;
+    end += values.byteLength;
+    return [name, { dtype, shape, data_offsets: [begin, end] }] as const;
+  });
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  const start = Math.ceil((LENGTH_BYTES + json.length) / ALIGNMENT) * ALIGNMENT;
+  const bytes = new Uint8Array(start + end).fill(SPACE, 0, start);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - LENGTH_BYTES), true);
+  bytes.set(json, LENGTH_BYTES);
+  for (const [name, { data_offsets }] of entries) {
+    const { values } = tensors.get(name) as StoredTensor;
+    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), start + (data_offsets[0] as number));
+  }
+  return bytes;
 }

@@ -1,7 +1,7 @@
 /** Where parameters come from: a seed or a safetensors file (docs/models.md, "Weights and fixtures"). */
 import { check } from '../errors.js';
 import { random } from '../random.js';
-import type { SafeTensors } from './safetensors.js';
+import type { SafeTensors, StoredTensor } from './safetensors.js';
 
 /** Named arrays in PyTorch's layout: a dense map is [out, in]. */
 export interface WeightSource {
@@ -39,6 +39,17 @@ export function remembered(weights: WeightSource): WeightSource {
       const key = `${name} [${shape}]`;
       const values = known.get(key) ?? weights.get(name, shape);
       known.set(key, values);
+      return values;
+    },
+  };
+}
+
+/** The same source, which enters whatever is read of it, by its name. */
+export function noted(weights: WeightSource, read: Map<string, StoredTensor>): WeightSource {
+  return {
+    get(name, shape) {
+      const values = weights.get(name, shape);
+      read.set(name, { dtype: 'F32', shape, values });
       return values;
     },
   };

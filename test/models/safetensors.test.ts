@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import { parseSafeTensors } from '../../src/models/safetensors.js';
+import { formatSafeTensors, parseSafeTensors, type StoredTensor } from '../../src/models/safetensors.js';
 import { fileOf } from '../support/golden_files.js';
 
 const entry = (shape: readonly unknown[], begin: number, end: number, dtype = 'F32') =>
@@ -96,4 +97,33 @@ test('names of objects, names within names, and tensors without elements are dat
     ['{"a":[', [3], 3],
   ]);
   expect([...metadata]).toEqual([]);
+});
+
+const float = fc.array(fc.nat(3), { maxLength: 3 }).chain((shape) => {
+  const size = shape.reduce((product, each) => product * each, 1);
+  return fc
+    .float32Array({ minLength: size, maxLength: size })
+    .map((values) => ({ dtype: 'F32' as const, shape, values }));
+});
+const integer = fc
+  .int32Array({ maxLength: 5 })
+  .map((values) => ({ dtype: 'I32' as const, shape: [values.length], values }));
+const name = fc.string({ unit: 'grapheme' }).filter((text) => text !== '__metadata__');
+
+test('what is written reads back exactly, from data that begin at a multiple of 8', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, fc.oneof(float, integer))), (entries) => {
+      const tensors = new Map<string, StoredTensor>(entries);
+      const bytes = formatSafeTensors(tensors);
+      expect(Number(new DataView(bytes.buffer).getBigUint64(0, true)) % 8).toBe(0);
+      expect(parseSafeTensors(bytes, 'x')).toEqual({ tensors, metadata: new Map() });
+    }),
+    { seed: 1 },
+  );
+});
+
+test('the values of a part of a buffer are written, not the buffer', () => {
+  const values = Float32Array.of(1, 2, 3, 4).subarray(1, 3);
+  const { tensors } = parseSafeTensors(formatSafeTensors(new Map([['a', { dtype: 'F32', shape: [2], values }]])), 'x');
+  expect(tensors.get('a')?.values).toEqual(Float32Array.of(2, 3));
 });
