@@ -4,6 +4,7 @@ import type { SequenceModel } from '../../models/model.js';
 import * as tf from '../../tf.js';
 import { disposeTree } from '../../tree.js';
 import type { Fixture } from './fixture.js';
+import { prefillOf, walk } from './subject.js';
 
 /** Largest rms(got − expected) / rms(expected) that passes. */
 export const PARITY_TOLERANCE = 1e-4;
@@ -31,36 +32,18 @@ export function checkParity(model: SequenceModel, fixture: Fixture): Parity {
   const input = tf.tensor2d(ids, [batch, tokens], 'int32');
   const prefill = createTracker(fixture);
   for (let length = 1; length <= tokens; length++) {
-    const { logits, state } = prefix(model, params, input, length);
+    const { logits, state } = prefillOf({ model, params }, input, length);
     prefill.compare(logits, length - 1);
     disposeTree([logits, state]);
   }
   const steps = createTracker(fixture);
-  for (const length of splits(tokens, model.period)) {
-    let out = prefix(model, params, input, length);
-    for (let position = length; position < tokens; position++) {
-      const token = tf.tidy(() => tf.reshape(tf.slice(input, [0, position], [batch, 1]), [batch]) as tf.Tensor1D);
-      const next = model.step(params, out.state, token);
-      disposeTree([out.logits, out.state, token]);
-      steps.compare(next.logits, position);
-      out = next;
+  for (const start of splits(tokens, model.period)) {
+    for (const { logits, length } of walk({ model, params }, input, start)) {
+      if (length > start) steps.compare(logits, length - 1);
     }
-    disposeTree([out.logits, out.state]);
   }
   disposeTree([params, input]);
   return { prefill: prefill.worst(), steps: steps.worst() };
-}
-
-function prefix(
-  model: SequenceModel,
-  params: Parameters<SequenceModel['prefill']>[0],
-  input: tf.Tensor2D,
-  length: number,
-) {
-  const tokens = tf.slice(input, [0, 0], [input.shape[0], length]);
-  const out = model.prefill(params, tokens);
-  tokens.dispose();
-  return out;
 }
 
 /** Lengths of the prefill before the steps: the shortest, the longest, a middle one, and those around the ends of periods. */

@@ -8,12 +8,20 @@ import type { Counted, ProcessRun } from '../../results/schema.js';
 import * as tf from '../../tf.js';
 import { sizeOfTree, type Tree } from '../../tree.js';
 import type { ModelInfo, WorkerMessage, WorkerOrder } from '../protocol/messages.js';
-import { type SamplingRules, singleSteps, type Workload } from '../protocol/plan.js';
+import {
+  checkedLengths,
+  decodeSteps,
+  promptTokens,
+  type SamplingRules,
+  singleSteps,
+  type Workload,
+} from '../protocol/plan.js';
 import { type Clock, takeSamples } from '../run/sampling.js';
 import { countCalls } from './counts.js';
 import { createModes, type Modes } from './modes.js';
-import { type PreparedCell, prepareCell, type Subject } from './phases.js';
+import { type PreparedCell, prepareCell } from './phases.js';
 import { selfCheck } from './self_check.js';
+import { type Subject, tensorOf } from './subject.js';
 
 /** What a worker needs of its process. */
 export interface Host {
@@ -68,9 +76,11 @@ function createSubjects(order: WorkerOrder, modes: Modes, host: Host): (cell: Ce
     parameters.set(name, params);
     const subject = { model, params };
     if (order.task === 'count') {
+      const tokens = tensorOf(promptTokens(workload, checkedLengths(model.period)[3]));
       for (const mode of order.modes) {
-        selfCheck({ model: await host.createModel(name, workload.config, modes.runners[mode]), params }, workload);
+        selfCheck({ model: await host.createModel(name, workload.config, modes.runners[mode]), params }, tokens);
       }
+      tokens.dispose();
       host.send({ type: 'model', model: describeModel(name, params) });
     }
     subjects.set(`${name} ${mode}`, subject);
@@ -94,12 +104,15 @@ function measure(
   host: Host,
 ): Omit<ProcessRun, 'run' | 'order'> {
   const compiledBefore = modes.compileMs();
-  const prepared = prepareCell(subject, cell, workload);
+  const { prepared, steps, dispose } = prepare(subject, cell, workload);
+  const timed = (repeats: number): void => {
+    for (let i = 0; i < repeats; i++) prepared.run();
+  };
   try {
-    prepared.timed(1); // builds the graphs, and the arrays a model keeps
+    timed(1); // builds the graphs, and the arrays a model keeps
     const tensors = tf.memory().numTensors;
-    const { warmupMs, samplesMs, repeats } = takeSamples(prepared.timed, rules, host.now);
-    const perToken = cell.phase === 'decode' ? prepared.tokensPerRepeat : 1;
+    const { warmupMs, samplesMs, repeats } = takeSamples(timed, rules, host.now);
+    const perToken = cell.phase === 'decode' ? steps : 1;
     return {
       warmup_ms: warmupMs.map((ms) => ms / perToken),
       compile_ms: modes.compileMs() - compiledBefore,
@@ -110,8 +123,19 @@ function measure(
       leaked_tensors: tf.memory().numTensors - tensors,
     };
   } finally {
-    prepared.dispose();
+    dispose();
   }
+}
+
+function prepare(subject: Subject, { phase, n }: CellId, workload: Workload) {
+  const tokens = tensorOf(promptTokens(workload, n));
+  const steps = decodeSteps(subject.model.period);
+  const prepared = prepareCell(subject, { phase, tokens, nTokens: workload.nTokens, steps });
+  const dispose = (): void => {
+    prepared.dispose();
+    tokens.dispose();
+  };
+  return { prepared, steps, dispose };
 }
 
 /** The steps of one period, each timed alone. */
@@ -133,11 +157,11 @@ async function count({ model, params }: Subject, cell: CellId, workload: Workloa
   };
   if (cell.n > MAX_COUNTED_TOKENS)
     return { kernels: null, flops: null, bytes: null, peak_activation_bytes: null, ...state };
-  const prepared = prepareCell({ model, params }, cell, workload);
+  const { prepared, dispose } = prepare({ model, params }, cell, workload);
   try {
     const { kernels, flops, bytes, peakActivationBytes } = await countCalls(prepared.counted);
     return { kernels, flops, bytes, peak_activation_bytes: peakActivationBytes, ...state };
   } finally {
-    prepared.dispose();
+    dispose();
   }
 }

@@ -46,6 +46,23 @@ export const decodeSteps = (period: number | null): number => wholePeriods(perio
 /** Single steps that are timed, each alone: those of one period. */
 export const singleSteps = (period: number | null): number => Math.min(period ?? 32, 128);
 
+/**
+ * Lengths of prefill at which a model is checked before it is timed, the longest last: one token, whole periods, and two of
+ * those with some more. 64 tokens are worked on by chunks, in models that work so.
+ */
+export function checkedLengths(period: number | null): [first: number, whole: number, late: number, longest: number] {
+  const whole = wholePeriods(period, 64);
+  return [1, whole, 2 * whole + 1, 2 * whole + 4];
+}
+
+/** The prompt of a cell, the same for every model: ids [B, n]. */
+export function promptTokens({ batchSize, seed, promptBytes, config }: Workload, n: number): number[][] {
+  const rng = random(seed, 'tokens');
+  const id = (_: unknown, i: number): number =>
+    promptBytes === null ? rng.integer(config.vocabSize) : (promptBytes[i % promptBytes.length] as number);
+  return Array.from({ length: batchSize }, () => Array.from({ length: n }, id));
+}
+
 /** Lower floors than the method's first draft: see docs/decisions/003-sampling-floors.md. */
 export const DEFAULT_RULES: SamplingRules = {
   warmup: { minCalls: 2, minMs: 50, maxCalls: 10, maxMs: 2000 },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { prepareCell } from '../../../src/bench/measure/phases.js';
-import type { Workload } from '../../../src/bench/protocol/plan.js';
+import { decodeSteps } from '../../../src/bench/protocol/plan.js';
 import type { ModelConfig } from '../../../src/models/model.js';
 import { createModel } from '../../../src/models/registry.js';
 import { randomWeights } from '../../../src/models/weights.js';
@@ -10,9 +10,8 @@ import { SMALL } from '../../support/session.js';
 
 await tf.initBackend('wasm');
 
-/** Steps of each call of decode, in the preparation and in one repeat. */
+/** Steps of each call of decode in one repeat, and the tokens that it emits. */
 async function stepsOf(name: string, config: ModelConfig) {
-  const workload: Workload = { config, nTokens: 3, batchSize: 2, seed: 1, promptBytes: null };
   const model = await createModel(name, config);
   const params = model.init(randomWeights(1));
   const counts: number[] = [];
@@ -23,14 +22,13 @@ async function stepsOf(name: string, config: ModelConfig) {
       return model.decode(...args);
     },
   };
-  const cell = { model: name, phase: 'decode', n: 4, mode: 'eager' } as const;
-  const prepared = prepareCell({ model: counting, params }, cell, workload);
-  counts.length = 0;
-  prepared.timed(1);
-  const { tokensPerRepeat } = prepared;
+  const tokens = tf.zeros([2, 4], 'int32') as tf.Tensor2D;
+  const steps = decodeSteps(model.period);
+  const prepared = prepareCell({ model: counting, params }, { phase: 'decode', tokens, nTokens: 3, steps });
+  const emitted = prepared.run();
   prepared.dispose();
-  disposeTree(params);
-  return { counts, tokensPerRepeat };
+  disposeTree([params, tokens]);
+  return { counts, emitted: emitted.length };
 }
 
 test.each([
@@ -41,6 +39,6 @@ test.each([
   ['DeltaNet', { chunkSize: 40 }, 32],
 ])('decode of %s with %j is timed over whole periods of its own: %i steps', async (name, config, steps) => {
   const { numTensors } = tf.memory();
-  expect(await stepsOf(name, { ...SMALL, ...config })).toEqual({ counts: [steps], tokensPerRepeat: steps });
+  expect(await stepsOf(name, { ...SMALL, ...config })).toEqual({ counts: [steps], emitted: 2 * steps });
   expect(tf.memory().numTensors).toBe(numTensors);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { selfCheck } from '../../../src/bench/measure/self_check.js';
-import { type Workload, wholePeriods } from '../../../src/bench/protocol/plan.js';
+import { tensorOf } from '../../../src/bench/measure/subject.js';
+import { checkedLengths, promptTokens } from '../../../src/bench/protocol/plan.js';
 import type { Output, SequenceModel } from '../../../src/models/model.js';
 import { createModel, MODEL_NAMES } from '../../../src/models/registry.js';
 import { randomWeights } from '../../../src/models/weights.js';
@@ -10,7 +11,7 @@ import { SMALL } from '../../support/session.js';
 
 await tf.initBackend('wasm');
 
-const WORKLOAD: Workload = { config: SMALL, nTokens: 3, batchSize: 2, seed: 1, promptBytes: null };
+const WORKLOAD = { config: SMALL, nTokens: 3, batchSize: 2, seed: 1, promptBytes: null };
 
 /** What a faulty model does to a result, which it may replace, after `length` tokens. */
 type Fault = (out: Output<Tree>, length: number) => Output<Tree>;
@@ -52,8 +53,9 @@ const inState =
 async function check(name: string, ...faults: [inPrefill: Fault, inStep: Fault]): Promise<void> {
   const model = await createModel(name, SMALL);
   const params = model.init(randomWeights(1));
-  selfCheck({ model: faulty(model, ...faults), params }, WORKLOAD);
-  disposeTree(params);
+  const tokens = tensorOf(promptTokens(WORKLOAD, checkedLengths(model.period)[3]));
+  selfCheck({ model: faulty(model, ...faults), params }, tokens);
+  disposeTree([params, tokens]);
 }
 
 test.each(MODEL_NAMES)('%s passes and leaves no tensor behind', async (name) => {
@@ -62,15 +64,10 @@ test.each(MODEL_NAMES)('%s passes and leaves no tensor behind', async (name) => 
   expect(tf.memory().numTensors).toBe(numTensors);
 });
 
-/** Lengths of the check of a model of this period. */
-const lengthsOf = (period: number | null) => {
-  const whole = wholePeriods(period, 64);
-  return { whole, most: 2 * whole + 4, prefills: [1, whole, 2 * whole + 1, 2 * whole + 4] };
-};
 /** Of Softmax, whose cache moves every 128 tokens. */
-const { most: MOST, prefills: PREFILLS } = lengthsOf(128);
-const BSBR = lengthsOf(SMALL.chunkSize);
-const DELTA = lengthsOf(null);
+const PREFILLS = checkedLengths(128);
+const [, , , MOST] = PREFILLS;
+const [, WHOLE, , DELTA_MOST] = checkedLengths(null);
 
 for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
   test.each(PREFILLS)(`a logit of ${value} after a prefill of %i tokens alone is found`, async (length) => {
@@ -78,12 +75,15 @@ for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
     await expect(check('Softmax', inLogits(length, value), none)).rejects.toThrow(message);
   });
 
-  test.each(BSBR.prefills)(`a state of ${value} after a prefill of %i tokens alone is found`, async (length) => {
-    const message = `BSBR: the state must be finite, got ${value} after a prefill of ${length} tokens`;
-    await expect(check('BSBR', inState(length, value), none)).rejects.toThrow(message);
-  });
+  test.each(checkedLengths(SMALL.chunkSize))(
+    `a state of ${value} after a prefill of %i tokens alone is found`,
+    async (length) => {
+      const message = `BSBR: the state must be finite, got ${value} after a prefill of ${length} tokens`;
+      await expect(check('BSBR', inState(length, value), none)).rejects.toThrow(message);
+    },
+  );
 
-  test.each([2, DELTA.whole, 2 * DELTA.whole, DELTA.most - 1, DELTA.most])(
+  test.each([2, WHOLE, 2 * WHOLE, DELTA_MOST - 1, DELTA_MOST])(
     `a logit of ${value} after the step to %i tokens alone is found`,
     async (n) => {
       const message = `DeltaNet: logits must be finite, got ${value} after a prefill of 1 and steps to ${n} tokens`;
@@ -95,6 +95,13 @@ for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
 test('a state that the last step leaves is looked at too', async () => {
   const message = `Softmax: the state must be finite, got NaN after a prefill of 1 and steps to ${MOST} tokens`;
   await expect(check('Softmax', none, inState(MOST, Number.NaN))).rejects.toThrow(message);
+});
+
+test('a check of fewer tokens than it takes is refused', async () => {
+  const model = await createModel('DeltaNet', SMALL);
+  const tokens = tensorOf(promptTokens(WORKLOAD, 64));
+  expect(() => selfCheck({ model, params: [] }, tokens)).toThrow('DeltaNet: must be checked with 132 tokens, got 64');
+  tokens.dispose();
 });
 
 test.each(PREFILLS.slice(1))(

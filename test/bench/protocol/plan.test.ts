@@ -1,6 +1,14 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { decodeSteps, shuffledCells, singleSteps, wholePeriods } from '../../../src/bench/protocol/plan.js';
+import { describe, expect, test } from 'vitest';
+import {
+  checkedLengths,
+  decodeSteps,
+  promptTokens,
+  shuffledCells,
+  singleSteps,
+  wholePeriods,
+} from '../../../src/bench/protocol/plan.js';
+import type { ModelConfig } from '../../../src/models/model.js';
 import { type CellId, cellKey, isLonger, seriesKey } from '../../../src/results/cell.js';
 
 const LENGTHS = [8, 16, 32, 64];
@@ -84,4 +92,28 @@ test.each([
 ])('a model of period %j decodes for %i steps, and %i alone', (period, steps, single) => {
   expect(decodeSteps(period)).toBe(steps);
   expect(singleSteps(period)).toBe(single);
+});
+
+test('a model is checked over two whole periods and some tokens more', () => {
+  expect(checkedLengths(null)).toEqual([1, 64, 129, 132]);
+  expect(checkedLengths(8)).toEqual([1, 64, 129, 132]);
+  expect(checkedLengths(100)).toEqual([1, 100, 201, 204]);
+});
+
+describe('the prompt of a cell', () => {
+  const workload = { ...{ nTokens: 3, batchSize: 2, seed: 1 }, config: { vocabSize: 5 } as ModelConfig };
+
+  test('is the bytes that were given, from the start again where they end, the same in every row', () => {
+    const row = [4, 2, 3, 4, 2, 3, 4];
+    expect(promptTokens({ ...workload, promptBytes: [4, 2, 3] }, 7)).toEqual([row, row]);
+  });
+
+  test('is random ids of the vocabulary, decided by the seed', () => {
+    const random = { ...workload, promptBytes: null };
+    const tokens = promptTokens(random, 500);
+    expect(tokens.map((row) => row.length)).toEqual([500, 500]);
+    expect(new Set(tokens.flat())).toEqual(new Set([0, 1, 2, 3, 4]));
+    expect(promptTokens(random, 500)).toEqual(tokens);
+    expect(promptTokens({ ...random, seed: 2 }, 500)).not.toEqual(tokens);
+  });
 });
