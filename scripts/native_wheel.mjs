@@ -5,7 +5,7 @@ import { findCompiler } from './native_addon.mjs';
 import { writeRecord } from './record.mjs';
 import { firstThatRuns, run } from './run.mjs';
 import { allUnavailable, Unavailable } from './unavailable.mjs';
-import { extract, zipDirectory } from './unzip.mjs';
+import { unzip } from './unzip.mjs';
 
 export const TENSORFLOW = '2.15.1';
 export const HOST = `${process.platform}-${process.arch}`;
@@ -144,20 +144,13 @@ export function downloadProblem(stderr) {
 }
 
 async function unpack(wheel, work) {
-  const entries = await zipDirectory(wheel);
   const libraries = LIBRARIES.map((name) => [`tensorflow/${name}`, join(work, 'lib', name)]);
   const headers = HEADERS.map((name) => [`tensorflow/include/${name}`, join(work, 'include', name)]);
-  for (const [name, target] of [...libraries, ...headers]) {
-    const entry = entries.get(name);
-    if (!entry) throw new Error(`${wheel}: has no ${name}`);
-    await extract(wheel, entry, target);
-  }
+  const targets = new Map([...libraries, ...headers]);
+  await unzip(wheel, targets);
   await rm(wheel);
   for (const [, target] of MAC ? [] : libraries) await run('strip', ['--strip-unneeded', target]); // 614 -> 449 MB
-  await writeRecord(
-    join(work, 'files.json'),
-    [...libraries, ...headers].map(([, target]) => target),
-  );
+  await writeRecord(join(work, 'files.json'), [...targets.values()]);
 }
 
 async function findPip() {
