@@ -1,5 +1,7 @@
 /** What compare-models prints: its plan, its table, its warnings. */
+
 import { availableParallelism } from 'node:os';
+import { group } from 'd3-array';
 import { halfWidthPct, mostProcesses } from '../../src/bench/run/precision.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import { bytesText, integerText, shapeText, timeText, tokensText } from '../../src/report/format.js';
@@ -20,11 +22,7 @@ export function reportText(results: Results, width?: number): string {
   const { cells, config, machine, runtime } = results;
   const phases = [...new Set(cells.map(({ phase }) => phase))];
   const modes = new Set(cells.map(({ mode }) => mode));
-  const rows = new Map<string, Cell[]>();
-  for (const cell of cells) {
-    const key = `${cell.model} ${cell.mode} ${cell.n}`;
-    rows.set(key, [...(rows.get(key) ?? []), cell]);
-  }
+  const rows = group(cells, ({ model, mode, n }) => `${model} ${mode} ${n}`);
   const name = ({ model, mode }: Cell): string => (modes.size > 1 ? `${model} (${mode})` : model);
   const table: Table = {
     title: `Times on ${runtime.backend}, ${[...modes].join(' and ')}, ${threadsText(machine.threads)}${machine.noisy ? ' [NOISY MACHINE]' : ''}`,

@@ -2,6 +2,7 @@
  * A table of one's own as measurements: a row a time, with the columns model, n and time, and if need be run, phase and
  * mode (docs/method.md, B.7). `compare-models --export csv` is read so too.
  */
+import { group, rollup } from 'd3-array';
 import { csvParseRows } from 'd3-dsv';
 import { check } from '../errors.js';
 import { PHASES } from '../results/words.js';
@@ -63,9 +64,9 @@ export function fromCsv(text: string, where: string, phase: string | null): Meas
   const modes = new Set(own.map(({ mode }) => mode));
   const nameOf = ({ model, mode }: Row): string => (modes.size > 1 ? `${model} (${mode})` : model);
   const runs = [...new Set(own.map(({ run }) => run))];
-  const series = [...groups(own, nameOf)].map(([name, ofModel]) => ({
+  const series = [...group(own, nameOf)].map(([name, ofModel]) => ({
     name,
-    points: [...groups(ofModel, ({ n }) => n)].map(([n, cell]) => pointOf(n, cell, runs)).sort((a, b) => a.n - b.n),
+    points: [...group(ofModel, ({ n }) => n)].map(([n, cell]) => pointOf(n, cell, runs)).sort((a, b) => a.n - b.n),
   }));
   return {
     kind: 'csv',
@@ -164,7 +165,11 @@ function ofPhase(rows: readonly Row[], wanted: string | null, where: string): [s
 
 /** Samples of one run become its least; without runs every row is a run. */
 function pointOf(n: number, cell: readonly Row[], runs: readonly (string | null)[]): MeasuredPoint {
-  const least = new Map([...groups(cell, ({ run }) => run)].map(([run, rows]) => [run, min(rows.map(({ ms }) => ms))]));
+  const least = rollup(
+    cell,
+    (rows) => min(rows.map(({ ms }) => ms)),
+    ({ run }) => run,
+  );
   const hasRuns = runs.some((run) => run !== null);
   return {
     n,
@@ -175,15 +180,4 @@ function pointOf(n: number, cell: readonly Row[], runs: readonly (string | null)
     flops: null,
     memory: { parameters: null, state: null, peakActivation: null, peakRss: null, parametersAndIds: null },
   };
-}
-
-function groups<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
-  const found = new Map<Key, Item[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = found.get(key);
-    if (group) group.push(item);
-    else found.set(key, [item]);
-  }
-  return found;
 }

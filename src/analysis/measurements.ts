@@ -1,4 +1,5 @@
 /** What was measured, in one neutral form whatever the file it came from: fits, tables and charts know nothing else. */
+import { group } from 'd3-array';
 import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
 
@@ -70,16 +71,14 @@ export function missingNotes(
   expected: readonly number[] = [],
 ): string[] {
   const all = [...new Set([...expected, ...models.flatMap(({ lengths }) => lengths)])].sort((a, b) => a - b);
-  const lacking = new Map<string, string[]>();
-  for (const { name, lengths } of models) {
+  const lacking = group(models, ({ lengths }) => {
     const own = new Set(lengths);
-    const missing = listText(all.filter((n) => !own.has(n)));
-    lacking.set(missing, [...(lacking.get(missing) ?? []), name]);
-  }
+    return listText(all.filter((n) => !own.has(n)));
+  });
   lacking.delete('');
-  return [...lacking].map(([missing, names]) => {
-    const [has, its] = names.length === 1 ? ['has', 'its'] : ['have', 'their'];
-    return `${listText(names)} ${has} no time at n = ${missing}: left out of ${its} fits.`;
+  return [...lacking].map(([missing, these]) => {
+    const [has, its] = these.length === 1 ? ['has', 'its'] : ['have', 'their'];
+    return `${listText(these.map(({ name }) => name))} ${has} no time at n = ${missing}: left out of ${its} fits.`;
   });
 }
 

@@ -2,6 +2,7 @@
  * Whether what a process measures late takes longer than what it measures early: a machine that warms up, a neighbour
  * that wakes (docs/method.md, A.3). Lengths that went up in every process would read it as growth.
  */
+import { group } from 'd3-array';
 import { processTime } from './cell.js';
 
 /** A cell of a results file, as far as this test looks at it. */
@@ -129,15 +130,9 @@ function residuals(seen: readonly Observation[], of: (one: Observation) => numbe
 }
 
 /** @returns the largest of the means */
-function takeMeansOut(values: number[], seen: readonly Observation[], group: 'cell' | 'run'): number {
-  const groups = new Map<number, number[]>();
-  for (const [i, one] of seen.entries()) {
-    const members = groups.get(one[group]);
-    if (members) members.push(i);
-    else groups.set(one[group], [i]);
-  }
+function takeMeansOut(values: number[], seen: readonly Observation[], effect: 'cell' | 'run'): number {
   let largest = 0;
-  for (const members of groups.values()) {
+  for (const members of group(seen.keys(), (i) => seen[i]?.[effect]).values()) {
     const mean = members.reduce((sum, i) => sum + (values[i] as number), 0) / members.length;
     for (const i of members) values[i] = (values[i] as number) - mean;
     largest = Math.max(largest, Math.abs(mean));

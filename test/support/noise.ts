@@ -2,7 +2,8 @@
  * Process values of identical code as a shared machine gives them: most processes within a few percent, some much
  * slower for all their cells, a slow drift over minutes, and the odd slow cell. Multipliers of the true time.
  */
-import { type Random, random } from '../../src/random.js';
+import { randomExponential, randomNormal } from 'd3-random';
+import { random } from '../../src/random.js';
 
 export interface NoiseProfile {
   /** Standard deviation of what a process does to all its cells, of a cell within it, and of the drift. */
@@ -31,16 +32,15 @@ const SLOW_CELL_SHARE = 0.05;
 /** A machine that runs process after process: each call gives one process's multiplier for each of its cells. */
 export function noisyMachine(profile: NoiseProfile, cells: number, seed: number): () => number[] {
   const rng = random(seed, 'noise');
-  const exponential = (mean: number): number => -mean * Math.log(1 - rng.float());
-  let drift = profile.drift * rng.normal();
+  const normal = randomNormal.source(rng.float)();
+  const exponential = randomExponential.source(rng.float);
+  const cellNoise = (): number =>
+    profile.cell * normal() + (rng.float() < SLOW_CELL_SHARE ? exponential(2 / profile.slowBy)() : 0);
+  let drift = profile.drift * normal();
   return () => {
-    drift = DRIFT_MEMORY * drift + Math.sqrt(1 - DRIFT_MEMORY ** 2) * profile.drift * rng.normal();
-    const slow = rng.float() < profile.slowShare ? exponential(profile.slowBy) : 0;
-    const shared = drift + profile.process * rng.normal() + slow;
-    return Array.from({ length: cells }, () => Math.exp(shared + cellNoise(profile, rng, exponential)));
+    drift = DRIFT_MEMORY * drift + Math.sqrt(1 - DRIFT_MEMORY ** 2) * profile.drift * normal();
+    const slow = rng.float() < profile.slowShare ? exponential(1 / profile.slowBy)() : 0;
+    const shared = drift + profile.process * normal() + slow;
+    return Array.from({ length: cells }, () => Math.exp(shared + cellNoise()));
   };
-}
-
-function cellNoise({ cell, slowBy }: NoiseProfile, rng: Random, exponential: (mean: number) => number): number {
-  return cell * rng.normal() + (rng.float() < SLOW_CELL_SHARE ? exponential(slowBy / 2) : 0);
 }

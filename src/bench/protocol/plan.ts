@@ -1,4 +1,5 @@
 /** What is to be measured: cells, their order in a process, and the rules of sampling. Plain data, sent to the workers. */
+import { group } from 'd3-array';
 import type { ModelConfig } from '../../models/model.js';
 import { random, shuffled } from '../../random.js';
 import { type CellId, seriesKey } from '../../results/cell.js';
@@ -102,11 +103,9 @@ export function shuffledCells(cells: readonly CellId[], seed: number, run: numbe
 
 /** With the cells of each series, in the places that they have, in ascending n. */
 function goingUp(order: readonly CellId[]): CellId[] {
-  const queues = new Map<string, CellId[]>();
-  for (const cell of [...order].sort((a, b) => a.n - b.n)) {
-    const queue = queues.get(seriesKey(cell));
-    if (queue) queue.push(cell);
-    else queues.set(seriesKey(cell), [cell]);
-  }
+  const queues = group(
+    order.toSorted((a, b) => a.n - b.n),
+    seriesKey,
+  );
   return order.map((cell) => queues.get(seriesKey(cell))?.shift() as CellId);
 }

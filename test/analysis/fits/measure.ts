@@ -1,4 +1,5 @@
 /** Measurements as processes give them, for the tests of the statistics. */
+import { randomNormal } from 'd3-random';
 import { type ReplicatedPoint, type Replicates, replicate } from '../../../src/analysis/fits/bootstrap.js';
 import { random } from '../../../src/random.js';
 
@@ -19,9 +20,9 @@ export function measure(
   { processes = 5, own = 0.03, shared = 0, seed = '' }: Noise = {},
   lengths: readonly number[] = LENGTHS,
 ): ReplicatedPoint[] {
-  const rng = random(1, seed);
-  const factors = Array.from({ length: processes }, () => Math.exp(shared * rng.normal()));
-  return lengths.map((n) => ({ n, processes: factors.map((factor) => f(n) * factor * Math.exp(own * rng.normal())) }));
+  const normal = randomNormal.source(random(1, seed).float)();
+  const factors = Array.from({ length: processes }, () => Math.exp(shared * normal()));
+  return lengths.map((n) => ({ n, processes: factors.map((factor) => f(n) * factor * Math.exp(own * normal())) }));
 }
 
 export function replicated(...curves: readonly ReplicatedPoint[][]): Replicates[] {

@@ -1,3 +1,4 @@
+import { randomNormal } from 'd3-random';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { analyze } from '../../../src/analysis/analysis.js';
@@ -17,8 +18,8 @@ const curve = (f: (n: number) => number): Observation[] => LENGTHS.map((n) => ({
 
 /** Five processes within 1 %. */
 function measured(f: (n: number) => number, seed = ''): Observation[] {
-  const rng = random(1, seed);
-  return LENGTHS.map((n) => ({ n, t: Array.from({ length: 5 }, () => f(n) * Math.exp(0.01 * rng.normal())) }));
+  const normal = randomNormal.source(random(1, seed).float)();
+  return LENGTHS.map((n) => ({ n, t: Array.from({ length: 5 }, () => f(n) * Math.exp(0.01 * normal())) }));
 }
 
 describe('fits of any {n, t}', () => {
@@ -169,10 +170,10 @@ describe('what plain JavaScript passes is refused by a UserError that names it',
 
 describe('many lengths', () => {
   test('a thousand of five processes are grouped for the fits, and read as a few are', () => {
-    const rng = random(1, 'many');
+    const normal = randomNormal.source(random(1, 'many').float)();
     const points = Array.from({ length: 1000 }, (_, i) => ({
       n: 16 * (i + 1),
-      t: Array.from({ length: 5 }, () => (300 + 16 * (i + 1)) * Math.exp(0.01 * rng.normal())),
+      t: Array.from({ length: 5 }, () => (300 + 16 * (i + 1)) * Math.exp(0.01 * normal())),
     }));
     const { floor, classes, slopes } = fitScaling(points);
     expect(floor).toMatchObject({ value: expect.closeTo(1, 1), unidentified: null, fit: { kind: 'added' } });

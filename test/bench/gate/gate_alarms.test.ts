@@ -3,6 +3,7 @@
  * shape of the noise and the clock. Cells are independent here, which is the worst case: one slow process slows them all
  * on a real machine. The table of docs/gate.md is `GATE_VERDICTS=30000 npx vitest run test/bench/gate/gate_alarms.test.ts`.
  */
+import { randomNormal } from 'd3-random';
 import { describe, expect, test } from 'vitest';
 import { timedGate } from '../../../src/bench/gate/gate.js';
 import { valuesNeeded } from '../../../src/bench/gate/median_ratio.js';
@@ -13,14 +14,15 @@ import { bareRun, pairsOf, suiteCells } from './suites.js';
 const VERDICTS = Number(process.env['GATE_VERDICTS'] ?? 1500);
 const MARGIN = 0.05;
 const [CELL] = suiteCells(1) as [ReturnType<typeof suiteCells>[number]];
+const normal = (rng: Random): number => randomNormal.source(rng.float)()();
 const exponential = (rng: Random): number => -Math.log(1 - rng.float());
 
 /** The logarithm of a process's multiplier, of median 0, for a spread of 1. */
 const SHAPES = {
-  normal: (rng: Random) => rng.normal(),
+  normal,
   'one-sided': (rng: Random) => exponential(rng) - Math.LN2,
-  'heavy tails': (rng: Random) => rng.normal() / Math.sqrt(exponential(rng)),
-  'two speeds': (rng: Random) => (rng.float() < 0.5 ? -1 : 1) + 0.05 * rng.normal(),
+  'heavy tails': (rng: Random) => normal(rng) / Math.sqrt(exponential(rng)),
+  'two speeds': (rng: Random) => (rng.float() < 0.5 ? -1 : 1) + 0.05 * normal(rng),
 };
 type Shape = keyof typeof SHAPES;
 const SPREADS = [

@@ -1,3 +1,4 @@
+import { randomNormal } from 'd3-random';
 import { describe, expect, test } from 'vitest';
 import { createPace } from '../../../src/bench/run/pace.js';
 import {
@@ -83,7 +84,7 @@ test('a process is expected to start and to take its cells as slowly as any befo
 
 describe('intervals of cells that stop by their own precision, processes within 4 %', () => {
   const REPEATS = 1500;
-  const rng = random(1, 'coverage');
+  const normal = randomNormal.source(random(1, 'coverage').float)();
   const sizes: number[] = [];
   let covered = 0;
   for (let repeat = 0; repeat < REPEATS; repeat++) {
@@ -91,7 +92,7 @@ describe('intervals of cells that stop by their own precision, processes within 
     let interval: Interval | null = null;
     let evidence = seen(0, null);
     while (needsMore(evidence, RULE)) {
-      values.push(Math.exp(0.04 * rng.normal()));
+      values.push(Math.exp(0.04 * normal()));
       if (values.length % RULE.runs !== 0) {
         evidence = seen(values.length, null);
         continue;
