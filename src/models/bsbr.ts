@@ -33,7 +33,8 @@ import {
 } from './attention.js';
 import { type Chunks, joinChunks, sliceChunks, splitChunks } from './chunks.js';
 import { type Dense, dense, denseParameters, l2Norm, project, rmsNorm, splitHeads } from './layers.js';
-import type { Cursor, LayerState, Mixed, Mixer, ModelConfig } from './model.js';
+import type { Cursor, LayerState, Mixed, Mixer } from './mixer.js';
+import type { ModelConfig } from './model.js';
 import type { WeightSource } from './weights.js';
 
 type Parameters = {
@@ -57,10 +58,7 @@ export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
   const D = d / H;
   const e = compressionFactor === 0 ? D * D : Math.floor(d / compressionFactor);
   return {
-    period: C,
-    segmentTokens: 4096,
-    optimizePrefill: () => 'whole',
-    optimizeClosing: 'whole',
+    tuning: { segmentTokens: 4096, prefill: () => 'whole', closing: 'whole' },
     parameters: (weights) => initParameters(weights, d, D, compressionFactor === 0 ? 0 : e),
     empty: (B) => ({
       moving: zeroRows(1, B * H, C, D),
@@ -69,16 +67,12 @@ export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
     }),
     prefill: (params, past, x, at, lastOnly) => prefill(config, params, past, x, at, lastOnly),
     step: (params, moving, retrieved, x, at) => step(config, params, moving, retrieved, x, at),
-    closingStep(params, state, x, at) {
-      const { y, moving } = step(config, params, state.moving, state.seen, x, at);
-      const B = x.shape[0];
-      const bank = bufferedBank(state.bank, at, C);
-      const { rows, retrieved } = closeChunks(params, tf.reshape(x, [B, 1, d]), moving, bank, config.retrievalNorm, 1);
-      const cloned = mapTree(state.bank, tf.clone);
-      return { y, state: { moving: zeroRows(1, B * H, C, D), seen: retrieved, bank: cloned }, rows };
+    closing: {
+      period: C,
+      step: (params, state, x, at) => closingStep(config, params, state, x, at),
+      append: (state, rows, settled) =>
+        leaves(rows).length === 0 ? state : { ...state, bank: appendRows(state.bank, settled / C, rows as KeysValues) },
     },
-    append: (state, rows, settled) =>
-      leaves(rows).length === 0 ? state : { ...state, bank: appendRows(state.bank, settled / C, rows as KeysValues) },
     stateFloats(n) {
       const fixed = 2 * C * d + d * D;
       const closed = Math.floor(n / C);
@@ -143,6 +137,22 @@ function step(
   const local = attend(q, open, maskFrom(tf.add(at.slot, 1), C));
   const read: Chunks = tf.add(local, retrieve(q, retrieved, retrievalNorm));
   return { y: dense(tf.reshape(joinChunks(read, B, 1), [B, d]), o), moving: open };
+}
+
+function closingStep(
+  config: ModelConfig,
+  params: Parameters,
+  state: State,
+  x: tf.Tensor2D,
+  at: Cursor,
+): Mixed<tf.Tensor2D, State> {
+  const { numHeads: H, chunkSize: C, retrievalNorm } = config;
+  const [B, d] = x.shape;
+  const { y, moving } = step(config, params, state.moving, state.seen, x, at);
+  const bank = bufferedBank(state.bank, at, C);
+  const { rows, retrieved } = closeChunks(params, tf.reshape(x, [B, 1, d]), moving, bank, retrievalNorm, 1);
+  const cloned = mapTree(state.bank, tf.clone);
+  return { y, state: { moving: zeroRows(1, B * H, C, d / H), seen: retrieved, bank: cloned }, rows };
 }
 
 /**

@@ -20,7 +20,8 @@
 import * as tf from '../tf.js';
 import { type Chunks, joinChunks, splitChunks } from './chunks.js';
 import { denseWeight, l2Norm, lowerTriangle, matMulLast, rmsNorm } from './layers.js';
-import { type LayerState, type Mixer, type ModelConfig, neverCloses, scanChunkOf } from './model.js';
+import { recurrent } from './mixer.js';
+import { type ModelConfig, scanChunkOf } from './model.js';
 import type { WeightSource } from './weights.js';
 
 /** Width w of the convolutions: a token and the three before it. */
@@ -35,7 +36,7 @@ type Parameters = {
   readonly gain: tf.Tensor1D; // [D]
   readonly o: tf.Tensor2D; // [d, d]
 };
-type Moving = {
+type State = {
   readonly S: tf.Tensor3D; // [B * H, D, D]
   readonly window: tf.Tensor3D; // [B, w - 1, 3d], the last inputs of the convolutions
 };
@@ -46,18 +47,15 @@ type Inputs = {
   readonly window: tf.Tensor3D;
 };
 
-export function deltaMixer(config: ModelConfig): Mixer<Parameters, LayerState<Moving, [], []>> {
+export function deltaMixer(config: ModelConfig) {
   const { hiddenDim: d, numHeads: H } = config;
   const D = d / H;
   const scanChunk = scanChunkOf(config);
-  const floats = d * D + (CONV_WIDTH - 1) * 3 * d;
   /** y [B, T, d] of what T tokens read. */
   const output = ({ gain, o }: Parameters, read: Chunks, B: number, T: number): tf.Tensor3D =>
     matMulLast(joinChunks(tf.mul(rmsNorm(tf.mul(read, D ** -0.5)), gain), B, T), o);
-  return {
-    ...neverCloses,
-    segmentTokens: 1024,
-    optimizePrefill: () => 'whole',
+  return recurrent<Parameters, State>({
+    tuning: { segmentTokens: 1024, prefill: () => 'whole' },
     parameters: (weights) => ({
       qkv: denseWeight(weights, ['q', 'k', 'v'], d, d),
       taps: convTaps(weights, d),
@@ -65,32 +63,24 @@ export function deltaMixer(config: ModelConfig): Mixer<Parameters, LayerState<Mo
       gain: tf.tensor1d(weights.get('out_norm.weight', [D])),
       o: denseWeight(weights, ['o'], d, d),
     }),
-    empty: (B) => ({
-      moving: { S: tf.zeros([B * H, D, D]), window: tf.zeros([B, CONV_WIDTH - 1, 3 * d]) },
-      seen: [],
-      bank: [],
-    }),
-    prefill(params, { moving }, x, _at, lastOnly) {
+    empty: (B) => ({ S: tf.zeros([B * H, D, D]), window: tf.zeros([B, CONV_WIDTH - 1, 3 * d]) }),
+    prefill(params, past, x, lastOnly) {
       const [B, T] = x.shape;
-      const inputs = prepare(params, moving, x, H, Math.min(scanChunk, T), lastOnly);
-      const { o, S } = deltaRule(inputs, moving.S, lastOnly);
-      return {
-        y: output(params, o, B, lastOnly ? 1 : T),
-        state: { moving: { S, window: inputs.window }, seen: [], bank: [] },
-        rows: [],
-      };
+      const inputs = prepare(params, past, x, H, Math.min(scanChunk, T), lastOnly);
+      const { o, S } = deltaRule(inputs, past.S, lastOnly);
+      return { y: output(params, o, B, lastOnly ? 1 : T), state: { S, window: inputs.window } };
     },
-    step(params, moving, _seen, x) {
+    step(params, past, x) {
       const [B] = x.shape;
-      const { q, k, v, window } = prepare(params, moving, tf.reshape(x, [B, 1, d]), H, 1);
-      const past: tf.Tensor4D = tf.expandDims(moving.S, 0);
-      const u = tf.sub(v, tf.matMul(k, past)); // [1, B * H, 1, D]
-      const S: tf.Tensor4D = tf.add(past, tf.matMul(k, u, true, false));
+      const { q, k, v, window } = prepare(params, past, tf.reshape(x, [B, 1, d]), H, 1);
+      const before: tf.Tensor4D = tf.expandDims(past.S, 0);
+      const u = tf.sub(v, tf.matMul(k, before)); // [1, B * H, 1, D]
+      const S: tf.Tensor4D = tf.add(before, tf.matMul(k, u, true, false));
       const y: tf.Tensor2D = tf.reshape(output(params, tf.matMul(q, S), B, 1), [B, d]);
-      return { y, moving: { S: tf.squeeze(S, [0]), window } };
+      return { y, state: { S: tf.squeeze(S, [0]), window } };
     },
-    stateFloats: () => ({ inUse: floats, allocated: floats }),
-  };
+    stateFloats: d * D + (CONV_WIDTH - 1) * 3 * d,
+  });
 }
 
 /** The taps of the three convolutions, each [d, w] in the source, as [w, 3d]. */
@@ -107,7 +97,7 @@ function convTaps(weights: WeightSource, d: number): tf.Tensor2D {
  * q, k and v of x [B, T, d] by chunks of C tokens, and the window for the tokens after it.
  * @param lastOnly q of the last position alone
  */
-function prepare(params: Parameters, past: Moving, x: tf.Tensor3D, H: number, C: number, lastOnly = false): Inputs {
+function prepare(params: Parameters, past: State, x: tf.Tensor3D, H: number, C: number, lastOnly = false): Inputs {
   const d = x.shape[2];
   const { maps, window } = (lastOnly ? projectForLast : projectAll)(params, past.window, x);
   const [q, k, v] = maps.flatMap((y) => tf.split(y, y.shape[2] / d, 2)) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];

@@ -12,7 +12,8 @@
 import * as tf from '../tf.js';
 import { type Chunks, joinChunks, sliceChunks, splitChunks, sumChunks } from './chunks.js';
 import { type Dense, dense, denseParameters, lowerTriangle, project } from './layers.js';
-import { type LayerState, type Mixer, type ModelConfig, neverCloses, scanChunkOf } from './model.js';
+import { recurrent } from './mixer.js';
+import { type ModelConfig, scanChunkOf } from './model.js';
 
 const DENOMINATOR_EPS = 1e-6;
 
@@ -22,30 +23,28 @@ type Sums = {
   readonly z: tf.Tensor3D; // [B * H, 1, D]
 };
 
-export function linearMixer(config: ModelConfig): Mixer<Parameters, LayerState<Sums, [], []>> {
+export function linearMixer(config: ModelConfig) {
   const { hiddenDim: d, numHeads: H } = config;
   const D = d / H;
   const scanChunk = scanChunkOf(config);
-  return {
-    ...neverCloses,
-    segmentTokens: 1024,
-    optimizePrefill: () => 'whole',
+  return recurrent<Parameters, Sums>({
+    tuning: { segmentTokens: 1024, prefill: () => 'whole' },
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),
     }),
-    empty: (B) => ({ moving: { S: tf.zeros([B * H, D, D]), z: tf.zeros([B * H, 1, D]) }, seen: [], bank: [] }),
-    prefill({ qkv, o }, { moving }, x, _at, lastOnly) {
-      const { read, sums } = lastOnly ? absorb(qkv, moving, x, H) : attendChunks(qkv, moving, x, H, scanChunk);
-      return { y: dense(read, o), state: { moving: sums, seen: [], bank: [] }, rows: [] };
+    empty: (B) => ({ S: tf.zeros([B * H, D, D]), z: tf.zeros([B * H, 1, D]) }),
+    prefill({ qkv, o }, past, x, lastOnly) {
+      const { read, sums } = lastOnly ? absorb(qkv, past, x, H) : attendChunks(qkv, past, x, H, scanChunk);
+      return { y: dense(read, o), state: sums };
     },
-    step({ qkv, o }, moving, _seen, x) {
+    step({ qkv, o }, past, x) {
       const [B] = x.shape;
-      const { read, sums } = absorb(qkv, moving, tf.reshape(x, [B, 1, d]), H);
-      return { y: dense(tf.reshape(read, [B, d]), o), moving: sums };
+      const { read, sums } = absorb(qkv, past, tf.reshape(x, [B, 1, d]), H);
+      return { y: dense(tf.reshape(read, [B, d]), o), state: sums };
     },
-    stateFloats: () => ({ inUse: d * D + d, allocated: d * D + d }),
-  };
+    stateFloats: d * D + d,
+  });
 }
 
 /** Values read [B, T, d], and the sums after them. */

@@ -9,44 +9,52 @@
 import { fuse } from '../compiled/fuse.js';
 import { loop } from '../compiled/loop.js';
 import * as tf from '../tf.js';
-import { type Tree, tidyTree } from '../tree.js';
+import { mapTree, type Tree, tidyTree } from '../tree.js';
 import { type Dense, dense, denseParameters, gelu, layerNorm, type Norm, normParameters } from './layers.js';
-import type { Cursor, LayerState, Mixer, ModelConfig } from './model.js';
+import type { AnyMixer, Cursor, LayerState, Mixed } from './mixer.js';
+import type { ModelShape } from './model.js';
 import { scoped, type WeightSource } from './weights.js';
 
 /** Steps that one call decodes at most. */
 export const BLOCK_STEPS = 32;
-type Layer<P extends Tree> = {
+type Layer = {
   readonly norm1: Norm;
-  readonly mixer: P;
+  readonly mixer: Tree;
   readonly norm2: Norm;
   readonly ffIn: Dense;
   readonly ffOut: Dense;
 };
-export type Parameters<P extends Tree> = {
+export type Parameters = {
   readonly embedding: tf.Tensor2D; // [V, d]
-  readonly layers: readonly Layer<P>[];
+  readonly layers: readonly Layer[];
   readonly norm: Norm;
   readonly head: Dense;
 };
-/** Where a call starts, and P of its positions. */
-export type Place = { readonly at: Cursor; readonly positions: tf.Tensor2D /* [T, d] */ };
+/** Where a call starts, by the periods of the mixers, and P of its positions. */
+export type Place = {
+  readonly at: { readonly [period: string]: Cursor };
+  readonly positions: tf.Tensor2D /* [T, d] */;
+};
 /** What a layer works on: x [B, T, d] and its norm. */
 type Entering = { readonly x: tf.Tensor3D; readonly normed: tf.Tensor3D };
 /** What a pass that ends periods leaves behind, an entry a layer. */
-export type Ended<S extends LayerState> = {
-  readonly layers: readonly S[];
+export type Ended = {
+  readonly layers: readonly LayerState[];
   readonly rows: readonly Tree[];
 };
 
-export function initParameters<P extends Tree, S extends LayerState>(
-  { vocabSize, hiddenDim, numLayers, ffDim }: ModelConfig,
-  mixer: Mixer<P, S>,
+/** Tokens of a mixer's period; without one every token ends one. */
+export const periodOf = ({ closing }: AnyMixer): number => closing?.period ?? 1;
+const cursorOf = (mixer: AnyMixer, at: Place['at']): Cursor => at[periodOf(mixer)] as Cursor;
+
+export function initParameters(
+  { vocabSize, hiddenDim, ffDim }: ModelShape,
+  mixers: readonly AnyMixer[],
   weights: WeightSource,
-): Parameters<P> {
+): Parameters {
   return {
     embedding: tf.tensor2d(weights.get('embedding.weight', [vocabSize, hiddenDim]), [vocabSize, hiddenDim]),
-    layers: Array.from({ length: numLayers }, (_, i) => {
+    layers: mixers.map((mixer, i) => {
       const layer = scoped(weights, `layers.${i}.`);
       return {
         norm1: normParameters(layer, 'norm1', hiddenDim),
@@ -66,24 +74,27 @@ export function initParameters<P extends Tree, S extends LayerState>(
  * @returns `last` [B, d], what the head is to read there
  */
 export const prefillPass =
-  <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
+  (mixers: readonly AnyMixer[]) =>
   (
-    params: Parameters<P>,
+    params: Parameters,
     ids: tf.Tensor2D,
-    past: readonly S[],
+    past: readonly LayerState[],
     { at, positions }: Place,
-  ): Ended<S> & { readonly last: tf.Tensor2D } => {
-    const enter = (layer: Layer<P> | undefined, x: tf.Tensor3D): Entering => ({
+  ): Ended & { readonly last: tf.Tensor2D } => {
+    const enter = (layer: Layer | undefined, x: tf.Tensor3D): Entering => ({
       x,
       normed: layer ? layerNorm(x, layer.norm1) : x,
     });
     const [first] = params.layers;
     let entering = fuse(() => enter(first, tf.add(tf.gather(params.embedding, ids), positions)));
-    const mixed = params.layers.map((layer, i) => {
+    const mixed = mixers.map((mixer, i) => {
+      const layer = params.layers[i] as Layer;
       const next = params.layers[i + 1];
       const lastOnly = next === undefined;
       const { x, normed } = entering;
-      const mix = tidyTree(() => mixer.prefill(layer.mixer, past[i] as S, normed, at, lastOnly));
+      const mix = tidyTree(() =>
+        mixer.prefill(layer.mixer, past[i] as LayerState, normed, cursorOf(mixer, at), lastOnly),
+      );
       entering = fuse(() => enter(next, feedForward(layer, tf.add(lastOnly ? lastPosition(x) : x, mix.y))));
       return mix;
     });
@@ -92,18 +103,19 @@ export const prefillPass =
 
 /** One token a row, ids [B], inside a period. */
 export const stepPass =
-  <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
+  (mixers: readonly AnyMixer[]) =>
   (
-    params: Parameters<P>,
-    moving: readonly S['moving'][],
-    seen: readonly S['seen'][],
+    params: Parameters,
+    moving: readonly Tree[],
+    seen: readonly Tree[],
     ids: tf.Tensor1D,
     { at, positions }: Place,
-  ): { logits: tf.Tensor2D; moving: readonly S['moving'][] } => {
+  ): { logits: tf.Tensor2D; moving: readonly Tree[] } => {
     let x: tf.Tensor2D = tf.add(tf.gather(params.embedding, ids), positions); // [B, d]
-    const moved = params.layers.map((layer, i) => {
+    const moved = mixers.map((mixer, i) => {
+      const layer = params.layers[i] as Layer;
       const mixed = tidyTree(() =>
-        mixer.step(layer.mixer, moving[i] as S['moving'], seen[i] as S['seen'], layerNorm(x, layer.norm1), at),
+        mixer.step(layer.mixer, moving[i] as Tree, seen[i] as Tree, layerNorm(x, layer.norm1), cursorOf(mixer, at)),
       );
       x = feedForward(layer, tf.add(x, mixed.y));
       return mixed.moving;
@@ -111,19 +123,25 @@ export const stepPass =
     return { logits: logitsOf(params, x), moving: moved };
   };
 
-/** One token a row, ids [B], that ends a period. */
+/**
+ * One token a row, ids [B], that ends a period.
+ * @param closes of which layers
+ */
 export const closingPass =
-  <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
+  (mixers: readonly AnyMixer[], closes: readonly boolean[]) =>
   (
-    params: Parameters<P>,
-    state: readonly S[],
+    params: Parameters,
+    state: readonly LayerState[],
     ids: tf.Tensor1D,
     { at, positions }: Place,
-  ): Ended<S> & { readonly logits: tf.Tensor2D } => {
+  ): Ended & { readonly logits: tf.Tensor2D } => {
     let x: tf.Tensor2D = tf.add(tf.gather(params.embedding, ids), positions); // [B, d]
-    const mixed = params.layers.map((layer, i) => {
-      const before = state[i] as S;
-      const mix = tidyTree(() => mixer.closingStep(layer.mixer, before, layerNorm(x, layer.norm1), at));
+    const mixed = mixers.map((mixer, i) => {
+      const layer = params.layers[i] as Layer;
+      const step = closes[i] ? closingStep : insideStep;
+      const mix = tidyTree(() =>
+        step(mixer, layer.mixer, state[i] as LayerState, layerNorm(x, layer.norm1), cursorOf(mixer, at)),
+      );
       x = feedForward(layer, tf.add(x, mix.y));
       return mix;
     });
@@ -132,23 +150,20 @@ export const closingPass =
 
 /** `count` greedy steps inside a period from ids [B]: their tokens, in the first columns of [B, BLOCK_STEPS]. */
 export const blockPass =
-  <P extends Tree, S extends LayerState>(mixer: Mixer<P, S>) =>
+  (mixers: readonly AnyMixer[]) =>
   (
-    params: Parameters<P>,
-    moving: readonly S['moving'][],
-    seen: readonly S['seen'][],
+    params: Parameters,
+    moving: readonly Tree[],
+    seen: readonly Tree[],
     ids: tf.Tensor1D,
     count: tf.Scalar,
     { at, positions }: Place,
-  ): { tokens: tf.Tensor2D; moving: readonly S['moving'][] } => {
-    const step = stepPass(mixer);
-    type Carried = { readonly ids: tf.Tensor1D; readonly tokens: tf.Tensor2D; readonly moving: readonly S['moving'][] };
+  ): { tokens: tf.Tensor2D; moving: readonly Tree[] } => {
+    const step = stepPass(mixers);
+    type Carried = { readonly ids: tf.Tensor1D; readonly tokens: tf.Tensor2D; readonly moving: readonly Tree[] };
     const start: Carried = { ids, tokens: tf.zeros([ids.shape[0], BLOCK_STEPS], 'int32'), moving };
     const after = (before: Carried, i: tf.Scalar): Carried => {
-      const place = {
-        at: { settled: at.settled, slot: tf.add(at.slot, tf.cast(i, 'float32')) as tf.Scalar },
-        positions: tf.gather(positions, tf.reshape(i, [1])),
-      };
+      const place = { at: advanced(at, i), positions: tf.gather(positions, tf.reshape(i, [1])) };
       const { logits, moving: moved } = step(params, before.moving, seen, before.ids, place);
       const next = tf.argMax(logits, -1) as tf.Tensor1D;
       const column = tf.oneHot(tf.reshape(i, [1]), BLOCK_STEPS); // [1, BLOCK_STEPS], int32
@@ -158,16 +173,47 @@ export const blockPass =
     return { tokens, moving: moved };
   };
 
-function ended<S extends LayerState>(mixed: readonly { readonly state: S; readonly rows: Tree }[]): Ended<S> {
+/** The cursors `count` steps later, inside all periods. */
+function advanced(at: Place['at'], count: tf.Scalar): Place['at'] {
+  const steps = tf.cast(count, 'float32');
+  const cursors = Object.entries(at).map(([period, { settled, slot }]) => {
+    return [period, { settled, slot: tf.add(slot, steps) as tf.Scalar }] as const;
+  });
+  return Object.fromEntries(cursors);
+}
+
+type StepOfLayer = (
+  mixer: AnyMixer,
+  params: Tree,
+  state: LayerState,
+  x: tf.Tensor2D,
+  at: Cursor,
+) => Mixed<tf.Tensor2D, LayerState>;
+
+const closingStep: StepOfLayer = ({ closing }, params, state, x, at) =>
+  (closing as NonNullable<typeof closing>).step(params, state, x, at);
+
+/** Inside the period of a layer, where that of another one ends. */
+const insideStep: StepOfLayer = (mixer, params, state, x, at) => {
+  const { y, moving } = mixer.step(params, state.moving, state.seen, x, at);
+  return { y, state: withMoving(state, moving), rows: [] };
+};
+
+/** A state of its own, with what a step inside the period has changed. */
+export function withMoving({ seen, bank }: LayerState, moving: Tree): LayerState {
+  return { moving, ...mapTree({ seen, bank }, tf.clone) };
+}
+
+function ended(mixed: readonly { readonly state: LayerState; readonly rows: Tree }[]): Ended {
   return { layers: mixed.map(({ state }) => state), rows: mixed.map(({ rows }) => rows) };
 }
 
-function feedForward<P extends Tree, X extends tf.Tensor>(layer: Layer<P>, x: X): X {
+function feedForward<X extends tf.Tensor>(layer: Layer, x: X): X {
   return tidyTree(() => tf.add(x, dense(gelu(dense(layerNorm(x, layer.norm2), layer.ffIn)), layer.ffOut)));
 }
 
 /** Logits [B, V] of x [B, d]. */
-export function logitsOf<P extends Tree>({ norm, head }: Parameters<P>, x: tf.Tensor2D): tf.Tensor2D {
+export function logitsOf({ norm, head }: Parameters, x: tf.Tensor2D): tf.Tensor2D {
   return dense(layerNorm(x, norm), head);
 }
 

@@ -1,12 +1,9 @@
 /** The models, by name: the one place that knows them all. Loads a model, and TensorFlow.js, when it is asked for. */
 import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
-import type { Tree } from '../tree.js';
-import type { LayerState, Mixer, ModelConfig, SequenceModel } from './model.js';
+import type { AnyMixer } from './mixer.js';
+import type { ModelConfig, SequenceModel } from './model.js';
 import type { TransformerOptions } from './transformer.js';
-
-/** A mixer whose parameters and state nobody outside its file looks into. */
-export type AnyMixer = Mixer<Tree, LayerState>;
 
 interface Entry {
   readonly name: string;
@@ -56,7 +53,8 @@ export async function createModel(
   options?: TransformerOptions,
 ): Promise<SequenceModel> {
   const [{ createTransformer }, mixer] = await Promise.all([import('./transformer.js'), createMixer(name, config)]);
-  return createTransformer(entryOf(name).name, config, mixer, options);
+  const mixers = Array.from({ length: config.numLayers }, () => mixer);
+  return createTransformer(entryOf(name).name, config, mixers, options);
 }
 
 function entryOf(name: string): Entry {

@@ -24,7 +24,8 @@ import {
   zeroRows,
 } from './attention.js';
 import { type Dense, dense, denseParameters, mergeHeads, project, splitHeads } from './layers.js';
-import type { LayerState, Mixer, ModelConfig } from './model.js';
+import type { LayerState, Mixer } from './mixer.js';
+import type { ModelConfig } from './model.js';
 
 /** Tokens a step writes among before they move to the cache. */
 const TAIL = 128;
@@ -44,11 +45,11 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
     return { y: dense(tf.reshape(read, [B, d]), o), moving: tail };
   };
   return {
-    period: TAIL,
-    segmentTokens: 4096,
-    // Beyond, scores are too many for XLA to be fast where it has to make them.
-    optimizePrefill: (tokens) => (tokens < 512 || attendsNatively(D) ? 'whole' : 'parts'),
-    optimizeClosing: 'graph',
+    tuning: {
+      segmentTokens: 4096,
+      // Beyond, scores are too many for XLA to be fast where it has to make them.
+      prefill: (tokens) => (tokens < 512 || attendsNatively(D) ? 'whole' : 'parts'),
+    },
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),
@@ -69,13 +70,16 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<
       };
     },
     step,
-    closingStep(params, state, x, at) {
-      const { y, moving } = step(params, state.moving, state.seen, x, at);
-      const seen = mapTree(state.seen, tf.clone);
-      return { y, state: { moving: zeroRows(x.shape[0], H, TAIL, D), seen, bank: [] }, rows: moving };
+    closing: {
+      period: TAIL,
+      step(params, state, x, at) {
+        const { y, moving } = step(params, state.moving, state.seen, x, at);
+        const seen = mapTree(state.seen, tf.clone);
+        return { y, state: { moving: zeroRows(x.shape[0], H, TAIL, D), seen, bank: [] }, rows: moving };
+      },
+      append: (state, rows, settled) =>
+        leaves(rows).length === 0 ? state : { ...state, seen: appendRows(state.seen, settled, rows as KeysValues) },
     },
-    append: (state, rows, settled) =>
-      leaves(rows).length === 0 ? state : { ...state, seen: appendRows(state.seen, settled, rows as KeysValues) },
     stateFloats: (n) => ({ inUse: 2 * n * d, allocated: 2 * d * (roomFor(wholeTails(n)) + TAIL) }),
   };
 }

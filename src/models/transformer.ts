@@ -1,8 +1,9 @@
-/** A sequence model out of a mixer: host code around the passes, which a runner may compile. */
+/** A sequence model out of a mixer a layer: host code around the passes, which a runner may compile. */
 import * as tf from '../tf.js';
-import { disposeTree, mapTree, type Tree, tidyTree } from '../tree.js';
+import { disposeTree, type Tree, tidyTree } from '../tree.js';
 import { greedyTokens } from './greedy.js';
-import type { LayerState, Mixer, ModelConfig, Output, Runner, SequenceModel } from './model.js';
+import type { AnyMixer, Cursor, LayerState } from './mixer.js';
+import type { ModelShape, Output, Runner, SequenceModel } from './model.js';
 import {
   BLOCK_STEPS,
   blockPass,
@@ -12,8 +13,10 @@ import {
   logitsOf,
   type Parameters,
   type Place,
+  periodOf,
   prefillPass,
   stepPass,
+  withMoving,
 } from './passes.js';
 import { createPositions } from './positions.js';
 
@@ -23,109 +26,116 @@ const LONG_TOKENS = 256;
 export interface TransformerOptions {
   /** How the tensor functions are run; as they stand by default. */
   readonly run?: Runner;
-  /** Longest stretch of tokens that one pass of prefill works on, instead of the mixer's choice. */
+  /** Longest stretch of tokens that one pass of prefill works on, instead of the mixers' choice. */
   readonly segmentTokens?: number;
 }
 
-export type State<S extends LayerState> = { readonly length: number; readonly layers: readonly S[] };
+/** What a model carries from one token to the next. */
+type State = { readonly length: number; readonly layers: readonly LayerState[] };
 
 const eager: Runner =
   (fn) =>
   (params, ...args) =>
     tidyTree(() => fn(params, ...args));
 
-/** A sequence model out of a mixer. */
-export function createTransformer<P extends Tree, S extends LayerState>(
+/** @param mixers one a layer, all of one kind or not */
+export function createTransformer(
   name: string,
-  config: ModelConfig,
-  mixer: Mixer<P, S>,
-  { run = eager, segmentTokens = mixer.segmentTokens }: TransformerOptions = {},
-): SequenceModel<Parameters<P>, State<S>> {
-  const period = mixer.period ?? 1;
-  const calls = createCalls(config, mixer, run);
+  shape: ModelShape,
+  mixers: readonly AnyMixer[],
+  {
+    run = eager,
+    segmentTokens = Math.min(...mixers.map(({ tuning }) => tuning.segmentTokens)),
+  }: TransformerOptions = {},
+): SequenceModel<Parameters, State> {
+  const calls = createCalls(shape, mixers, run);
+  const period = mixers.map(periodOf).reduce(leastCommonMultiple);
+  const wholeSegment = Math.ceil(segmentTokens / period) * period;
   return {
     name,
-    period: mixer.period,
-    init: (weights) => tidyTree(() => initParameters(config, mixer, weights)),
-    prefill: (params, tokens) => prefillBySegments(calls, params, tokens, Math.ceil(segmentTokens / period) * period),
+    period: mixers.every(({ closing }) => closing === null) ? null : period,
+    init: (weights) => tidyTree(() => initParameters(shape, mixers, weights)),
+    prefill: (params, tokens) => prefillBySegments(calls, params, tokens, wholeSegment),
     step: (params, state, token) =>
-      closes(mixer, state.length) ? calls.closingStep(params, state, token) : calls.step(params, state, token),
-    decode: (params, state, token, count) => decodeByBlocks(mixer, calls, params, state, token, count),
+      stepsInside(mixers, state.length) === 0
+        ? calls.closingStep(params, state, token)
+        : calls.step(params, state, token),
+    decode: (params, state, token, count) => decodeByBlocks(mixers, calls, params, state, token, count),
     stateFloats(n) {
-      const { inUse, allocated } = mixer.stateFloats(n);
-      return { inUse: config.numLayers * inUse, allocated: config.numLayers * allocated };
+      const floats = mixers.map((mixer) => mixer.stateFloats(n));
+      return {
+        inUse: floats.reduce((sum, { inUse }) => sum + inUse, 0),
+        allocated: floats.reduce((sum, { allocated }) => sum + allocated, 0),
+      };
     },
   };
 }
 
-/** Whether the token after `length` others is the last of a period. */
-const closes = ({ period }: AnyMixer, length: number): boolean => period !== null && (length + 1) % period === 0;
+const leastCommonMultiple = (a: number, b: number): number => (a / greatestCommonDivisor(a, b)) * b;
+const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
 
-type AnyMixer = Pick<Mixer<Tree, LayerState>, 'period'>;
+/** Steps after `length` tokens before the one that ends a period of some layer. */
+const stepsInside = (mixers: readonly AnyMixer[], length: number): number =>
+  Math.min(
+    ...mixers.map(({ closing }) => (closing === null ? Infinity : closing.period - 1 - (length % closing.period))),
+  );
 
 /** The calls of a model: host code around the tensor functions below, which `run` may compile. */
-interface Calls<P extends Tree, S extends LayerState> {
+interface Calls {
   /** One pass over all tokens [B, T] of a prompt. */
-  prefill(params: Parameters<P>, tokens: tf.Tensor2D): Output<State<S>>;
+  prefill(params: Parameters, tokens: tf.Tensor2D): Output<State>;
   /** The state before the first token of B rows. */
-  empty(batch: number): State<S>;
+  empty(batch: number): State;
   /** One pass over a segment [B, T] of a longer prompt. */
-  extend(params: Parameters<P>, tokens: tf.Tensor2D, state: State<S>): Reached<State<S>>;
+  extend(params: Parameters, tokens: tf.Tensor2D, state: State): Reached;
   /** What the head makes of the last position of a prompt, [B, V]. */
-  logits(params: Parameters<P>, last: tf.Tensor2D): tf.Tensor2D;
-  step(params: Parameters<P>, state: State<S>, token: tf.Tensor1D): Output<State<S>>;
-  closingStep(params: Parameters<P>, state: State<S>, token: tf.Tensor1D): Output<State<S>>;
-  /** Up to BLOCK_STEPS greedy steps inside a period. */
-  block(params: Parameters<P>, state: State<S>, token: tf.Tensor1D, count: number): Decoded<State<S>>;
+  logits(params: Parameters, last: tf.Tensor2D): tf.Tensor2D;
+  step(params: Parameters, state: State, token: tf.Tensor1D): Output<State>;
+  closingStep(params: Parameters, state: State, token: tf.Tensor1D): Output<State>;
+  /** Up to BLOCK_STEPS greedy steps inside all periods. */
+  block(params: Parameters, state: State, token: tf.Tensor1D, count: number): Decoded;
 }
 /** Where a segment of a prompt ends: what the head would read there, [B, d], and the state. */
-type Reached<S extends Tree> = { readonly last: tf.Tensor2D; readonly state: S };
+type Reached = { readonly last: tf.Tensor2D; readonly state: State };
 /** `tokens` [B, count], and the state after them. */
-type Decoded<S extends Tree> = { readonly tokens: tf.Tensor2D; readonly state: S };
+type Decoded = { readonly tokens: tf.Tensor2D; readonly state: State };
 
-function createCalls<P extends Tree, S extends LayerState>(
-  config: ModelConfig,
-  mixer: Mixer<P, S>,
-  run: Runner,
-): Calls<P, S> {
-  const { hiddenDim } = config;
+function createCalls({ hiddenDim }: ModelShape, mixers: readonly AnyMixer[], run: Runner): Calls {
   const positionsOf = createPositions(hiddenDim);
-  const placeOf = (start: number, count: number): Place => {
-    const settled = settledTokens(mixer, start);
-    return {
-      at: { settled: tf.scalar(settled), slot: tf.scalar(start - settled) },
-      positions: tf.tensor2d(positionsOf(start, count), [count, hiddenDim]),
-    };
-  };
-  const extendBy = prefillPass(mixer);
-  const empty = (B: number): State<S> => ({
-    length: 0,
-    layers: Array.from({ length: config.numLayers }, () => mixer.empty(B)),
+  const periods = [...new Set(mixers.map(periodOf))];
+  const placeOf = (start: number, count: number): Place => ({
+    at: Object.fromEntries(periods.map((period) => [period, cursorAt(period, start)])),
+    positions: tf.tensor2d(positionsOf(start, count), [count, hiddenDim]),
   });
+  const extendBy = prefillPass(mixers);
+  const empty = (B: number): State => ({ length: 0, layers: mixers.map((mixer) => mixer.empty(B)) });
   const byLength = <A extends readonly Tree[], R extends Tree>(
-    fn: (params: Parameters<P>, tokens: tf.Tensor2D, ...rest: A) => R,
+    fn: (params: Parameters, tokens: tf.Tensor2D, ...rest: A) => R,
   ): typeof fn => {
     const runs = { graph: run(fn), parts: run(fn, { optimize: 'parts' }), whole: run(fn, { optimize: 'whole' }) };
-    const choose = ({ size }: tf.Tensor) => (size < LONG_TOKENS ? 'graph' : mixer.optimizePrefill(size));
+    const choose = ({ size }: tf.Tensor) => {
+      if (size < LONG_TOKENS) return 'graph';
+      return mixers.every(({ tuning }) => tuning.prefill(size) === 'whole') ? 'whole' : 'parts';
+    };
     return (params, tokens, ...rest) => runs[choose(tokens)](params, tokens, ...rest);
   };
   const extendOnce = byLength(extendBy);
-  const stepOnce = run(stepPass(mixer));
-  const closeOnce = run(closingPass(mixer), { optimize: mixer.optimizeClosing });
-  const decodeBlock = run(blockPass(mixer), { optimize: 'whole' });
+  const stepOnce = run(stepPass(mixers));
+  const closeOnce = closingRuns(mixers, run);
+  const decodeBlock = run(blockPass(mixers), { optimize: 'whole' });
   return {
     // What is known of an empty state is made while recording, so that the graph holds it as constants.
     prefill: byLength((params, tokens) => {
       const [B, T] = tokens.shape;
       const pass = extendBy(params, tokens, empty(B).layers, placeOf(0, T));
-      return { logits: logitsOf(params, pass.last), state: settle(mixer, pass, 0, T) };
+      return { logits: logitsOf(params, pass.last), state: settle(mixers, pass, 0, T) };
     }),
     empty: (B) => tidyTree(() => empty(B)),
     extend: (params, tokens, { length, layers }) =>
       tidyTree(() => {
         const count = tokens.shape[1];
         const pass = extendOnce(params, tokens, layers, placeOf(length, count));
-        return { last: pass.last, state: settle(mixer, pass, length, count) };
+        return { last: pass.last, state: settle(mixers, pass, length, count) };
       }),
     logits: run(logitsOf),
     step: (params, state, token) =>
@@ -135,8 +145,8 @@ function createCalls<P extends Tree, S extends LayerState>(
       }),
     closingStep: (params, { length, layers }, token) =>
       tidyTree(() => {
-        const { logits, ...pass } = closeOnce(params, layers, token, placeOf(length, 1));
-        return { logits, state: settle(mixer, pass, length, 1) };
+        const { logits, ...pass } = closeOnce(length)(params, layers, token, placeOf(length, 1));
+        return { logits, state: settle(mixers, pass, length, 1) };
       }),
     block: (params, state, token, count) =>
       tidyTree(() => {
@@ -147,46 +157,51 @@ function createCalls<P extends Tree, S extends LayerState>(
   };
 }
 
-/** Of `length` tokens, those in whole periods. */
-const settledTokens = ({ period }: AnyMixer, length: number): number => length - (length % (period ?? 1));
-
-/** The state after a pass over `count` tokens from `start` on: its rows in the buffers they belong to. */
-function settle<S extends LayerState>(
-  mixer: Mixer<Tree, S>,
-  { layers, rows }: Ended<S>,
-  start: number,
-  count: number,
-): State<S> {
-  const settled = settledTokens(mixer, start);
-  return { length: start + count, layers: layers.map((layer, i) => mixer.append(layer, rows[i] ?? [], settled)) };
-}
-
-/** What a step inside a period works on. */
-function parts<S extends LayerState>({
-  layers,
-}: State<S>): [moving: readonly S['moving'][], seen: readonly S['seen'][]] {
-  return [layers.map(({ moving }) => moving), layers.map(({ seen }) => seen)];
-}
-
-/** The state after `count` steps inside a period. */
-function move<S extends LayerState>(
-  { length, layers }: State<S>,
-  moving: readonly S['moving'][],
-  count: number,
-): State<S> {
-  return {
-    length: length + count,
-    layers: layers.map(({ seen, bank }, i) => ({ moving: moving[i], ...mapTree({ seen, bank }, tf.clone) }) as S),
+/** The step after `length` tokens, as a run of its own for each set of layers whose periods it ends. */
+function closingRuns(mixers: readonly AnyMixer[], run: Runner) {
+  const runOf = (closes: readonly boolean[]) => {
+    const isWhole = mixers.every(({ tuning }, i) => !closes[i] || tuning.closing === 'whole');
+    return run(closingPass(mixers, closes), { optimize: isWhole ? 'whole' : 'graph' });
+  };
+  const runs = new Map<string, ReturnType<typeof runOf>>();
+  return (length: number): ReturnType<typeof runOf> => {
+    const closes = mixers.map((mixer) => stepsInside([mixer], length) === 0);
+    const known = runs.get(closes.join()) ?? runOf(closes);
+    runs.set(closes.join(), known);
+    return known;
   };
 }
 
+function cursorAt(period: number, length: number): Cursor {
+  const slot = length % period;
+  return { settled: tf.scalar(length - slot), slot: tf.scalar(slot) };
+}
+
+/** The state after a pass over `count` tokens from `start` on: its rows in the buffers they belong to. */
+function settle(mixers: readonly AnyMixer[], { layers, rows }: Ended, start: number, count: number): State {
+  const settled = layers.map((layer, i) => {
+    const closing = mixers[i]?.closing;
+    return closing ? closing.append(layer, rows[i] ?? [], start - (start % closing.period)) : layer;
+  });
+  return { length: start + count, layers: settled };
+}
+
+/** What a step inside a period works on. */
+const parts = ({ layers }: State) => [layers.map(({ moving }) => moving), layers.map(({ seen }) => seen)] as const;
+
+/** The state after `count` steps inside a period. */
+const move = ({ length, layers }: State, moving: readonly Tree[], count: number): State => ({
+  length: length + count,
+  layers: layers.map((layer, i) => withMoving(layer, moving[i] as Tree)),
+});
+
 /** Runs over the tokens a segment at a time; the head reads the last position of the last one. */
-function prefillBySegments<P extends Tree, S extends LayerState>(
-  calls: Calls<P, S>,
-  params: Parameters<P>,
+function prefillBySegments(
+  calls: Calls,
+  params: Parameters,
   tokens: tf.Tensor2D,
   segmentTokens: number,
-): Output<State<S>> {
+): Output<State> {
   const T = tokens.shape[1];
   if (T <= segmentTokens) return calls.prefill(params, tokens);
   const starts = Array.from({ length: Math.ceil(T / segmentTokens) }, (_, i) => i * segmentTokens);
@@ -206,19 +221,17 @@ function prefillBySegments<P extends Tree, S extends LayerState>(
 }
 
 /** Blocks of steps, and a step of its own where a period ends. */
-function decodeByBlocks<P extends Tree, S extends LayerState>(
-  mixer: AnyMixer,
-  calls: Calls<P, S>,
-  params: Parameters<P>,
-  state: State<S>,
+function decodeByBlocks(
+  mixers: readonly AnyMixer[],
+  calls: Calls,
+  params: Parameters,
+  state: State,
   token: tf.Tensor1D,
   count: number,
-): Decoded<State<S>> {
-  const next = (from: State<S>, last: tf.Tensor1D, wanted: number): Decoded<State<S>> => {
-    if (!closes(mixer, from.length)) {
-      const toClose = mixer.period === null ? wanted : mixer.period - 1 - (from.length % mixer.period);
-      return calls.block(params, from, last, Math.min(wanted, toClose, BLOCK_STEPS));
-    }
+): Decoded {
+  const next = (from: State, last: tf.Tensor1D, wanted: number): Decoded => {
+    const inside = stepsInside(mixers, from.length);
+    if (inside > 0) return calls.block(params, from, last, Math.min(wanted, inside, BLOCK_STEPS));
     const out = calls.closingStep(params, from, last);
     const tokens = tf.tidy(() => tf.expandDims(greedyTokens(out.logits), 1) as tf.Tensor2D);
     out.logits.dispose();

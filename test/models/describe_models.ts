@@ -12,6 +12,7 @@ import { GOLDEN_FILES, goldenBytes } from '../support/golden_files.js';
 import { randomIds, SMALL } from '../support/session.js';
 import { CHUNK_LAWS } from './chunk_laws.js';
 import { DELTA_LAWS } from './delta_laws.js';
+import { HYBRID_LAWS } from './hybrid_laws.js';
 import { MIXER_LAWS } from './mixer_laws.js';
 import { LAWS } from './model_laws.js';
 
@@ -40,6 +41,7 @@ function describeMode(mode: Mode): void {
     const create = (config = {}, options = {}) => createModel(name, { ...SMALL, ...config }, { ...mode, ...options });
     describeLaws(name, mode, LAWS, { name, create });
   }
+  describeLaws('hybrid', mode, HYBRID_LAWS, mode);
   if (mode !== EAGER) test.each(LONG)('%s: prefill of %i tokens and decode equal the eager ones', equalsEager(mode));
   describeLaws('chunks', mode, CHUNK_LAWS, (name, config) => createModel(name, config, mode));
   test.each(GOLDEN_FILES)('%s passes on both paths', async (file) => {

@@ -1,7 +1,8 @@
 /** What every mixer obeys on its own, where all positions can be seen. */
 import { expect } from 'vitest';
-import type { Cursor, ModelConfig } from '../../src/models/model.js';
-import { type AnyMixer, createMixer } from '../../src/models/registry.js';
+import type { AnyMixer, Cursor } from '../../src/models/mixer.js';
+import type { ModelConfig } from '../../src/models/model.js';
+import { createMixer } from '../../src/models/registry.js';
 import { randomWeights } from '../../src/models/weights.js';
 import * as tf from '../../src/tf.js';
 import { tidyTree } from '../../src/tree.js';
@@ -27,7 +28,7 @@ function mixOf(mixer: AnyMixer, { hiddenDim: d }: ModelConfig): Mix {
     });
 }
 
-const settledAt = ({ period }: AnyMixer, n: number): number => n - (n % (period ?? 1));
+const settledAt = ({ closing }: AnyMixer, n: number): number => n - (n % (closing?.period ?? 1));
 
 const cursorAt = (mixer: AnyMixer, n: number): Cursor => ({
   settled: tf.scalar(settledAt(mixer, n)),
@@ -75,13 +76,14 @@ function stepsOf(mixer: AnyMixer, x: Float32Array, d: number): Float32Array[] {
     return Array.from({ length: T }, (_, t) => {
       const token = tf.tensor2d(x.subarray(t * d, (t + 1) * d), [1, d]);
       const at = cursorAt(mixer, t);
-      if (mixer.period === null || (t + 1) % mixer.period !== 0) {
+      const { closing } = mixer;
+      if (closing === null || (t + 1) % closing.period !== 0) {
         const { y, moving } = tidyTree(() => mixer.step(params, state.moving, state.seen, token, at));
         state = { ...state, moving };
         return y.dataSync<'float32'>().slice();
       }
-      const { y, state: after, rows } = tidyTree(() => mixer.closingStep(params, state, token, at));
-      state = mixer.append(after, rows, settledAt(mixer, t));
+      const { y, state: after, rows } = tidyTree(() => closing.step(params, state, token, at));
+      state = closing.append(after, rows, settledAt(mixer, t));
       return y.dataSync<'float32'>().slice();
     });
   });

@@ -234,7 +234,7 @@ function oracleOf(name: string): Oracle {
 
 /** Logits [B, V] after the first n tokens, by the oracle. */
 function oracleLogits(name: string, config: ModelConfig, ids: Ids): (n: number) => number[] {
-  const run = naiveTransformer(oracleOf(name).mixer, randomWeights(SEED), config);
+  const run = naiveTransformer(() => oracleOf(name).mixer, randomWeights(SEED), config);
   const rows = ids.map(run);
   return (n) => rows.flatMap((row) => row[n - 1] ?? []);
 }
@@ -242,7 +242,7 @@ function oracleLogits(name: string, config: ModelConfig, ids: Ids): (n: number) 
 const valuesOf = (tree: Parameters<typeof leaves>[0]): Float32Array[] =>
   leaves(tree).map((tensor) => tensor.dataSync<'float32'>().slice());
 
-const argMax = (values: Float32Array): number => values.indexOf(Math.max(...values));
+export const argMax = (values: Float32Array): number => values.indexOf(Math.max(...values));
 
 function expectOnlyResult<T extends Parameters<typeof leaves>[0]>(call: () => T): T {
   const { numTensors } = tf.memory();

@@ -17,10 +17,10 @@ import {
 } from './arrays.js';
 
 /** Ids [T] -> logits [T, V]: those of position t are what prefill of the first t + 1 tokens must return. */
-export function naiveTransformer(mixer: NaiveMixer, weights: WeightSource, config: ModelConfig) {
+export function naiveTransformer(mixerOf: (layer: number) => NaiveMixer, weights: WeightSource, config: ModelConfig) {
   const { vocabSize: V, hiddenDim: d, numLayers: L } = config;
   const E = matrixOf(weights, 'embedding.weight', V, d);
-  const blocks = range(L).map((i) => block(mixer, scoped(weights, `layers.${i}.`), config));
+  const blocks = range(L).map((i) => block(mixerOf(i), scoped(weights, `layers.${i}.`), config));
   const [norm, head] = [layerNorm(weights, 'norm', d), dense(weights, 'head', V, d)];
   return (ids: ArrayLike<number>): Matrix => {
     const embedded = Array.from(ids, (id, p) => add(E[id] as Vector, position(p, d)));

@@ -114,7 +114,7 @@ withNative('XLA alone calls the addon, for values of 8 columns or a multiple, an
 
 test('Softmax is left to XLA whole where scores are few, or where the addon makes them for its head dim', () => {
   const choice = (hiddenDim: number, tokens: number) =>
-    softmaxMixer({ ...SMALL, hiddenDim, numHeads: 2 }).optimizePrefill(tokens);
+    softmaxMixer({ ...SMALL, hiddenDim, numHeads: 2 }).tuning.prefill(tokens);
   const long = nativeCode.includes('causal_attention') ? 'whole' : 'parts';
   expect([choice(16, 256), choice(16, 512), choice(24, 256), choice(24, 512)]).toEqual([
     'whole',
