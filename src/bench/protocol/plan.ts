@@ -82,15 +82,6 @@ export const QUICK_RULES: SamplingRules = {
   compileThoroughly: false,
 };
 
-/** How the PyTorch peer samples (peers/torch_peer.py): the fastest of many single calls, whatever their length. */
-export const PEER_RULES: SamplingRules = {
-  warmup: { minCalls: 2, minMs: 0, maxCalls: 2, maxMs: 2000 },
-  warmSpread: 1,
-  samples: { minCount: 7, minMs: 500, maxMs: 60_000 },
-  minSampleMs: 0,
-  compileThoroughly: true,
-};
-
 /**
  * The cells in the order in which process `run` measures them: shuffled, n within a series too, so that a machine that
  * slows down along a process does not bend every curve alike. The first process alone goes up in n: a cell that cannot

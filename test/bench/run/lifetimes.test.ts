@@ -1,12 +1,11 @@
 /** Nothing that a command starts outlives it, and nothing of it stays, whatever ends it. With real processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { nativeProblem } from '../../../src/native_check.js';
 import { readJson } from '../../../src/results/json.js';
 import { parseResults } from '../../../src/results/parse.js';
 import { type Build, build } from '../../support/built.js';
@@ -46,15 +45,6 @@ function checkout(name: string, script: string): string {
   return path;
 }
 
-/** An interpreter that has torch and measures for ever. */
-function hangingPython(): string {
-  const file = join(folder, 'python.cjs');
-  const version = `if (process.argv[2] === '-c') { console.log('2.9.0'); process.exit(); }`;
-  writeFileSync(file, `#!${process.execPath}\n${version}\n${HANGING}`);
-  chmodSync(file, 0o755);
-  return file;
-}
-
 type Start = () => ChildProcess;
 /** Each command, and what the last process that it starts is called. */
 const COMMANDS: Readonly<Record<string, { readonly start: Start; readonly last: string }>> = {
@@ -77,14 +67,6 @@ const COMMANDS: Readonly<Record<string, { readonly start: Start; readonly last: 
     },
     last: 'compare_worker',
   },
-};
-const PEERS = {
-  start: () => {
-    vi.stubEnv('PYTHON', hangingPython());
-    const shape = '--models LinearTransformer --seq_lengths 8 --n_tokens 2 --hidden_dim 16 --vocab_size 64'.split(' ');
-    return built.start('peers', shape, folder).child;
-  },
-  last: 'python.cjs grandchild',
 };
 
 /** Starts a command and ends it once all that it starts is there. @returns how it ended, and what it had started */
@@ -110,7 +92,6 @@ describe.skipIf(!isLinux).each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as con
     if (signal !== 'SIGKILL') expect(readdirSync(temporary)).toEqual([]);
   };
   test.each(Object.keys(COMMANDS))('%s', (name) => check(COMMANDS[name]!));
-  test.skipIf(nativeProblem() !== null)('peers, and all of the peer', () => check(PEERS));
 });
 
 describe.skipIf(!isLinux)('the process that ends the others', () => {

@@ -4,14 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createCommand, runCommand, type Streams } from '../../../evals/shared/command_line.js';
 
-const COMMANDS = [
-  'compare_models',
-  'analyze_results',
-  'check_regressions',
-  'calibrate',
-  'check_parity',
-  'peers',
-] as const;
+const COMMANDS = ['compare_models', 'analyze_results', 'check_regressions', 'calibrate', 'check_parity'] as const;
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')) as {
   version: string;
 };
