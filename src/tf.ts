@@ -52,7 +52,7 @@ export async function initBackend(name: BackendName | 'auto', threads = 1): Prom
       };
     } catch (error) {
       fallbackReason = messageOf(error).split('\n')[0] ?? '';
-      if (name === 'tensorflow') throw new UserError(`--backend: tensorflow cannot be loaded: ${fallbackReason}`);
+      if (name === 'tensorflow') throw new UserError(`tensorflow cannot be loaded: ${fallbackReason}`);
     }
   }
   const { setThreadsCount, setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');

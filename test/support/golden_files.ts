@@ -1,7 +1,7 @@
 /** The golden files of test/fixtures, and broken ones made of them. */
 import { readdirSync, readFileSync } from 'node:fs';
 
-const GOLDEN_FOLDER = new URL('../fixtures/', import.meta.url).pathname;
+export const GOLDEN_FOLDER = new URL('../fixtures/', import.meta.url).pathname;
 export const GOLDEN_FILES = readdirSync(GOLDEN_FOLDER).filter((file) => file.endsWith('.safetensors'));
 /** BSBR, ids [1, 5], two chunks: the one that is broken in tests. */
 export const SMALL_GOLDEN = 'bsbr-c4-t5.safetensors';

@@ -2,7 +2,10 @@
  * What one call does, counted rather than timed, in an eager run, whatever mode is timed: kernels, FLOPs and bytes, the
  * same on every machine and backend; and the largest sum of live buffers, which depends on what a backend copies.
  */
+import type { Counted } from '../../results/schema.js';
 import { type KernelRun, VIEWS, watchKernels } from './kernel_watch.js';
+import { prepareCell, type Work } from './phases.js';
+import type { Subject } from './subject.js';
 
 export interface Counts {
   readonly kernels: number;
@@ -21,6 +24,26 @@ const MOVES = new Set(['Transpose', 'Concat', 'Slice', 'SplitV', 'PadV2', 'Pack'
 const PRODUCTS = new Set(['BatchMatMul', '_FusedMatMul']);
 const REDUCTIONS = new Set(['Sum', 'Mean', 'Max', 'Min', 'ArgMax', 'Cumsum']);
 const BYTES_PER_ELEMENT = 4;
+/** A longer prompt is not run once more just to be counted. */
+const MAX_COUNTED_TOKENS = 65536;
+
+/** Counts a call of a cell: a prefill, one step at depth n, or all of a generate. */
+export function countCell(subject: Subject, work: Work): Counted {
+  const [B, n] = work.tokens.shape;
+  const { inUse, allocated } = subject.model.stateFloats(n);
+  const state = {
+    state_bytes: BYTES_PER_ELEMENT * B * inUse,
+    state_allocated_bytes: BYTES_PER_ELEMENT * B * allocated,
+  };
+  if (n > MAX_COUNTED_TOKENS) return { kernels: null, flops: null, bytes: null, peak_activation_bytes: null, ...state };
+  const prepared = prepareCell(subject, work);
+  try {
+    const { kernels, flops, bytes, peakActivationBytes } = countCalls(prepared.counted);
+    return { kernels, flops, bytes, peak_activation_bytes: peakActivationBytes, ...state };
+  } finally {
+    prepared.dispose();
+  }
+}
 
 /** Runs `fn` once and counts what it does. */
 export function countCalls(fn: () => void): Counts {

@@ -1,12 +1,10 @@
 /** How the models' tensor functions are run in each mode. */
 import { type Compiled, compile, type Optimization } from '../../compiled/compile.js';
 import type { Runner } from '../../models/model.js';
-import type { Mode } from '../../results/schema.js';
 import type { Tree } from '../../tree.js';
-import type { Clock } from '../run/sampling.js';
 
 export interface Modes {
-  readonly runners: Record<Mode, { readonly run?: Runner }>;
+  readonly runners: Record<'eager' | 'compiled', { readonly run?: Runner }>;
   /** Time spent building graphs so far. */
   compileMs(): number;
   /** Frees all graphs. */
@@ -14,10 +12,10 @@ export interface Modes {
 }
 
 /**
- * @param clock times what is compiled
+ * @param clock milliseconds from a fixed point: times what is compiled
  * @param thoroughly whether graphs are made to run fast, as their functions ask, rather than to be ready soon
  */
-export function createModes(clock?: Clock, thoroughly = true): Modes {
+export function createModes(clock?: () => number, thoroughly = true): Modes {
   const graphs: Pick<Compiled<[], Tree>, 'compileMs' | 'dispose'>[] = [];
   /** Compiles a function once for each tree of parameters, which its graphs then hold. */
   const run: Runner = <P extends Tree, A extends readonly Tree[], R extends Tree>(

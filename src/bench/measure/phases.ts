@@ -44,9 +44,14 @@ const repeated = (run: () => tf.TypedArray): PreparedCell => ({
 /** Prefill and its greedy token, known on the host. */
 function prefill({ model, params }: Subject, tokens: tf.Tensor2D): { next: tf.Tensor1D; state: Tree } {
   const { logits, state } = model.prefill(params, tokens);
-  const next = greedyTokens(logits);
-  logits.dispose();
-  return { next, state };
+  try {
+    return { next: greedyTokens(logits), state };
+  } catch (error) {
+    disposeTree(state);
+    throw error;
+  } finally {
+    logits.dispose();
+  }
 }
 
 function prefillOnce(subject: Subject, tokens: tf.Tensor2D): tf.TypedArray {
@@ -86,15 +91,18 @@ function generate(subject: Subject, tokens: tf.Tensor2D, nTokens: number): tf.Ty
 function recompute(subject: Subject, tokens: tf.Tensor2D, nTokens: number): tf.TypedArray {
   let sequence = tf.clone(tokens);
   let emitted: tf.TypedArray = new Int32Array();
-  for (let i = 0; i < nTokens; i++) {
-    const { next, state } = prefill(subject, sequence);
-    emitted = next.dataSync();
-    const longer: tf.Tensor2D = tf.tidy(() => tf.concat([sequence, tf.expandDims(next, 1) as tf.Tensor2D], 1));
-    disposeTree([next, state, sequence]);
-    sequence = longer;
+  try {
+    for (let i = 0; i < nTokens; i++) {
+      const { next, state } = prefill(subject, sequence);
+      emitted = next.dataSync();
+      const longer: tf.Tensor2D = tf.tidy(() => tf.concat([sequence, tf.expandDims(next, 1) as tf.Tensor2D], 1));
+      disposeTree([next, state, sequence]);
+      sequence = longer;
+    }
+    return emitted;
+  } finally {
+    sequence.dispose();
   }
-  sequence.dispose();
-  return emitted;
 }
 
 /** Steps at depth n, those of each repeat from the same state. */

@@ -17,7 +17,7 @@ import {
   type Workload,
 } from '../protocol/plan.js';
 import { type Clock, takeSamples } from '../run/sampling.js';
-import { countCalls } from './counts.js';
+import { countCell } from './counts.js';
 import { createModes, type Modes } from './modes.js';
 import { type PreparedCell, prepareCell } from './phases.js';
 import { selfCheck } from './self_check.js';
@@ -33,8 +33,6 @@ export interface Host {
   env(): Record<string, string>;
 }
 
-/** A longer prompt is not run once more just to be counted. */
-const MAX_COUNTED_TOKENS = 65536;
 const BYTES_PER_FLOAT = 4;
 
 /** Carries out an order. A cell that fails is reported, and the next one is tried. */
@@ -50,7 +48,7 @@ export async function work(order: WorkerOrder, host: Host): Promise<void> {
     try {
       const subject = await subjectOf(cell);
       if (order.task === 'count') {
-        host.send({ type: 'counted', cell, counted: await count(subject, cell, order.workload) });
+        host.send({ type: 'counted', cell, counted: count(subject, cell, order.workload) });
       } else {
         const sampled = measure(subject, cell, order.workload, order.rules, modes, host);
         host.send({ type: 'measured', cell, process: { run: order.run, order: position, ...sampled } });
@@ -138,6 +136,15 @@ function prepare(subject: Subject, { phase, n }: CellId, workload: Workload) {
   return { prepared, steps, dispose };
 }
 
+function count(subject: Subject, { phase, n }: CellId, workload: Workload): Counted {
+  const tokens = tensorOf(promptTokens(workload, n));
+  try {
+    return countCell(subject, { phase, tokens, nTokens: workload.nTokens, steps: 1 });
+  } finally {
+    tokens.dispose();
+  }
+}
+
 /** The steps of one period, each timed alone. */
 function timeSteps({ singleStep }: PreparedCell, { period }: SequenceModel, now: Clock): number[] | null {
   if (singleStep === null) return null;
@@ -146,22 +153,4 @@ function timeSteps({ singleStep }: PreparedCell, { period }: SequenceModel, now:
     singleStep();
     return now() - start;
   });
-}
-
-/** Counts a call of a cell: a prefill, one step at depth n, or all of a generate. */
-async function count({ model, params }: Subject, cell: CellId, workload: Workload): Promise<Counted> {
-  const { inUse, allocated } = model.stateFloats(cell.n);
-  const state = {
-    state_bytes: BYTES_PER_FLOAT * workload.batchSize * inUse,
-    state_allocated_bytes: BYTES_PER_FLOAT * workload.batchSize * allocated,
-  };
-  if (cell.n > MAX_COUNTED_TOKENS)
-    return { kernels: null, flops: null, bytes: null, peak_activation_bytes: null, ...state };
-  const { prepared, dispose } = prepare({ model, params }, cell, workload);
-  try {
-    const { kernels, flops, bytes, peakActivationBytes } = await countCalls(prepared.counted);
-    return { kernels, flops, bytes, peak_activation_bytes: peakActivationBytes, ...state };
-  } finally {
-    dispose();
-  }
 }

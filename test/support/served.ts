@@ -1,0 +1,83 @@
+/** A worker of ours in this process, asked through the protocol. */
+import type { RequestOf } from '../../src/bench/measure/holding.js';
+import { createServer } from '../../src/bench/measure/serve.js';
+import { promptTokens } from '../../src/bench/protocol/plan.js';
+import { type REPLY_TO, type Reply, type Request, replySchema } from '../../src/bench/protocol/wire.js';
+import type { ModelConfig, SequenceModel } from '../../src/models/model.js';
+import { createModel } from '../../src/models/registry.js';
+import type { Phase } from '../../src/results/words.js';
+
+type Body<T extends Request['type']> = Omit<RequestOf<T>, 'id' | 'type'>;
+type ReplyOf<T extends Request['type']> = Extract<Reply, { readonly type: (typeof REPLY_TO)[T] }>;
+
+export interface Served {
+  /** The reply, as it reads on the other side of a line of JSON. @throws Error of a failure, with its reason */
+  ask<T extends Request['type']>(type: T, body: Body<T>): Promise<ReplyOf<T>>;
+  /** Loads a model under its own name. */
+  load(model: string, more?: Partial<Body<'load'>>): Promise<ReplyOf<'load'>>;
+}
+
+export interface ServedOptions {
+  readonly config: ModelConfig;
+  readonly way?: 'eager' | 'compiled';
+  readonly backend?: 'wasm' | 'tensorflow';
+  readonly now?: () => number;
+  /** Between the registry and the worker. */
+  readonly wrap?: (model: SequenceModel) => SequenceModel;
+}
+
+export const BATCH = 2;
+
+/** A worker that has been greeted. */
+export async function served(options: ServedOptions, hello: Partial<Body<'hello'>> = {}): Promise<Served> {
+  const worker = unserved(options);
+  await worker.ask('hello', { protocol: 1, threads: 1, thorough: true, ...hello });
+  return worker;
+}
+
+/** A worker that has not. */
+export function unserved({
+  config,
+  way = 'eager',
+  backend = 'wasm',
+  now = () => 0,
+  wrap = (model) => model,
+}: ServedOptions): Served {
+  const answer = createServer(
+    { backend, way },
+    {
+      createModel: async ({ model }, options) => wrap(await createModel(model, config, options)),
+      ...{ now, peakRssBytes: () => 1, env: () => ({ TF_NUM_INTRAOP_THREADS: '1' }) },
+    },
+  );
+  let id = 0;
+  const ask: Served['ask'] = async (type, body) => {
+    id += 1;
+    const reply = replySchema.parse(JSON.parse(JSON.stringify(await answer({ id, type, ...body } as Request))));
+    if (reply.type === 'failed') throw new Error(reply.reason);
+    if (reply.id !== id) throw new Error(`reply ${reply.id} to request ${id}`);
+    return reply as never;
+  };
+  const shape = {
+    ...{ vocab_size: config.vocabSize, hidden_dim: config.hiddenDim, num_layers: config.numLayers },
+    ...{ num_heads: config.numHeads, ff_dim: config.ffDim },
+  };
+  return {
+    ask,
+    load: (model, more) =>
+      ask('load', {
+        ...{ name: model, model, options: {}, shape, batch_size: BATCH, seed: 1, weights: null },
+        ...more,
+      }),
+  };
+}
+
+/** Ids [B, n] of the vocabulary. */
+export const promptOf = (config: ModelConfig, n: number): number[][] =>
+  promptTokens({ config, nTokens: 3, batchSize: BATCH, seed: 1, promptBytes: null }, n);
+
+/** What is asked for to prepare a cell: three tokens to emit, or `steps` of decode. */
+export const cellOf = (config: ModelConfig, name: string, phase: Phase, n = 11, steps = 16): Body<'prepare'> => ({
+  ...{ name, phase, n, n_tokens: 3, tokens: promptOf(config, n) },
+  steps: phase === 'decode' ? steps : null,
+});
