@@ -10,7 +10,7 @@ import { steeringVariables } from '../src/bench/run/environment.js';
 import { findOwnEngine } from '../src/engines/registry.js';
 import { UserError } from '../src/errors.js';
 import type { ModelConfig } from '../src/models/model.js';
-import { createModel } from '../src/models/registry.js';
+import { createModel, optionsOf } from '../src/models/registry.js';
 import { EXIT } from './shared/command_line.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined); // the parent decides
@@ -29,7 +29,8 @@ function workForParent(): void {
   };
   process.once('message', async (order: WorkerOrder) => {
     try {
-      await work(order, { ...own, createModel, send });
+      const engineOf = (id: string) => findOwnEngine(id, 'engine');
+      await work(order, { ...own, createModel, optionsOf, engineOf, send });
       send({ type: 'done' });
     } catch (error) {
       if (!(error instanceof UserError)) throw error;

@@ -48,9 +48,9 @@ export function exportAnalysis(
   ];
 }
 
-function pointRows({ name, mode, points }: ModelAnalysis): CsvRow[] {
+function pointRows({ name, engine, points }: ModelAnalysis): CsvRow[] {
   return points.map(({ n, ms, rangeMs, processCount, tokens, slowdown, steps, flops, memory }) => ({
-    ...{ model: name, mode, n },
+    ...{ model: name, engine, n },
     ...limits('time', ms, '_ms'),
     ...{ time_least_ms: rangeMs[0], time_most_ms: rangeMs[1], processes: processCount },
     tokens_per_s: (1000 * tokens) / ms.value,
@@ -63,7 +63,7 @@ function pointRows({ name, mode, points }: ModelAnalysis): CsvRow[] {
 
 function fitRow({
   name,
-  mode,
+  engine,
   points,
   powerLaw,
   floor,
@@ -75,7 +75,7 @@ function fitRow({
   const { classes, slowdown } = rest;
   const identified = floor?.unidentified === null;
   return {
-    ...{ model: name, mode, lengths: points.length, n_least: points[0]?.n, n_most: points.at(-1)?.n },
+    ...{ model: name, engine, lengths: points.length, n_least: points[0]?.n, n_most: points.at(-1)?.n },
     ...limits('loglog_exponent', powerLaw),
     ...{ loglog_r2: powerLaw?.fit.r2Log, loglog_misleads: String(biased) },
     ...limits('floor_exponent', identified ? floor : null),

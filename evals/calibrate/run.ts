@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { calibrate } from '../../src/bench/gate/draw_suites.js';
 import { check } from '../../src/errors.js';
 import { toTerminal } from '../../src/report/terminal.js';
-import { parseResults } from '../../src/results/parse.js';
+import { parseCurrent } from '../../src/results/parse.js';
 import type { Results } from '../../src/results/schema.js';
 import { openLaboratory } from '../check_regressions/laboratory.js';
 import { boldOn } from '../shared/bold.js';
@@ -51,5 +51,5 @@ function measure(flags: CalibrateFlags, compareFlags: readonly string[], streams
 }
 
 function readRun(path: string): Results {
-  return parseResults(readResultsJson(path, '--results_file'), `--results_file: ${path}`);
+  return parseCurrent(readResultsJson(path, '--results_file'), `--results_file: ${path}`);
 }

@@ -1,4 +1,4 @@
-/** The exponents that the complexity gate compares: of every model, phase and mode, by the floor fit. */
+/** The exponents that the complexity gate compares: of every model, phase and engine, by the floor fit. */
 import { presentValues, replicate } from '../../src/analysis/fits/bootstrap.js';
 import { floorExponent, MIN_LENGTHS_FOR_FLOOR } from '../../src/analysis/fits/floor_exponent.js';
 import { fitFloor } from '../../src/analysis/fits/floor_fit.js';

@@ -57,7 +57,7 @@ function testCases({ timed, counted, complexity }: GateReport): TestCase[] {
   return [
     ...timed.map(({ cell, comparison, verdict, reason }) => ({
       classname: `time.${cell.model}.${cell.phase}`,
-      name: `n=${cell.n} ${cell.mode}`,
+      name: `n=${cell.n} ${cell.engine}`,
       timeMs: comparison?.newMs ?? null,
       outcome: outcome(verdict, `${comparison === null ? '' : `${comparison.ratio.toFixed(3)}x: `}${reason}`),
     })),

@@ -9,8 +9,9 @@ import { check } from '../../src/errors.js';
 import { shapeText } from '../../src/report/format.js';
 import { toTerminal } from '../../src/report/terminal.js';
 import { readJson } from '../../src/results/json.js';
-import { parseResults } from '../../src/results/parse.js';
+import { parseCurrent } from '../../src/results/parse.js';
 import type { Results } from '../../src/results/schema.js';
+import { changesResults } from '../compare_models/plan.js';
 import { boldOn } from '../shared/bold.js';
 import type { Streams } from '../shared/command_line.js';
 import { prepareExports, writeExports } from '../shared/export_files.js';
@@ -74,6 +75,7 @@ async function judge(
     sideBySide: flags.ab,
     measure: pair.measure ?? laboratory?.measureHere(next.results) ?? null,
     sets: flags.sets,
+    changesResults,
     exponents: flags.counted_only ? NO_EXPONENTS : exponentsOf(base, next),
   };
   const report = await runGate(base, next, options);
@@ -95,7 +97,7 @@ const exponentsOf = (base: NamedResults, next: NamedResults): GateOptions['expon
 function readPair(basePath: string, newPath: string): RunPair {
   const read = (name: string, path: string): NamedResults => {
     const where = `${name} ${path}`;
-    return { name: where, results: parseResults(readResultsJson(path, name), where) };
+    return { name: where, results: parseCurrent(readResultsJson(path, name), where) };
   };
   return { base: read('BASE', basePath), next: read('NEW', newPath), measure: null };
 }

@@ -5,7 +5,6 @@
 
 import type { RunSpec } from '../../src/bench/run/run.js';
 import type { CellId } from '../../src/results/cell.js';
-import type { Mode } from '../../src/results/schema.js';
 
 /** FLOPs a millisecond of prefill, and the least that a decode step takes. */
 interface Speed {
@@ -13,26 +12,26 @@ interface Speed {
   readonly stepMs: number;
 }
 
-const NATIVE: Readonly<Record<Mode, Speed>> = {
-  eager: { flopsPerMs: 4e7, stepMs: 2 },
-  compiled: { flopsPerMs: 1.2e8, stepMs: 0.3 },
-};
-const WASM: Speed = { flopsPerMs: 4e6, stepMs: 0.6 };
+const COMPILED: Speed = { flopsPerMs: 1.2e8, stepMs: 0.3 };
+const SPEEDS: ReadonlyMap<string, Speed> = new Map([
+  ['tensorflow-eager', { flopsPerMs: 4e7, stepMs: 2 }],
+  ['wasm', { flopsPerMs: 4e6, stepMs: 0.6 }],
+]);
 /** Loading the backend and making weights, a process. */
 const START_MS = 2000;
-/** Building the graphs of a cell in compiled mode: to be fast, or fast. */
+/** Building the graphs of a cell where they are compiled: to be fast, or fast. */
 const GRAPH_MS = { thorough: 370, quick: 40 };
 
 /** Without processes that are added for precision. */
-export function estimateMs({ cells, runs, workload, rules, backend }: RunSpec): number {
+export function estimateMs({ cells, runs, workload, rules }: RunSpec): number {
   const flops = denseFlopsPerToken(workload.config) * workload.batchSize;
   const { warmup, samples } = rules;
-  const callMs = (cell: CellId): number => callOf(cell, flops, workload.nTokens, speedOf(cell, backend));
+  const callMs = (cell: CellId): number => callOf(cell, flops, workload.nTokens, speedOf(cell));
   const cellMs = (cell: CellId): number => {
     const call = callMs(cell);
     const warm = Math.max(warmup.minMs, Math.min(warmup.minCalls * call, warmup.maxMs + call));
-    const prompt = cell.phase === 'decode' ? (cell.n * flops) / speedOf(cell, backend).flopsPerMs : 0;
-    const built = cell.mode === 'eager' ? 0 : GRAPH_MS[rules.compileThoroughly ? 'thorough' : 'quick'];
+    const prompt = cell.phase === 'decode' ? (cell.n * flops) / speedOf(cell).flopsPerMs : 0;
+    const built = speedOf(cell) === COMPILED ? GRAPH_MS[rules.compileThoroughly ? 'thorough' : 'quick'] : 0;
     return (
       built + prompt + call + warm + Math.max(samples.minMs, Math.min(samples.minCount * call, samples.maxMs + call))
     );
@@ -41,7 +40,8 @@ export function estimateMs({ cells, runs, workload, rules, backend }: RunSpec): 
   return sum(callMs) + runs * sum(cellMs);
 }
 
-const speedOf = ({ mode }: CellId, backend: RunSpec['backend']): Speed => (backend === 'wasm' ? WASM : NATIVE[mode]);
+/** Someone else's are taken for compiled. */
+const speedOf = ({ engine }: CellId): Speed => SPEEDS.get(engine) ?? COMPILED;
 
 /** One call of a cell, in ms; of a decode cell the steps of a sample. */
 function callOf({ phase, n }: CellId, flops: number, nTokens: number, { flopsPerMs, stepMs }: Speed): number {

@@ -27,14 +27,26 @@ export function exportResults(results: Results, format: ExportFormat): string {
 /** What histories of values, which have no word for a missing one, keep of cells that were not measured. */
 const NOT_MEASURED = 'cells not measured';
 
-const SAMPLE_COLUMNS = ['model', 'phase', 'n', 'n_tokens', 'mode', 'run', 'order', 'batch', 'sample', 'ms'];
+const SAMPLE_COLUMNS = ['model', 'phase', 'n', 'n_tokens', 'engine', 'run', 'order', 'batch', 'sample', 'ms'];
 
 /** A row per sample, with what identifies it. */
 function sampleRows(results: Results): string {
   const setting = settingOf(results);
-  const rows = results.cells.flatMap(({ model, phase, n, n_tokens, mode, processes }) =>
+  const rows = results.cells.flatMap(({ model, phase, n, n_tokens, engine, processes }) =>
     processes.flatMap(({ run, order, batch, samples_ms }) =>
-      samples_ms.map((ms, sample) => ({ model, phase, n, n_tokens, mode, run, order, batch, sample, ms, ...setting })),
+      samples_ms.map((ms, sample) => ({
+        model,
+        phase,
+        n,
+        n_tokens,
+        engine,
+        run,
+        order,
+        batch,
+        sample,
+        ms,
+        ...setting,
+      })),
     ),
   );
   return toCsv([...SAMPLE_COLUMNS, ...Object.keys(setting)], rows);
@@ -44,15 +56,15 @@ const RATES =
   'tokens/s: of prefill the n of the prompt; of decode, generate and recompute those emitted. The time of generate has the prompt in it.';
 
 function toSummary(results: Results): string {
-  const { machine, runtime, config, cells } = results;
+  const { machine, tool, config, cells } = results;
   const processes = max([0, ...cells.map((cell) => cell.processes.length)]);
   const lost = lostCells(results).length;
   const missing = lost > 0 ? [`**${lost} of ${cells.length} cells were not measured.**`] : [];
   const noisy = machine.noisy ? ['**Noisy machine**: small differences here mean nothing.'] : [];
-  const setting = `${machine.cpu_model}, ${machine.threads} threads, ${runtime.backend}, node ${runtime.node}; up to ${processes} processes.`;
+  const setting = `${machine.cpu_model}, ${machine.threads} threads, node ${tool.node}; up to ${processes} processes.`;
   const table: Table = {
     title: 'Times',
-    columns: ['model', 'phase', 'n', 'mode', 'time', 'tokens/s', 'state'],
+    columns: ['model', 'phase', 'n', 'engine', 'time', 'tokens/s', 'state'],
     rows: cells.map(summaryRow),
     notes: [RATES],
   };
@@ -61,8 +73,8 @@ function toSummary(results: Results): string {
 }
 
 function summaryRow(cell: Cell): string[] {
-  const { model, phase, n, mode, summary, counted, status, reason } = cell;
-  const id = [model, phase, integerText(n), mode];
+  const { model, phase, n, engine, summary, counted, status, reason } = cell;
+  const id = [model, phase, integerText(n), engine];
   if (summary === null) return [...id, reason === null ? status : `${status}: ${reason}`, '', ''];
   const time = timeText({ value: summary.value_ms, ci: summary.ci95_ms });
   const state = counted === null ? 'not counted' : bytesText(counted.state_bytes);
@@ -76,12 +88,12 @@ function testCases(results: Results): TestCase[] {
 }
 
 function testCase(cell: Cell): TestCase {
-  const { model, phase, n, mode, status, reason, summary } = cell;
+  const { model, phase, n, engine, status, reason, summary } = cell;
   const kind = { ok: null, failed: 'failure', timeout: 'error', skipped: 'error' } as const;
   const found = kind[status];
   return {
     classname: `${model}.${phase}`,
-    name: `n=${n} ${mode}`,
+    name: `n=${n} ${engine}`,
     timeMs: summary?.value_ms ?? null,
     outcome: found === null ? null : { kind: found, message: reason ?? status },
   };

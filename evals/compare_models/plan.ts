@@ -1,5 +1,4 @@
 /** From the flags of compare-models to what is to be measured. */
-import { createHash } from 'node:crypto';
 import { DEFAULT_RULES, QUICK_RULES } from '../../src/bench/protocol/plan.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import { check } from '../../src/errors.js';
@@ -7,9 +6,9 @@ import { type ModelConfig, scanChunkOf } from '../../src/models/model.js';
 import { checkModelConfig, findModelName, MODEL_NAMES } from '../../src/models/registry.js';
 import { nativeProblem, SET_UP } from '../../src/native_check.js';
 import type { CellId } from '../../src/results/cell.js';
-import type { Mode, RunConfig } from '../../src/results/schema.js';
+import type { Options, RunConfig } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
-import type { Flags } from './flags.js';
+import { DEFAULTS, type Flags } from './flags.js';
 import type { Prompt } from './prompt.js';
 
 const DEFAULT_RUNS = 5;
@@ -21,7 +20,7 @@ export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt 
   if (prompt) checkPrompt(prompt.bytes, config.vocabSize);
   const phases: Phase[] = ['prefill', 'decode', 'generate', ...(flags.recompute ? (['recompute'] as const) : [])];
   const cells: CellId[] = modelsOf(flags).flatMap((model) =>
-    modesOf(flags).flatMap((mode) => phases.flatMap((phase) => lengths.map((n) => ({ model, phase, n, mode })))),
+    enginesOf(flags).flatMap((engine) => phases.flatMap((phase) => lengths.map((n) => ({ model, phase, n, engine })))),
   );
   return {
     cells,
@@ -37,7 +36,6 @@ export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt 
     precisionPct: flags.precision,
     maxTimeS: flags.max_time,
     spinMs: flags.quick ? 200 : 1000,
-    backend: flags.backend,
     threads: flags.threads,
   };
 }
@@ -56,7 +54,11 @@ function modelConfigOf(flags: Flags): ModelConfig {
   };
 }
 
-const scanChunkIn = ({ hidden_dim, num_heads, scan_chunk }: Flags): number =>
+const scanChunkIn = ({
+  hidden_dim,
+  num_heads,
+  scan_chunk,
+}: Omit<Flags, 'scan_chunk'> & { scan_chunk?: number | undefined }): number =>
   scanChunkOf({ hiddenDim: hidden_dim, numHeads: num_heads, scanChunk: scan_chunk });
 
 function modelsOf({ models }: Flags): readonly string[] {
@@ -68,14 +70,15 @@ function modelsOf({ models }: Flags): readonly string[] {
   return [...new Set(names)];
 }
 
-/** The modes that are measured: compiled where the native backend can be had, eager elsewhere. */
-function modesOf({ mode, backend }: Flags): readonly Mode[] {
+/** The engines of a backend and modes: compiled where the native backend can be had, eager elsewhere. */
+function enginesOf({ mode, backend }: Flags): readonly string[] {
   const problem = nativeProblem();
   check(backend !== 'tensorflow' || problem === null, `--backend: tensorflow cannot be loaded: ${problem}`);
   const isNative = backend !== 'wasm' && problem === null;
-  if (mode === 'auto') return [isNative ? 'compiled' : 'eager'];
+  if (mode === 'auto') return [isNative ? 'tensorflow' : 'wasm'];
   check(mode === 'eager' || isNative, `--mode: ${mode} needs the tensorflow backend; use eager, or run ${SET_UP}`);
-  return mode === 'both' ? ['eager', 'compiled'] : [mode];
+  if (!isNative) return ['wasm'];
+  return { eager: ['tensorflow-eager'], compiled: ['tensorflow'], both: ['tensorflow-eager', 'tensorflow'] }[mode];
 }
 
 function checkPrompt(prompt: Uint8Array, vocabSize: number): void {
@@ -97,10 +100,7 @@ export function runConfigOf(
     num_layers: flags.num_layers,
     num_heads: flags.num_heads,
     ff_dim: flags.ff_dim,
-    chunk_size: flags.chunk_size,
-    scan_chunk: scanChunkIn(flags),
-    compression_factor: flags.compression_factor,
-    retrieval_norm: flags.retrieval_norm,
+    options: givenOptions(flags),
     seq_lengths: [...lengths],
     ...(added.length === 0 ? {} : { added_lengths: [...added] }),
     n_tokens: flags.n_tokens,
@@ -108,7 +108,6 @@ export function runConfigOf(
     runs,
     quick: flags.quick,
     recompute: flags.recompute,
-    mode: flags.mode,
     prompt: prompt === null ? null : prompt.sha256,
     cell_timeout_s: flags.cell_timeout,
     precision_pct: flags.precision,
@@ -116,22 +115,17 @@ export function runConfigOf(
   };
 }
 
-/** Of what makes two cells of the same name comparable: not of how many were measured, how often, or with which speed setting. */
-export function configHash(config: RunConfig): string {
-  const {
-    seq_lengths,
-    added_lengths,
-    runs,
-    quick,
-    recompute,
-    cell_timeout_s,
-    mode,
-    precision_pct,
-    max_time_s,
-    scan_chunk,
-    ...shape
-  } = config;
-  return sha256(JSON.stringify(shape)).slice(0, 16);
+const MODEL_OPTIONS = ['chunk_size', 'compression_factor', 'retrieval_norm', 'scan_chunk'] as const;
+
+/** Those that are not the models' own. */
+function givenOptions(flags: Flags): Options {
+  const own: Readonly<Record<string, unknown>> = {
+    ...DEFAULTS,
+    scan_chunk: scanChunkIn({ ...flags, scan_chunk: undefined }),
+  };
+  const given = MODEL_OPTIONS.filter((name) => flags[name] !== undefined && flags[name] !== own[name]);
+  return Object.fromEntries(given.map((name) => [name, flags[name] as string | number]));
 }
 
-const sha256 = (data: string): string => createHash('sha256').update(data).digest('hex');
+/** Whether an option of models does: else it changes their speed alone. */
+export const changesResults = (option: string): boolean => option !== 'scan_chunk';

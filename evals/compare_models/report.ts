@@ -7,7 +7,8 @@ import type { RunSpec } from '../../src/bench/run/run.js';
 import { bytesText, integerText, shapeText, timeText, tokensText } from '../../src/report/format.js';
 import type { Table } from '../../src/report/table.js';
 import { toTerminal } from '../../src/report/terminal.js';
-import { type CellId, seriesKey } from '../../src/results/cell.js';
+import type { CellId } from '../../src/results/cell.js';
+import { rowNames, seriesKey } from '../../src/results/cell.js';
 import { driftText } from '../../src/results/drift.js';
 import { lostCells } from '../../src/results/facts.js';
 import type { Cell, Results } from '../../src/results/schema.js';
@@ -17,15 +18,14 @@ import { estimateMs } from './estimate.js';
 
 const NOT_MEASURED = '–';
 
-/** One row a model, mode and length. */
+/** One row a model, engine and length. */
 export function reportText(results: Results, width?: number): string {
-  const { cells, config, machine, runtime } = results;
+  const { cells, config, machine, engines } = results;
   const phases = [...new Set(cells.map(({ phase }) => phase))];
-  const modes = new Set(cells.map(({ mode }) => mode));
-  const rows = group(cells, ({ model, mode, n }) => `${model} ${mode} ${n}`);
-  const name = ({ model, mode }: Cell): string => (modes.size > 1 ? `${model} (${mode})` : model);
+  const name = rowNames(cells);
+  const rows = group(cells, (cell) => JSON.stringify([name(cell), cell.n]));
   const table: Table = {
-    title: `Times on ${runtime.backend}, ${[...modes].join(' and ')}, ${threadsText(machine.threads)}${machine.noisy ? ' [NOISY MACHINE]' : ''}`,
+    title: `Times on ${engines.map(({ id }) => id).join(' and ')}, ${threadsText(machine.threads)}${machine.noisy ? ' [NOISY MACHINE]' : ''}`,
     columns: [
       'Model',
       'n',
@@ -90,14 +90,14 @@ function notesOf({ config, cells }: Results): string[] {
   const recompute = config.recompute ? ' Recompute: the whole sequence again for each of these tokens.' : '';
   return [
     `Models: ${shapeText(config)}.`,
-    `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a chunk. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
+    `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a period of the model. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
     `Times: the fastest sample ${estimator}; ${interval}.`,
     ...precisionNotes(config, cells),
     driftText(cells),
     ...(config.added_lengths === undefined ? [] : [`+: ${tokensText(config.added_lengths)} were added for the fit.`]),
     ...compilingText(cells),
     ...troubles.map(
-      ({ model, phase, n, mode, status, reason }) => `${model} ${phase} n = ${n} (${mode}): ${status}: ${reason}`,
+      ({ model, phase, n, engine, status, reason }) => `${model} ${phase} n = ${n} (${engine}): ${status}: ${reason}`,
     ),
   ];
 }
@@ -143,7 +143,7 @@ export function warningsOf(results: Results): string[] {
       `a fixed loop varied by ${noise} % during the run: times are ${sure}; close other programs, or add --runs`,
     );
   }
-  const leaking = cells.find(({ processes }) => processes.some(({ leaked_tensors }) => leaked_tensors !== 0));
+  const leaking = cells.find(({ processes }) => processes.some(({ leaked_tensors }) => (leaked_tensors ?? 0) !== 0));
   if (leaking) {
     warnings.push(
       `${leaking.model} ${leaking.phase} left tensors behind: memory grows with every call; report it as a bug of the model`,
@@ -193,15 +193,14 @@ export function fallbackText(reason: string): string {
 
 /** The plan, without measuring anything. */
 export function planText(spec: RunSpec, added: readonly number[], pinnedCpu: number | null, file: string): string {
-  const { cells, runs, workload, backend, threads } = spec;
+  const { cells, runs, workload, threads } = spec;
   const list = (pick: (cell: CellId) => string | number): string => [...new Set(cells.map(pick))].join(' ');
   return [
     `models       ${list(({ model }) => model)}`,
     `phases       ${list(({ phase }) => phase)}`,
-    `modes        ${list(({ mode }) => mode)}`,
+    `engines      ${list(({ engine }) => engine)}, ${threadsText(threads)}${pinnedCpu === null ? '' : ` on CPU ${pinnedCpu}`}`,
     `lengths      ${list(({ n }) => n)}${added.length === 0 ? '' : ` (${tokensText(added)}: added for the fit)`}`,
     `tokens       ${workload.nTokens} generated after the prompt, batch ${workload.batchSize}`,
-    `backend      ${backend}, ${threadsText(threads)}${pinnedCpu === null ? '' : ` on CPU ${pinnedCpu}`}`,
     `processes    1 that checks and counts; ${runs} that measure${runs === 1 ? 's' : ''} ${cells.length} cells${runs === 1 ? '' : ' each'}`,
     `precision    ${addedText(spec)}`,
     `time         about ${estimateText(spec)}`,

@@ -39,7 +39,8 @@ export function readPrevious(file: string, label: RunLabel, spec: RunSpec, pinne
   expectSame('--seed', previous.tool.seed, label.tool.seed);
   expectSame('--threads', previous.machine.threads, spec.threads);
   expectSame('processes', pinText(isPinned(previous.machine)), pinText(pinnedCpu !== null));
-  if (spec.backend !== 'auto') expectSame('--backend', previous.runtime.backend, spec.backend);
+  expectSame('engines', enginesOf(previous.cells), enginesOf(spec.cells));
+  expectSame('Node', previous.tool.node, label.tool.node);
   expectSame('attnscale', previous.tool.version, label.tool.version);
   expectSame('commit', previous.git?.commit ?? 'none', label.git?.commit ?? 'none');
   expectSame('the processor', previous.machine.cpu_model, cpuModel());
@@ -58,11 +59,12 @@ export function addedIn(file: string): readonly number[] {
 
 /** Whether going on would measure nothing: the run ended, by the same rule, and no cell lacks counts or a process. */
 export function isFinished(previous: Results, wanted: Results['config'], spec: RunSpec): boolean {
-  const { complete, config } = previous;
+  const { complete, config, engines } = previous;
+  const isPeer = new Set(engines.filter(({ command }) => command !== null).map(({ id }) => id));
   const { cells, workload, runs } = spec;
   const ledger = createLedger({ cells, ...workload, rule: spec }, previous);
   const isWhole = (cell: RunSpec['cells'][number]): boolean =>
-    !ledger.isUncounted(cell) &&
+    (isPeer.has(cell.engine) || !ledger.isUncounted(cell)) &&
     Array.from({ length: runs }, (_, run) => run).every((run) => !ledger.isOpen(cell, run));
   const isSame = SAMPLING.every((key) => config[key] === wanted[key]);
   return complete && isSame && previous.cells.every(isMeasured) && cells.every(isWhole);
@@ -72,6 +74,10 @@ const pinText = (pinned: boolean): string => (pinned ? 'pinned to a CPU' : 'not 
 
 const modelsOf = (cells: readonly { readonly model: string }[]): string[] => [
   ...new Set(cells.map(({ model }) => model)),
+];
+
+const enginesOf = (cells: readonly { readonly engine: string }[]): string[] => [
+  ...new Set(cells.map(({ engine }) => engine)),
 ];
 
 const text = (value: unknown): string =>

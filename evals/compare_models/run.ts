@@ -3,8 +3,10 @@ import { dirname, join, resolve } from 'node:path';
 import { describeGit } from '../../src/bench/run/environment.js';
 import { pinnableCpu } from '../../src/bench/run/pinning.js';
 import { type WorkerSettings, workerLimits } from '../../src/bench/run/process.js';
-import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../../src/bench/run/run.js';
+import { type RunLabel, type RunSpec, runBenchmark } from '../../src/bench/run/run.js';
+import { preferredEngine } from '../../src/engines/registry.js';
 import { isMeasured } from '../../src/results/cell.js';
+import { configHash } from '../../src/results/config_hash.js';
 import { lostCells } from '../../src/results/facts.js';
 import type { Results } from '../../src/results/schema.js';
 import { SCHEMA_VERSION } from '../../src/results/words.js';
@@ -22,7 +24,7 @@ import { estimateMs } from './estimate.js';
 import { exportResults } from './exports.js';
 import { DEFAULTS, type Flags } from './flags.js';
 import { parseLengths } from './lengths.js';
-import { configHash, runConfigOf, specOf } from './plan.js';
+import { changesResults, runConfigOf, specOf } from './plan.js';
 import { createProgress, type ProgressView } from './progress.js';
 import { readPrompt } from './prompt.js';
 import { fallbackText, planText, reportText, threadsWarning, warningsOf } from './report.js';
@@ -51,7 +53,7 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   }
   using _lock = flags.dry_run ? null : lockFile(file);
   const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec, pinnedCpu);
-  for (const text of [note, longer.note, threadsWarning(flags.threads)]) {
+  for (const text of [note, longer.note, fallbackWarning(flags), threadsWarning(flags.threads)]) {
     if (text !== null) streams.stderr.write(`${text}\n`);
   }
   if (flags.dry_run) {
@@ -75,7 +77,7 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
       const limits = workerLimits(flags.cell_timeout);
       const worker = { ...life, ...limits, workerFile: WORKER_FILE, pinnedCpu };
       const progress = createProgress(streams.stderr, !flags.no_progress);
-      return measure(spec, label, previous, worker, writer, progress, streams);
+      return measure(spec, label, previous, worker, writer, progress);
     },
   );
   return finish(results, `written to ${writer.written()}`);
@@ -93,11 +95,10 @@ function labelOf(flags: Flags, config: Results['config'], argv: readonly string[
   return {
     schema_version: SCHEMA_VERSION,
     created_at: new Date().toISOString(),
-    tool: { name: 'attnscale', version: packageVersion(), argv: [...argv], seed: flags.seed },
+    tool: { name: 'attnscale', version: packageVersion(), node: process.version, argv: [...argv], seed: flags.seed },
     git: describeGit(packageFolder()),
-    node: process.version,
     config,
-    config_hash: configHash(config),
+    config_hash: configHash(config, changesResults),
   };
 }
 
@@ -129,10 +130,8 @@ async function measure(
   worker: WorkerSettings,
   writer: ResultsWriter,
   progress: ProgressView,
-  { stderr }: Streams,
 ): Promise<Results> {
-  const onProgress = withFallbackNotice(progress, stderr);
-  const host = { ...worker, now, note: writer.note, save: writer.save, onProgress };
+  const host = { ...worker, now, note: writer.note, save: writer.save, onProgress: progress.update };
   try {
     return await runBenchmark(spec, label, host, previous);
   } catch (error) {
@@ -150,14 +149,8 @@ const leftText = (written: string | null, file: string): string =>
 const goOnCommand = (file: string): string =>
   shellLine(['node', join(packageFolder(), 'bin', 'compare_models.js'), '--resume', file]);
 
-/** Says once, before the progress starts, why the native backend is not used. */
-function withFallbackNotice(progress: ProgressView, stderr: Streams['stderr']): (progress: Progress) => void {
-  let said = false;
-  return (step) => {
-    if (step.message.type === 'ready' && step.message.backend.fallbackReason !== null && !said) {
-      stderr.write(`warning: ${fallbackText(step.message.backend.fallbackReason)}\n`);
-      said = true;
-    }
-    progress.update(step);
-  };
+/** Why the engine that is better is not used; null where it is, or another was asked for. */
+function fallbackWarning({ backend }: Flags): string | null {
+  const { reason } = preferredEngine();
+  return backend !== 'auto' || reason === null ? null : `warning: ${fallbackText(reason)}`;
 }

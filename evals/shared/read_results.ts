@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { journalOf, parseJournal } from '../../src/bench/run/journal.js';
 import { readFileText, readJson } from '../../src/results/json.js';
-import { parseResults } from '../../src/results/parse.js';
+import { parseCurrent } from '../../src/results/parse.js';
 import type { Results } from '../../src/results/schema.js';
 
 /**
@@ -18,7 +18,7 @@ export function readResultsJson(path: string, where: string): unknown {
 export function readUnfinished(path: string, where: string): Results {
   return existsSync(journalOf(path))
     ? readJournal(path, where)
-    : parseResults(readJson(path, where), `${where}: ${path}`);
+    : parseCurrent(readJson(path, where), `${where}: ${path}`);
 }
 
 function readJournal(path: string, where: string): Results {

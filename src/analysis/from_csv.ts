@@ -1,10 +1,11 @@
 /**
  * A table of one's own as measurements: a row a time, with the columns model, n and time, and if need be run, phase and
- * mode (docs/method.md, B.7). `compare-models --export csv` is read so too.
+ * engine (docs/method.md, B.7). `compare-models --export csv` is read so too.
  */
 import { group, rollup } from 'd3-array';
 import { csvParseRows } from 'd3-dsv';
 import { check } from '../errors.js';
+import { rowNames } from '../results/cell.js';
 import { PHASES } from '../results/words.js';
 import { min } from '../statistics.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
@@ -15,7 +16,7 @@ const NAMES = {
   n: ['n', 'length', 'seq_length', 'seq_len', 'sequence_length'],
   run: ['run', 'process', 'repetition', 'rep', 'trial'],
   phase: ['phase'],
-  mode: ['mode'],
+  engine: ['engine', 'mode'],
 } as const;
 type Role = keyof typeof NAMES | 'time';
 /** `time_ms`, `time (s)`, `ms`, `seconds`: the unit is in the name; without one it is taken for ms. */
@@ -38,7 +39,7 @@ interface Row {
   /** Null where the file has no column of runs. */
   readonly run: string | null;
   readonly phase: string | null;
-  readonly mode: string;
+  readonly engine: string;
 }
 
 interface Columns {
@@ -61,8 +62,7 @@ export function fromCsv(text: string, where: string, phase: string | null): Meas
   const rows = lines.flatMap((fields, i) => rowOf(fields, columns, `${where}: line ${lineOf(lines, i)}`) ?? []);
   check(rows.length > 0, `${where}: needs a row under the header, got none`);
   const [chosen, own] = ofPhase(rows, phase, where);
-  const modes = new Set(own.map(({ mode }) => mode));
-  const nameOf = ({ model, mode }: Row): string => (modes.size > 1 ? `${model} (${mode})` : model);
+  const nameOf = rowNames(own);
   const runs = [...new Set(own.map(({ run }) => run))];
   const series = [...group(own, nameOf)].map(([name, ofModel]) => ({
     name,
@@ -136,7 +136,7 @@ function rowOf(fields: readonly string[], { at, header, msPerUnit }: Columns, wh
   const [model, n, time] = [read('model') ?? '', number('n'), number('time')];
   check(model !== '', `${column('model')}: must name a model, got ''`);
   check(Number.isSafeInteger(n), `${column('n')}: must be a whole number, got ${n}`);
-  return { model, n, ms: time * msPerUnit, run: read('run'), phase: read('phase'), mode: read('mode') ?? '' };
+  return { model, n, ms: time * msPerUnit, run: read('run'), phase: read('phase'), engine: read('engine') ?? '' };
 }
 
 /** A quoted field may hold line breaks. */

@@ -2,10 +2,10 @@
 
 import { check } from '../errors.js';
 import { shapeText, tokensText } from '../report/format.js';
-import { isMeasured, processTime } from '../results/cell.js';
+import { isMeasured, processTime, rowNames } from '../results/cell.js';
 import { driftText } from '../results/drift.js';
 import { settingOf } from '../results/facts.js';
-import type { Cell, Results } from '../results/schema.js';
+import type { Cell, EngineEntry, Results } from '../results/schema.js';
 import type { Phase } from '../results/words.js';
 import { max } from '../statistics.js';
 import { type MeasuredPoint, type Measurements, missingNotes } from './measurements.js';
@@ -17,12 +17,11 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
   const phases = [...new Set(results.cells.filter(isMeasured).map(({ phase }) => phase))];
   const found = phases.length === 0 ? 'no measured cell at all' : `only ${phases.join(', ')}`;
   check(measured.length > 0, `${where}: no measured cell of phase ${phase}; the file has ${found}`);
-  const modes = new Set(measured.map((cell) => cell.mode));
-  const nameOf = (cell: Cell): string => (modes.size > 1 ? `${cell.model} (${cell.mode})` : cell.model);
+  const nameOf = rowNames(measured);
   const runs = [...new Set(measured.flatMap((cell) => cell.processes.map(({ run }) => run)))].sort((a, b) => a - b);
   const series = [...new Set(measured.map(nameOf))].map((name) => ({
     name,
-    mode: measured.find((cell) => nameOf(cell) === name)?.mode ?? '',
+    engine: measured.find((cell) => nameOf(cell) === name)?.engine ?? '',
     points: measured
       .filter((cell) => nameOf(cell) === name)
       .sort((a, b) => a.n - b.n)
@@ -70,6 +69,7 @@ const RATE_TITLES: Readonly<Record<Phase, string>> = {
 function toPoint(cell: Cell, runs: readonly number[], results: Results): MeasuredPoint {
   const ofRun = new Map(cell.processes.map((process) => [process.run, processTime(process)]));
   const batch = results.config.batch_size;
+  const peakRss = cell.processes.flatMap(({ peak_rss_bytes }) => peak_rss_bytes ?? []);
   return {
     n: cell.n,
     added: results.config.added_lengths?.includes(cell.n) ?? false,
@@ -81,7 +81,7 @@ function toPoint(cell: Cell, runs: readonly number[], results: Results): Measure
       parameters: results.models.find(({ name }) => name === cell.model)?.param_bytes ?? null,
       state: cell.counted?.state_bytes ?? null,
       peakActivation: cell.counted?.peak_activation_bytes ?? null,
-      peakRss: max(cell.processes.map((process) => process.peak_rss_bytes)),
+      peakRss: peakRss.length === 0 ? null : max(peakRss),
       parametersAndIds: null,
     },
   };
@@ -120,17 +120,21 @@ function runOf(results: Results, phase: Phase): NonNullable<Measurements['run']>
   return { phase, n_tokens: config.n_tokens, ...settingOf(results), commit: git?.commit ?? null };
 }
 
+/** `tensorflow (tfjs 4.22.0, tensorflow 2.15.1)` */
+function engineText({ id, versions }: EngineEntry): string {
+  const known = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return known.length === 0 ? id : `${id} (${known.join(', ')})`;
+}
+
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 function footerOf(results: Results): string[] {
-  const { machine, runtime, config, tool, git } = results;
-  const engine =
-    runtime.tensorflow === null ? runtime.backend : `${runtime.backend} (TensorFlow ${runtime.tensorflow})`;
+  const { machine, engines, config, tool, git } = results;
   const commit = git === null ? 'no commit' : `commit ${git.commit.slice(0, 10)}${git.dirty ? ' + changes' : ''}`;
   const noise = machine.noisy ? ' · NOISY MACHINE' : '';
   return [
     `Models: ${shapeText(config)}.`,
     `${machine.cpu_model}, ${counted(machine.threads, 'thread')} on ${counted(machine.cores, 'core')}, ${machine.os} ${machine.arch}${noise}`,
-    `${engine}, tfjs ${runtime.tfjs}, node ${runtime.node} · attnscale ${tool.version}, ${commit} · ${results.created_at.slice(0, 10)}`,
+    `${engines.map(engineText).join('; ')}; node ${tool.node} · attnscale ${tool.version}, ${commit} · ${results.created_at.slice(0, 10)}`,
   ];
 }

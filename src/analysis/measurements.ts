@@ -26,10 +26,10 @@ export interface MeasuredPoint {
   readonly memory: MemoryBytes;
 }
 
-/** One curve: a model, or a model in one mode where the file has both; points in ascending n. */
+/** One curve: a model on an engine; points in ascending n. */
 export interface Series {
   readonly name: string;
-  readonly mode?: string;
+  readonly engine?: string;
   readonly points: readonly MeasuredPoint[];
 }
 

@@ -2,7 +2,7 @@
 import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
 import type { AnyMixer } from './mixer.js';
-import type { ModelConfig, SequenceModel } from './model.js';
+import { type ModelConfig, type SequenceModel, scanChunkOf } from './model.js';
 import type { TransformerOptions } from './transformer.js';
 
 interface Entry {
@@ -60,6 +60,18 @@ export async function createModel(
 function entryOf(name: string): Entry {
   const byFixture = REGISTRY.find((entry) => entry.fixtureName === name);
   return byFixture ?? (REGISTRY.find((entry) => entry.name === findModelName(name)) as Entry);
+}
+
+/** Every option of a model, by the name of its flag. */
+export function optionsOf(name: string, config: ModelConfig): Record<string, string | number> {
+  const { chunkSize: chunk_size, compressionFactor: compression_factor, retrievalNorm: retrieval_norm } = config;
+  const scanned = { scan_chunk: scanChunkOf(config) };
+  const all: Record<string, Record<string, string | number>> = {
+    BSBR: { chunk_size, compression_factor, retrieval_norm },
+    LinearTransformer: scanned,
+    DeltaNet: scanned,
+  };
+  return all[name] ?? {};
 }
 
 /** @throws UserError naming the flag and the value */

@@ -111,13 +111,15 @@ export interface ModelShape {
   readonly num_layers: number;
   readonly ff_dim: number;
   readonly vocab_size: number;
-  readonly chunk_size: number;
   readonly batch_size: number;
+  /** Of models, those that are not their own, by name. */
+  readonly options: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** `d = 256, H = 4, L = 2, f = 512, V = 10,000, C = 32, batch 1` */
+/** `d = 256, H = 4, L = 2, f = 512, V = 10,000, batch 1, chunk_size 64` */
 export function shapeText(shape: ModelShape): string {
-  const { hidden_dim: d, num_heads: H, num_layers: L, ff_dim: f, vocab_size: V, chunk_size: C, batch_size } = shape;
-  const letters = Object.entries({ d, H, L, f, V, C }).map(([letter, size]) => `${letter} = ${integerText(size)}`);
-  return [...letters, `batch ${integerText(batch_size)}`].join(', ');
+  const { hidden_dim: d, num_heads: H, num_layers: L, ff_dim: f, vocab_size: V, batch_size, options } = shape;
+  const letters = Object.entries({ d, H, L, f, V }).map(([letter, size]) => `${letter} = ${integerText(size)}`);
+  const given = Object.entries(options).map(([name, value]) => `${name} ${value}`);
+  return [...letters, `batch ${integerText(batch_size)}`, ...given].join(', ');
 }

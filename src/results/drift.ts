@@ -9,7 +9,7 @@ import { processTime } from './cell.js';
 export interface OrderedCell {
   readonly model: string;
   readonly phase: string;
-  readonly mode: string;
+  readonly engine: string;
   readonly n: number;
   readonly processes: readonly {
     readonly run: number;
@@ -94,9 +94,9 @@ function alwaysUp(cells: readonly OrderedCell[]): boolean {
   if (new Set(cells.map(({ n }) => n)).size < 2) return false;
   const last = new Map<string, number>();
   const ascending = [...cells].sort((a, b) => a.n - b.n);
-  return ascending.every(({ model, phase, mode, processes }) =>
+  return ascending.every(({ model, phase, engine, processes }) =>
     processes.every(({ run, order }) => {
-      const key = JSON.stringify([model, phase, mode, run]);
+      const key = JSON.stringify([model, phase, engine, run]);
       const isUp = order > (last.get(key) ?? -1);
       last.set(key, order);
       return isUp;

@@ -23,13 +23,17 @@ export const processSchema = closed({
   warmup_ms: z.array(amount).describe('calls made before sampling, in order'),
   compile_ms: amount.describe('time to build the graphs of this cell; 0 in eager mode; not part of any sample'),
   samples_ms: z.array(ms).min(1).describe('one per sample, already divided by batch (per token in the decode phase)'),
+  steps: count.min(1).nullable().describe('decode: of one call, whole periods of the model; null in other phases'),
   steps_ms: z
     .array(ms)
     .nullable()
-    .describe('decode: the single steps of one chunk, the last of which may close it; null in other phases'),
+    .describe('decode: the single steps of one period, the last of which may end it; null in other phases'),
   batch: count.min(1).describe('calls (or tokens, in the decode phase) timed together in a sample'),
-  peak_rss_bytes: count.describe('largest resident set of the process so far'),
-  leaked_tensors: z.int().describe('tensors alive after the last sample less those before the first'),
+  peak_rss_bytes: count.nullable().describe('largest resident set of the process so far; null where it is not known'),
+  leaked_tensors: z
+    .int()
+    .nullable()
+    .describe('tensors alive after the last sample less those before the first; null where they are not counted'),
 });
 
 const summary = closed({
@@ -44,7 +48,7 @@ const summary = closed({
   p95_ms: ms,
   max_ms: ms,
   step_p50_ms: ms.nullable().describe('decode: median single step; null in other phases'),
-  step_max_ms: ms.nullable().describe('decode: largest single step of a chunk, median over processes'),
+  step_max_ms: ms.nullable().describe('decode: largest single step of a period, median over processes'),
   first_ms: ms.describe('median over processes of the first sample'),
   cv_within: amount.describe('median over processes of the variation of a process, sd / mean'),
   cv_between: amount.describe('variation of the process values, sd / mean'),
@@ -77,17 +81,25 @@ export const engineInfoSchema = closed({
 });
 export type EngineInfo = z.infer<typeof engineInfoSchema>;
 
-const mode = z.enum(['eager', 'compiled']);
+export const engineSchema = closed({
+  id: z.string().describe('what cells call it'),
+  command: z.string().nullable().describe("of someone else's engine, as a shell reads it; null for ours"),
+  threads: count.min(1),
+  ...engineInfoSchema.shape,
+});
 
+const id = {
+  model: z.string().describe('the row of models'),
+  phase,
+  n: count.min(1).describe('tokens of the prompt; decode: the depth at which steps are taken'),
+  engine: z.string().describe('the id of one of engines'),
+};
 /** What tells the cells of a file apart. */
-export const cellIdSchema = closed({ model: z.string(), phase, n: count.min(1), mode });
+export const cellIdSchema = closed(id);
 
 const cell = closed({
-  model: z.string(),
-  phase,
-  n: count.min(1),
+  ...id,
   n_tokens: count.describe('tokens emitted by one call: 1 in prefill and decode'),
-  mode,
   status: z.enum(['ok', 'failed', 'timeout', 'skipped']),
   reason: z.string().nullable(),
   processes: z.array(processSchema),
@@ -95,11 +107,23 @@ const cell = closed({
   counted: countedSchema.nullable(),
 });
 
+const options = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+
 export const modelSchema = closed({
-  name: z.string(),
+  name: z.string().describe('of the row: the model, or an expression of it'),
+  model: z.string(),
+  options: options.describe('every option of the model, by name'),
+  period: count.min(1).nullable().describe('tokens after which a step costs more; null: never'),
   params: count,
   params_without_head: count,
   param_bytes: count,
+});
+
+/** How far the logits of someone else's engine are from ours. */
+export const comparisonSchema = closed({
+  model: z.string().describe('the row of models'),
+  engine: z.string(),
+  relative_error: amount.nullable().describe('rms(got - ours) / rms(ours); null: not compared'),
 });
 
 const config = closed({
@@ -108,12 +132,7 @@ const config = closed({
   num_layers: count,
   num_heads: count,
   ff_dim: count,
-  chunk_size: count,
-  scan_chunk: count
-    .optional()
-    .describe('tokens in a chunk of prefill, of LinearTransformer and DeltaNet; in older files chunk_size was'),
-  compression_factor: count,
-  retrieval_norm: z.enum(['none', 'l2']),
+  options: options.describe("of models, those that were given as flags and are not the models' own"),
   seq_lengths: z.array(count.min(1)).describe('those that were asked for'),
   added_lengths: z
     .array(count.min(1))
@@ -124,7 +143,6 @@ const config = closed({
   runs: count.min(1),
   quick: z.boolean(),
   recompute: z.boolean(),
-  mode: z.enum(['auto', 'eager', 'compiled', 'both']),
   prompt: z
     .string()
     .nullable()
@@ -157,24 +175,20 @@ export const resultsSchema = closed({
   schema_version: z.literal(SCHEMA_VERSION),
   complete: z.boolean(),
   created_at: z.iso.datetime(),
-  tool: closed({ name: z.literal('attnscale'), version: z.string(), argv: z.array(z.string()), seed: count }),
+  tool: closed({
+    name: z.literal('attnscale'),
+    version: z.string(),
+    node: z.string().describe('version of Node.js that measured; engines of ours ran on it too'),
+    argv: z.array(z.string()),
+    seed: count,
+  }),
   git: closed({ commit: z.string(), dirty: z.boolean() }).nullable(),
   machine,
-  runtime: closed({
-    node: z.string(),
-    tfjs: z.string(),
-    backend: z.enum(['tensorflow', 'wasm']),
-    tensorflow: z.string().nullable(),
-    small_products: z
-      .boolean()
-      .optional()
-      .describe('whether XLA multiplied small matrices with native/small_products.cc'),
-    causal_attention: z.boolean().optional().describe('whether XLA could call native/causal_attention.cc'),
-    env: z.record(z.string(), z.string()),
-  }),
+  engines: z.array(engineSchema),
   config,
   config_hash: z.string(),
   models: z.array(modelSchema),
+  comparisons: z.array(comparisonSchema),
   cells: z.array(cell),
   seq_lengths: z.array(count).describe("the original project's key; sequence lengths in tokens"),
   time_results: z
@@ -188,7 +202,10 @@ export const resultsSchema = closed({
 
 export type Results = z.infer<typeof resultsSchema>;
 export type Cell = z.infer<typeof cell>;
-export type Mode = Cell['mode'];
+export type EngineEntry = z.infer<typeof engineSchema>;
+export type ModelEntry = z.infer<typeof modelSchema>;
+export type Comparison = z.infer<typeof comparisonSchema>;
+export type Options = z.infer<typeof options>;
 export type ProcessRun = z.infer<typeof processSchema>;
 export type Summary = z.infer<typeof summary>;
 export type Counted = z.infer<typeof countedSchema>;

@@ -177,10 +177,10 @@ test('a partial file and cells that were not measured are said and left out', ()
   expect(find(tablesOf(file), 'Complexity').rows[0]?.[4]).toContain('(n = 1,024)');
 });
 
-test('a model measured in both modes is two rows', () => {
+test('a model measured on two engines is two rows', () => {
   const one = makeResults({ A: curve((n) => n) });
-  const file = { ...one, cells: [...one.cells, ...one.cells.map((cell) => ({ ...cell, mode: 'compiled' as const }))] };
-  expect(find(tablesOf(file), 'Complexity').rows.map(([name]) => name)).toEqual(['A (eager)', 'A (compiled)']);
+  const file = { ...one, cells: [...one.cells, ...one.cells.map((cell) => ({ ...cell, engine: 'tensorflow' }))] };
+  expect(find(tablesOf(file), 'Complexity').rows.map(([name]) => name)).toEqual(['A@wasm', 'A@tensorflow']);
 });
 
 describe('exports', () => {

@@ -21,7 +21,7 @@ describe('CSV', () => {
   const [points, fits] = exported('csv').map(({ text }) => csvParse(text) as object[]) as [object[], object[]];
   test('has a row a model and length, times in ms, as they were measured', () => {
     expect(points).toHaveLength(2 * LENGTHS.length);
-    expect(points[4]).toMatchObject({ model: 'Slow, =1', mode: 'eager', n: '2048', processes: '5' });
+    expect(points[4]).toMatchObject({ model: 'Slow, =1', engine: 'wasm', n: '2048', processes: '5' });
     const { time_ms, time_low_ms, time_high_ms, slowdown } = points[4] as Record<string, string>;
     expect([time_ms, time_low_ms, time_high_ms, slowdown].every((text) => Number.isFinite(Number(text)))).toBe(true);
     expect(Number(time_ms)).toBeCloseTo(40.96, 9);
@@ -33,7 +33,7 @@ describe('CSV', () => {
     const { hidden_dim, num_heads, num_layers, ff_dim, vocab_size, batch_size } = file.config;
     const config = { hidden_dim, num_heads, num_layers, ff_dim, vocab_size, batch_size };
     const texts = Object.fromEntries(Object.entries(config).map(([key, value]) => [key, String(value)]));
-    for (const row of [...points, ...fits]) expect(row).toMatchObject({ ...texts, phase: 'generate', backend: 'wasm' });
+    for (const row of [...points, ...fits]) expect(row).toMatchObject({ ...texts, phase: 'generate', threads: '1' });
   });
   test('has a row a model with its exponents', () => {
     expect(fits.map((row) => (row as { model: string }).model)).toEqual(['Slow, =1', 'Fast']);

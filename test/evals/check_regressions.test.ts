@@ -9,7 +9,6 @@ import { main } from '../../evals/check_regressions.js';
 import { boldOn } from '../../evals/shared/bold.js';
 import { timedGate } from '../../src/bench/gate/gate.js';
 import { flagsOf, narrowed } from '../../src/bench/gate/remeasure.js';
-import { scanChunkOf } from '../../src/models/model.js';
 import type { Results } from '../../src/results/schema.js';
 import { pairsOf } from '../bench/gate/suites.js';
 import { makeResults } from '../support/make_results.js';
@@ -53,8 +52,8 @@ describe('two files', () => {
     const path = file('base.json', run(1));
     const { code, out, err } = await call(path, path);
     expect(code).toBe(0);
-    expect(out).toContain('BSBR decode 64 eager');
-    expect(out).toContain('BSBR decode 128 eager');
+    expect(out).toContain('BSBR decode 64 wasm');
+    expect(out).toContain('BSBR decode 128 wasm');
     expect(out).toContain('1.000x');
     expect(err).toBe('');
   });
@@ -174,10 +173,11 @@ describe('bad input is 2, with one line that names file and field', () => {
     ['cut short', JSON.stringify(good).slice(0, 500), 'is not JSON or was cut short'],
     ['not JSON', 'times', 'is not JSON'],
     ['NaN', JSON.stringify(withSample(-7)).replace('-7', 'NaN'), 'samples_ms.0: must be a number, got NaN'],
-    ['of a newer schema', { ...good, schema_version: 2 }, 'schema_version must be at most 1, got 2'],
+    ['of a newer schema', { ...good, schema_version: 3 }, 'schema_version must be at most 2, got 3'],
+    ['of an older schema', { ...good, schema_version: 1 }, 'schema_version must be 2 to compare or go on, got 1'],
     ['with a negative time', withSample(-1), 'cells.0.processes.0.samples_ms.0'],
     ['with no time', withSample(null), 'cells.0.processes.0.samples_ms.0'],
-    ['without a cell', { ...good, cells: [cell] }, 'cells: needs BSBR decode 128 eager'],
+    ['without a cell', { ...good, cells: [cell] }, 'cells: needs BSBR decode 128 wasm'],
     ['without cells', { ...good, cells: [] }, 'cells: must hold at least one'],
     ['not finished', { ...good, complete: false }, 'complete: must be true'],
     ['an array', [], 'NEW'],
@@ -290,21 +290,19 @@ describe('confirming a stored run', () => {
     expect(err).not.toContain('measuring');
   });
   test('repeats the run with its own flags, for the open cells alone', () => {
-    const flags = narrowed(flagsOf(run(1)), [{ model: 'BSBR', phase: 'decode', n: 128, mode: 'eager' }]);
+    const flags = narrowed(flagsOf(run(1)), [{ model: 'BSBR', phase: 'decode', n: 128, engine: 'wasm' }]);
     const valueAfter = (flag: string): string | undefined => flags[flags.indexOf(flag) + 1];
     expect(valueAfter('--hidden_dim')).toBe('128');
     expect(valueAfter('--backend')).toBe('wasm');
     expect(flags.slice(flags.indexOf('--models'))).toEqual(['--models', 'BSBR', '--seq_lengths', '128']);
     expect(flags.filter((flag) => flag === '--seq_lengths')).toHaveLength(1);
   });
-  test('asks again for the chunk of prefill that was asked for, and leaves the choice to each side where it was chosen', () => {
+  test('asks again for the options of models that were asked for', () => {
     const base = run(1);
-    const flagsWith = (scan_chunk?: number): string =>
-      flagsOf({ ...base, config: { ...base.config, ...(scan_chunk && { scan_chunk }) } }).join(' ');
-    expect(flagsWith(16)).toContain('--scan_chunk 16');
-    const { hidden_dim: hiddenDim, num_heads: numHeads } = base.config;
-    expect(flagsWith(scanChunkOf({ hiddenDim, numHeads }))).not.toContain('--scan_chunk');
-    expect(flagsWith()).not.toContain('--scan_chunk');
+    const options = { scan_chunk: 16, retrieval_norm: 'l2' };
+    const flags = flagsOf({ ...base, config: { ...base.config, options } }).join(' ');
+    expect(flags).toContain('--scan_chunk 16 --retrieval_norm l2');
+    expect(flagsOf(base).join(' ')).not.toContain('--scan_chunk');
   });
   test('needs the prompt of a run that had one', () => {
     const base = run(1);

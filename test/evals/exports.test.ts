@@ -22,7 +22,7 @@ const FAILED: Results = {
 };
 
 const timed = (n: number, verdict: TimedVerdict['verdict'], ratio: number): TimedVerdict => ({
-  cell: { model: 'BSBR', phase: 'generate', n, mode: 'eager' },
+  cell: { model: 'BSBR', phase: 'generate', n, engine: 'wasm' },
   margin: 0.05,
   verdict,
   reason: verdict === 'regressed' ? 'confirmed by 2 sets of processes' : 'the margin is excluded',
@@ -45,7 +45,7 @@ const REPORT: GateReport = {
   timed: [timed(64, 'regressed', 1.2), timed(128, 'not regressed', 1), timed(256, 'cannot tell', 1.04)],
   counted: [
     { what: 'BSBR', quantity: 'params', base: 10, new: 10, verdict: 'not regressed', reason: 'unchanged' },
-    { what: 'BSBR decode 64 eager', quantity: 'kernels', base: 100, new: 101, verdict: 'regressed', reason: '1 more' },
+    { what: 'BSBR decode 64 wasm', quantity: 'kernels', base: 100, new: 101, verdict: 'regressed', reason: '1 more' },
   ],
   complexity: [
     {
@@ -92,8 +92,8 @@ describe('junit', () => {
       timestamp: RUN.created_at,
     });
     expect(suites.testsuite[0]?.testcase).toMatchObject([
-      { classname: 'BSBR.generate', name: 'n=64 eager', time: 0.0052 },
-      { name: 'n=128 eager', error: [{ message: 'over <120> s & "ended"' }] },
+      { classname: 'BSBR.generate', name: 'n=64 wasm', time: 0.0052 },
+      { name: 'n=128 wasm', error: [{ message: 'over <120> s & "ended"' }] },
     ]);
     expect(suites.testsuite[0]?.testcase[0]).not.toHaveProperty('error');
   });
@@ -107,7 +107,7 @@ describe('junit', () => {
         {
           testcase: [
             { classname: 'time.BSBR.generate', failure: [{ message: '1.200x: confirmed by 2 sets of processes' }] },
-            { name: 'n=128 eager' },
+            { name: 'n=128 wasm' },
             { skipped: [{ message: '1.040x: the margin is excluded' }] },
             { classname: 'count.params' },
             { classname: 'count.kernels', failure: [{ message: '1 more' }] },
@@ -141,7 +141,7 @@ describe('gab', () => {
     const list = JSON.parse(exportResults(RUN, 'gab')) as Record<string, unknown>[];
     expect(list).toHaveLength(3);
     expect(list[0]).toEqual({
-      name: 'BSBR generate 64 eager',
+      name: 'BSBR generate 64 wasm',
       unit: 'ms',
       value: 5.2,
       range: expect.stringMatching(/^± [\d.]+$/),
@@ -172,7 +172,7 @@ describe('bmf', () => {
   test("obeys Bencher's schema, with latency in nanoseconds within its limits", () => {
     const bmf = JSON.parse(exportResults(RUN, 'bmf')) as Record<string, Record<string, Record<string, number>>>;
     expect(valid(bmf), JSON.stringify(valid.errors)).toBe(true);
-    const latency = bmf['BSBR generate 64 eager']?.['latency'];
+    const latency = bmf['BSBR generate 64 wasm']?.['latency'];
     expect(latency?.['value']).toBeCloseTo(5.2e6, 3);
     expect(latency?.['lower_value']).toBeLessThan(5.2e6);
     expect(latency?.['upper_value']).toBeGreaterThan(5.2e6);
@@ -186,7 +186,7 @@ describe('bmf', () => {
     const two = makeResults({ BSBR: { 64: [5, 6] } });
     const bmf = JSON.parse(exportResults(two, 'bmf')) as Record<string, { latency: object }>;
     expect(valid(bmf)).toBe(true);
-    expect(bmf['BSBR generate 64 eager']?.latency).toEqual({ value: 5.5e6 });
+    expect(bmf['BSBR generate 64 wasm']?.latency).toEqual({ value: 5.5e6 });
   });
 });
 
@@ -209,7 +209,7 @@ describe.each(['md', 'github'] as const)('%s', (format) => {
   test('opens with how many regressed', () => {
     const text = exportGate(REPORT, RUN, format);
     expect(text).toMatch(/^## check-regressions\n\n\*\*2 regressed, 1 cannot tell, 3 not regressed\.\*\*/);
-    expect(text).toContain('BSBR generate 64 eager');
+    expect(text).toContain('BSBR generate 64 wasm');
     expect(text).toContain('could have seen a slow-down of 7 % or more');
   });
   test('names what makes two runs not comparable', () => {

@@ -12,7 +12,7 @@ import { readMeasurements } from '../../src/analysis/read_measurements.js';
 import { createLedger, type ResultsHead } from '../../src/bench/run/ledger.js';
 import { parseJson } from '../../src/results/json.js';
 import { cellsOf } from '../support/fake_worker.js';
-import { makeResults } from '../support/make_results.js';
+import { makeModel, makeResults } from '../support/make_results.js';
 
 const INHERITED = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'];
 const OBEYED = 'nul\u0000 esc\u001b[2J\r\n::error::x\u202e';
@@ -66,8 +66,17 @@ test('they are keys of the results file, with times of their own', () => {
   const cells = cellsOf(names, [512, 1024]);
   const rule = { runs: 1, precisionPct: 2.5, maxTimeS: 0 };
   const ledger = createLedger({ cells, nTokens: 4, batchSize: 1, rule });
-  for (const name of names) ledger.addModel({ name, params: 7, params_without_head: 7, param_bytes: 28 });
-  const process = { run: 0, order: 0, warmup_ms: [], compile_ms: 0, steps_ms: null, batch: 1, peak_rss_bytes: 1 };
+  for (const name of names) ledger.addModel({ ...makeModel(name), params_without_head: 7 });
+  const process = {
+    run: 0,
+    order: 0,
+    warmup_ms: [],
+    compile_ms: 0,
+    steps: null,
+    steps_ms: null,
+    batch: 1,
+    peak_rss_bytes: 1,
+  };
   for (const cell of cells) ledger.addProcess(cell, { ...process, samples_ms: [cell.n], leaked_tensors: 0 });
   const file = JSON.stringify(ledger.results(head as ResultsHead));
   expect(file).toContain(

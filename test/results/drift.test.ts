@@ -11,9 +11,7 @@ import { type NoiseProfile, noisyMachine, SHARED_MACHINE, WIDE_PROFILES } from '
 
 const LENGTHS = [128, 256, 512, 1024, 2048, 4096];
 const CELLS: CellId[] = ['A', 'B'].flatMap((model) =>
-  (['prefill', 'generate'] as const).flatMap((phase) =>
-    LENGTHS.map((n) => ({ model, phase, n, mode: 'eager' as const })),
-  ),
+  (['prefill', 'generate'] as const).flatMap((phase) => LENGTHS.map((n) => ({ model, phase, n, engine: 'wasm' }))),
 );
 type Order = (seed: number, run: number) => CellId[];
 const ofThisPackage: Order = (seed, run) => shuffledCells(CELLS, seed, run);

@@ -74,12 +74,12 @@ describe('a results file', () => {
 
   test('with a cell, a process or a length twice is refused by its name', () => {
     expect(broken(({ cells }) => ({ cells: [...cells, cells[1]] }))).toThrow(
-      'NEW a.json: cells: each must be there once, got BSBR generate 256 eager twice',
+      'NEW a.json: cells: each must be there once, got BSBR generate 256 wasm twice',
     );
     const twice = broken(({ cells: [first] }) => ({
       cells: [{ ...first, processes: [...(first?.processes ?? []), first?.processes[1]] }],
     }));
-    expect(twice).toThrow('NEW a.json: cells: BSBR generate 128 eager: each run must be there once, got 1 twice');
+    expect(twice).toThrow('NEW a.json: cells: BSBR generate 128 wasm: each run must be there once, got 1 twice');
     expect(broken(() => ({ time_results: { BSBR: { '128': 1, '0128': 2 } } }))).toThrow(
       'NEW a.json: time_results.BSBR: each length must be there once, got 128 twice',
     );

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import type { CellId } from '../../src/results/cell.js';
+import { makeModel, WASM } from './make_results.js';
 
 /**
  * A worker file. `onCell` is the body of `async (cell, order)`, run between start and the answer for each cell; it may
@@ -22,7 +23,7 @@ export function fakeWorker(onCell = '', first = ''): string {
     const onCell = async (cell, order) => { ${onCell} };
     process.once('message', async (order) => {
       ${first}
-      await send({ type: 'ready', backend: { backend: 'wasm', tensorflow: null, nativeCode: [], fallbackReason: null }, tfjs: '4', env: {} });
+      await send({ type: 'ready', engines: [${JSON.stringify(WASM)}] });
       const failed = [];
       for (const [position, cell] of order.cells.entries()) {
         const isLonger = ({ model, phase, n }) => model === cell.model && phase === cell.phase && cell.n > n;
@@ -37,10 +38,10 @@ export function fakeWorker(onCell = '', first = ''): string {
           continue;
         }
         if (order.task === 'count') {
-          await send({ type: 'model', model: { name: cell.model, params: 10, params_without_head: 8, param_bytes: 40 } });
+          await send({ type: 'model', model: { ...${JSON.stringify(makeModel(''))}, name: cell.model, model: cell.model } });
           await send({ type: 'counted', cell, counted });
         } else {
-          const times = { warmup_ms: [3], compile_ms: 0, samples_ms: [(factor * cell.n) / 8, (factor * cell.n) / 4], steps_ms: null, batch: 1 };
+          const times = { warmup_ms: [3], compile_ms: 0, samples_ms: [(factor * cell.n) / 8, (factor * cell.n) / 4], steps: null, steps_ms: null, batch: 1 };
           const process = { run: order.run, order: position, ...times, peak_rss_bytes: 1, leaked_tensors: 0 };
           await send({ type: 'measured', cell, process });
         }
@@ -63,9 +64,7 @@ const COUNTED = {
 
 export const cellsOf = (models: readonly string[], lengths: readonly number[]): CellId[] =>
   models.flatMap((model) =>
-    (['prefill', 'generate'] as const).flatMap((phase) =>
-      lengths.map((n) => ({ model, phase, n, mode: 'eager' as const })),
-    ),
+    (['prefill', 'generate'] as const).flatMap((phase) => lengths.map((n) => ({ model, phase, n, engine: 'wasm' }))),
   );
 
 /** A plan of two models, two phases and three lengths. */
@@ -99,6 +98,5 @@ export const SPEC: RunSpec = {
   precisionPct: 2.5,
   maxTimeS: 0,
   spinMs: 0,
-  backend: 'wasm',
   threads: 1,
 };

@@ -1,7 +1,7 @@
 /** Valid results files from nothing but times: model -> length -> one value per process, in milliseconds. */
 
 import { parseResults } from '../../src/results/parse.js';
-import type { Cell, Counted, ProcessRun, Results } from '../../src/results/schema.js';
+import type { Cell, Counted, EngineEntry, ModelEntry, ProcessRun, Results } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
 import { median, medianInterval, variation } from '../../src/statistics.js';
 
@@ -32,7 +32,8 @@ export function makeResults(times: Times, { phase = 'generate', counted, overrid
     {
       ...FRAME,
       config: { ...FRAME.config, seq_lengths: lengths, runs },
-      models: names.map((name) => ({ name, params: PARAMS, params_without_head: PARAMS, param_bytes: 4 * PARAMS })),
+      models: names.map(makeModel),
+      comparisons: [],
       cells,
       seq_lengths: lengths,
       time_results: Object.fromEntries(names.map((name) => [name, secondsOf(cells, name)])),
@@ -66,7 +67,7 @@ export function makeCell(
     phase,
     n,
     n_tokens: phase === 'generate' || phase === 'recompute' ? FRAME.config.n_tokens : 1,
-    mode: 'eager',
+    engine: 'wasm',
     status: 'ok',
     reason: null,
     processes,
@@ -98,6 +99,7 @@ function makeProcess(run: number, value: number, phase: Phase): ProcessRun {
     warmup_ms: [value * 2],
     compile_ms: 0,
     samples_ms: [value * 1.02, value],
+    steps: phase === 'decode' ? 32 : null,
     steps_ms: phase === 'decode' ? [value, value, 1.5 * value] : null,
     batch: 1,
     peak_rss_bytes: 300 * 2 ** 20,
@@ -117,11 +119,22 @@ function defaultCounted(_model: string, n: number): Counted {
   };
 }
 
+export const makeModel = (name: string): ModelEntry => ({
+  ...{ name, model: name, options: {}, period: null },
+  ...{ params: PARAMS, params_without_head: PARAMS, param_bytes: 4 * PARAMS },
+});
+
+/** What `makeResults` measures on. */
+export const WASM: EngineEntry = {
+  ...{ id: 'wasm', command: null, threads: 1, runtime: 'tfjs-wasm', versions: { tfjs: '4.22.0' }, device: 'cpu' },
+  ...{ provider: null, way: 'eager', native_code: [], env: {} },
+};
+
 const FRAME = {
-  schema_version: 1 as const,
+  schema_version: 2 as const,
   complete: true,
   created_at: '2026-01-02T03:04:05Z',
-  tool: { name: 'attnscale' as const, version: '0.1.0', argv: [], seed: 1 },
+  tool: { name: 'attnscale' as const, version: '0.1.0', node: 'v20.20.2', argv: [], seed: 1 },
   git: { commit: '0123456789abcdef', dirty: false },
   machine: {
     os: 'linux',
@@ -138,21 +151,18 @@ const FRAME = {
     noise_cv: 0.02,
     noisy: false,
   },
-  runtime: { node: '20.20.2', tfjs: '4.22.0', backend: 'wasm' as const, tensorflow: null, env: {} },
+  engines: [WASM],
   config: {
     vocab_size: 10000,
     hidden_dim: 128,
     num_layers: 2,
     num_heads: 4,
     ff_dim: 512,
-    chunk_size: 32,
-    compression_factor: 2,
-    retrieval_norm: 'none' as const,
+    options: {},
     n_tokens: 32,
     batch_size: 1,
     quick: false,
     recompute: false,
-    mode: 'eager' as const,
     prompt: null,
     cell_timeout_s: 120,
   },

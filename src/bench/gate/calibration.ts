@@ -23,11 +23,10 @@ const suiteRule = rule.extend({
 });
 
 const calibrationSchema = z.strictObject({
-  calibration_version: z.literal(1),
+  calibration_version: z.literal(2),
   created_at: z.iso.datetime(),
   cpu_model: z.string(),
   threads: count,
-  backend: z.string(),
   config_hash: z.string(),
   processes: count.describe('measured, of which suites were drawn'),
   suites: count.describe('drawn for each rule'),
@@ -36,7 +35,7 @@ const calibrationSchema = z.strictObject({
       model: z.string(),
       phase: z.enum(PHASES),
       n: count,
-      mode: z.enum(['eager', 'compiled']),
+      engine: z.string(),
       spread: z.number().nonnegative().describe('interquartile range of the process values over their median'),
       rules: z.array(rule).min(1),
     }),
@@ -59,12 +58,8 @@ export function parseCalibration(value: unknown, where: string): Calibration {
 }
 
 /** Throws unless the calibration was made on this machine for this work. */
-export function checkCalibration(
-  calibration: Calibration,
-  { machine, runtime, config_hash }: Results,
-  where: string,
-): void {
-  const wanted = { cpu_model: machine.cpu_model, threads: machine.threads, backend: runtime.backend, config_hash };
+export function checkCalibration(calibration: Calibration, { machine, config_hash }: Results, where: string): void {
+  const wanted = { cpu_model: machine.cpu_model, threads: machine.threads, config_hash };
   for (const [field, value] of Object.entries(wanted)) {
     const got = calibration[field as keyof typeof wanted];
     check(got === value, `${where}: ${field}: must be ${value} as in NEW, got ${got}; run calibrate again`);

@@ -4,7 +4,7 @@ import type { Interval } from '../../statistics.js';
 import { tailFor } from './timed.js';
 import type { ComplexityVerdict } from './verdicts.js';
 
-/** The exponent of one model, phase and mode, fitted by the caller. */
+/** The exponent of one model, phase and engine, fitted by the caller. */
 export interface SeriesExponent {
   readonly series: string;
   readonly exponent: number;

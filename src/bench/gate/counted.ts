@@ -39,5 +39,5 @@ function judgeLeak(what: string, { base, new: next }: CellPair): CountedVerdict 
 }
 
 function mostLeaked(cell: Cell): number {
-  return max([0, ...cell.processes.map(({ leaked_tensors }) => leaked_tensors)]);
+  return max([0, ...cell.processes.flatMap(({ leaked_tensors }) => leaked_tensors ?? [])]);
 }

@@ -4,7 +4,7 @@
  */
 import { check } from '../../errors.js';
 import { type Random, random } from '../../random.js';
-import { isMeasured } from '../../results/cell.js';
+import { cellKey, isMeasured } from '../../results/cell.js';
 import type { Results } from '../../results/schema.js';
 import { max, median, min, quantile } from '../../statistics.js';
 import { type Calibration, MAX_FALSE_ALARMS, type Rule, type SuiteRule } from './calibration.js';
@@ -40,18 +40,17 @@ export function calibrate(results: Results, where: string, options: CalibrateOpt
   const rules = enough.flatMap((runs) => rulesFor(values, runs, tail, options));
   const suite = rules.map(({ suite }) => suite);
   return {
-    calibration_version: 1,
+    calibration_version: 2,
     created_at: options.createdAt,
     cpu_model: results.machine.cpu_model,
     threads: results.machine.threads,
-    backend: results.runtime.backend,
     config_hash: results.config_hash,
     processes: min(values.map((own) => own.length)),
     suites: options.suites,
-    cells: results.cells.map(({ model, phase, n, mode }, i) => {
+    cells: results.cells.map(({ model, phase, n, engine }, i) => {
       const own = values[i] as number[];
       const spread = (quantile(own, 0.75) - quantile(own, 0.25)) / median(own);
-      return { model, phase, n, mode, spread, rules: rules.map(({ cells }) => cells[i] as Rule) };
+      return { model, phase, n, engine, spread, rules: rules.map(({ cells }) => cells[i] as Rule) };
     }),
     suite,
     goal_pct: options.goalPct,
@@ -78,7 +77,7 @@ const quietRules = (suite: readonly SuiteRule[]): SuiteRule[] =>
 function measuredValues(results: Results, where: string): number[][] {
   check(results.complete, `${where}: complete: must be true, got false; finish it with compare-models --resume`);
   return results.cells.map((cell) => {
-    const name = `${where}: cells: ${cell.model} ${cell.phase} ${cell.n}`;
+    const name = `${where}: cells: ${cellKey(cell)}`;
     check(isMeasured(cell), `${name}: must be ok, got ${cell.reason ?? cell.status}`);
     const values = processValues(cell);
     check(values.length >= MIN_PROCESSES, `${name}: needs ${MIN_PROCESSES} processes, got ${values.length}`);

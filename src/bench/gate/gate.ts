@@ -3,7 +3,7 @@ import { check } from '../../errors.js';
 import { type CellId, cellKey, isMeasured } from '../../results/cell.js';
 import type { Results } from '../../results/schema.js';
 import { min } from '../../statistics.js';
-import { differences } from './comparable.js';
+import { type ChangesResults, differences } from './comparable.js';
 import { complexityGate, type SeriesExponent } from './complexity.js';
 import { countedGate } from './counted.js';
 import { type CellPair, type NamedResults, pairCells, processValues } from './paired_cells.js';
@@ -33,6 +33,7 @@ export interface GateOptions {
   readonly measure: Measure | null;
   /** Sets of processes at most where something can be measured again, each twice as large as the one before. */
   readonly sets: number;
+  readonly changesResults: ChangesResults;
   readonly exponents: { readonly base: readonly SeriesExponent[]; readonly new: readonly SeriesExponent[] };
 }
 
@@ -43,7 +44,7 @@ export interface GateOptions {
 export async function runGate(base: NamedResults, next: NamedResults, options: GateOptions): Promise<GateReport> {
   const pairs = pairCells(base, next);
   const scope = options.countedOnly || options.sideBySide ? 'work' : 'all';
-  const differing = differences(base.results, next.results, scope);
+  const differing = differences(base.results, next.results, options.changesResults, scope);
   const counted = countedGate(base.results, next.results, pairs);
   const { advisory, exponents, marginOf, sets } = options;
   if (options.countedOnly || (differing.length > 0 && !advisory)) {

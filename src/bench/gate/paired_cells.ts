@@ -34,8 +34,8 @@ export function pairCells(base: NamedResults, next: NamedResults): CellPair[] {
     const lost = isMeasured(cell) && !isMeasured(other);
     const why = other.reason === null ? other.status : `${other.status} (${other.reason})`;
     check(!lost, `${next.name}: cells: ${key}: must be ok as in ${base.name}, got ${why}`);
-    const { model, phase, n, mode } = cell;
-    return { id: { model, phase, n, mode }, base: cell, new: other };
+    const { model, phase, n, engine } = cell;
+    return { id: { model, phase, n, engine }, base: cell, new: other };
   });
 }
 

@@ -1,6 +1,5 @@
 /** Measuring again by running compare-models in fresh processes: of one checkout, or of two in turns. */
 import { UserError } from '../../errors.js';
-import { scanChunkOf } from '../../models/model.js';
 import { type Random, shuffled } from '../../random.js';
 import type { CellId } from '../../results/cell.js';
 import { isPinned } from '../../results/facts.js';
@@ -22,12 +21,8 @@ const VALUE_FLAGS = [
   'num_layers',
   'num_heads',
   'ff_dim',
-  'chunk_size',
-  'compression_factor',
-  'retrieval_norm',
   'n_tokens',
   'batch_size',
-  'mode',
   'runs',
   'cell_timeout',
   'precision',
@@ -35,23 +30,28 @@ const VALUE_FLAGS = [
 ] as const;
 
 /** The flags with which compare-models repeats a run. @throws UserError when its prompt file is not known */
-export function flagsOf({ config, runtime, machine, cells, tool }: Results): string[] {
+export function flagsOf({ config, machine, cells, tool }: Results): string[] {
   const { cell_timeout_s: cell_timeout, precision_pct: precision, max_time_s: max_time } = config;
   const values: Readonly<Record<string, unknown>> = { ...config, cell_timeout, precision, max_time };
-  const { scan_chunk: scanChunk, hidden_dim: hiddenDim, num_heads: numHeads } = config;
-  // Where it was chosen by the head dim, each side chooses for itself.
-  const isChosen = scanChunk === undefined || scanChunk === scanChunkOf({ hiddenDim, numHeads });
   return [
     ...VALUE_FLAGS.flatMap((name) => (values[name] === undefined ? [] : [`--${name}`, String(values[name])])),
+    ...Object.entries(config.options).flatMap(([name, value]) => [`--${name}`, String(value)]),
     ...['--models', ...new Set(cells.map(({ model }) => model))],
     ...['--seq_lengths', ...config.seq_lengths.map(String)],
-    ...['--backend', runtime.backend, '--threads', String(machine.threads), '--seed', String(tool.seed)],
-    ...(isChosen ? [] : ['--scan_chunk', String(scanChunk)]),
+    ...engineFlags(cells),
+    ...['--threads', String(machine.threads), '--seed', String(tool.seed)],
     ...(isPinned(machine) ? [] : ['--no_pin']),
     ...(config.quick ? ['--quick'] : []),
     ...(config.recompute ? ['--recompute'] : []),
     ...(config.prompt === null ? [] : ['--prompt', promptOf(tool.argv)]),
   ];
+}
+
+function engineFlags(cells: readonly CellId[]): string[] {
+  const ids = new Set(cells.map(({ engine }) => engine));
+  if (ids.has('wasm')) return ['--backend', 'wasm', '--mode', 'eager'];
+  const mode = ids.size > 1 ? 'both' : ids.has('tensorflow') ? 'compiled' : 'eager';
+  return ['--backend', 'tensorflow', '--mode', mode];
 }
 
 /** Narrows flags to the models and lengths of some cells: a later flag overrides an earlier one. */

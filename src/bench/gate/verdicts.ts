@@ -50,7 +50,7 @@ export interface CountedVerdict {
   readonly reason: string;
 }
 
-/** The exponent of one model, phase and mode. Not identified is no failure: then `verdict` is null. */
+/** The exponent of one model, phase and engine. Not identified is no failure: then `verdict` is null. */
 export interface ComplexityVerdict {
   readonly series: string;
   readonly base: ExponentEstimate;

@@ -3,6 +3,8 @@ import { type Compiled, compile, type Optimization } from '../../compiled/compil
 import type { Runner } from '../../models/model.js';
 import type { Tree } from '../../tree.js';
 
+export type Mode = 'eager' | 'compiled';
+
 export interface Modes {
   readonly runners: Record<'eager' | 'compiled', { readonly run?: Runner }>;
   /** Time spent building graphs so far. */

@@ -4,10 +4,10 @@ import type { ModelConfig, SequenceModel } from '../../models/model.js';
 import type { TransformerOptions } from '../../models/transformer.js';
 import { randomWeights, remembered } from '../../models/weights.js';
 import { type CellId, isLonger } from '../../results/cell.js';
-import type { Counted, ProcessRun } from '../../results/schema.js';
+import type { Counted, EngineEntry, ModelEntry, Options, ProcessRun } from '../../results/schema.js';
 import * as tf from '../../tf.js';
 import { sizeOfTree, type Tree } from '../../tree.js';
-import type { ModelInfo, WorkerMessage, WorkerOrder } from '../protocol/messages.js';
+import type { WorkerMessage, WorkerOrder } from '../protocol/messages.js';
 import {
   checkedLengths,
   decodeSteps,
@@ -18,7 +18,7 @@ import {
 } from '../protocol/plan.js';
 import { type Clock, takeSamples } from '../run/sampling.js';
 import { countCell } from './counts.js';
-import { createModes, type Modes } from './modes.js';
+import { createModes, type Mode, type Modes } from './modes.js';
 import { type PreparedCell, prepareCell } from './phases.js';
 import { selfCheck } from './self_check.js';
 import { type Subject, tensorOf } from './subject.js';
@@ -26,6 +26,9 @@ import { type Subject, tensorOf } from './subject.js';
 /** What a worker needs of its process. */
 export interface Host {
   createModel(name: string, config: ModelConfig, options: TransformerOptions): Promise<SequenceModel>;
+  /** Of a model, all of them. */
+  optionsOf(name: string, config: ModelConfig): Options;
+  engineOf(id: string): { readonly backend: tf.BackendName; readonly way: Mode };
   send(message: WorkerMessage): void;
   readonly now: Clock;
   peakRssBytes(): number;
@@ -37,8 +40,10 @@ const BYTES_PER_FLOAT = 4;
 
 /** Carries out an order. A cell that fails is reported, and the next one is tried. */
 export async function work(order: WorkerOrder, host: Host): Promise<void> {
-  const backend = await tf.initBackend(order.backend, order.threads);
-  host.send({ type: 'ready', backend, tfjs: tf.version_core, env: host.env() });
+  const engines = order.task === 'count' ? order.engines : [...new Set(order.cells.map(({ engine }) => engine))];
+  // they share a backend, since a process has one
+  const backend = await tf.initBackend(host.engineOf(engines[0] ?? '').backend, order.threads);
+  host.send({ type: 'ready', engines: engines.map((id) => describeEngine(id, order.threads, backend, host)) });
   const modes = createModes(host.now, order.rules.compileThoroughly);
   const subjectOf = createSubjects(order, modes, host);
   const failed: CellId[] = [];
@@ -60,13 +65,29 @@ export async function work(order: WorkerOrder, host: Host): Promise<void> {
   }
 }
 
+function describeEngine(
+  id: string,
+  threads: number,
+  { backend, tensorflow, nativeCode }: tf.BackendInfo,
+  host: Host,
+): EngineEntry {
+  const { way } = host.engineOf(id);
+  return {
+    ...{ id, command: null, threads, device: 'cpu', provider: null, way, env: host.env() },
+    runtime: backend === 'wasm' ? 'tfjs-wasm' : 'tfjs-node',
+    versions: { tfjs: tf.version_core, ...(tensorflow !== null && { tensorflow }) },
+    native_code: way === 'compiled' ? [...nativeCode] : [],
+  };
+}
+
 /** Models by name and mode, their weights made once a process. The counting process checks each before it is used. */
 function createSubjects(order: WorkerOrder, modes: Modes, host: Host): (cell: CellId) => Promise<Subject> {
   const { workload } = order;
   const weights = remembered(randomWeights(workload.seed));
   const parameters = new Map<string, Tree>();
   const subjects = new Map<string, Subject>();
-  return async ({ model: name, mode }) => {
+  return async ({ model: name, engine }) => {
+    const mode = order.task === 'count' ? 'eager' : host.engineOf(engine).way;
     const known = subjects.get(`${name} ${mode}`);
     if (known) return known;
     const model = await host.createModel(name, workload.config, modes.runners[mode]);
@@ -75,22 +96,32 @@ function createSubjects(order: WorkerOrder, modes: Modes, host: Host): (cell: Ce
     const subject = { model, params };
     if (order.task === 'count') {
       const tokens = tensorOf(promptTokens(workload, checkedLengths(model.period)[3]));
-      for (const mode of order.modes) {
-        selfCheck({ model: await host.createModel(name, workload.config, modes.runners[mode]), params }, tokens);
+      for (const id of order.engines) {
+        const { way } = host.engineOf(id);
+        selfCheck({ model: await host.createModel(name, workload.config, modes.runners[way]), params }, tokens);
       }
       tokens.dispose();
-      host.send({ type: 'model', model: describeModel(name, params) });
+      const options = host.optionsOf(name, workload.config);
+      host.send({ type: 'model', model: { ...describeModel(subject), options } });
     }
     subjects.set(`${name} ${mode}`, subject);
     return subject;
   };
 }
 
-function describeModel(name: string, params: Tree): ModelInfo {
+function describeModel({ model, params }: Subject): Omit<ModelEntry, 'options'> {
+  const { name, period } = model;
   const { head = [], ...rest } = params as { readonly [name: string]: Tree };
   const withoutHead = sizeOfTree(rest);
   const all = withoutHead + sizeOfTree(head);
-  return { name, params: all, params_without_head: withoutHead, param_bytes: BYTES_PER_FLOAT * all };
+  return {
+    name,
+    model: name,
+    period,
+    params: all,
+    params_without_head: withoutHead,
+    param_bytes: BYTES_PER_FLOAT * all,
+  };
 }
 
 function measure(
@@ -115,6 +146,7 @@ function measure(
       warmup_ms: warmupMs.map((ms) => ms / perToken),
       compile_ms: modes.compileMs() - compiledBefore,
       samples_ms: samplesMs.map((ms) => ms / perToken),
+      steps: cell.phase === 'decode' ? steps : null,
       steps_ms: timeSteps(prepared, subject.model, host.now),
       batch: repeats * perToken,
       peak_rss_bytes: host.peakRssBytes(),

@@ -3,7 +3,6 @@ import { group } from 'd3-array';
 import type { ModelConfig } from '../../models/model.js';
 import { random, shuffled } from '../../random.js';
 import { type CellId, seriesKey } from '../../results/cell.js';
-import type { BackendName } from '../../tf.js';
 
 /** When to stop warming up and sampling (docs/method.md, A.4). */
 export interface SamplingRules {
@@ -30,11 +29,6 @@ export interface Workload {
   readonly seed: number;
   /** Bytes used as tokens, from the start again where the prompt is longer; null for random tokens. */
   readonly promptBytes: readonly number[] | null;
-}
-
-export interface BackendChoice {
-  readonly backend: BackendName | 'auto';
-  readonly threads: number;
 }
 
 /** The least number of tokens, of at least `least`, that is a whole number of a model's periods. */

@@ -4,7 +4,7 @@
  */
 import { check, checkSchema, messageOf } from '../../errors.js';
 import { cellKey } from '../../results/cell.js';
-import { parseResults } from '../../results/parse.js';
+import { parseCurrent } from '../../results/parse.js';
 import type { Results } from '../../results/schema.js';
 import { createLedger, enter, type Finding, findingSchema, type LedgerSettings } from './ledger.js';
 
@@ -17,7 +17,7 @@ export const journalLine = (content: Results | Finding): string => `${JSON.strin
 export function parseJournal(text: string, where: string): Results {
   const [first, ...rest] = text.split('\n').slice(0, -1); // what follows the last end of a line was cut
   check(first !== undefined, `${where}: must hold a whole line, got none`);
-  const start = parseResults(parseLine(first, `${where}: line 1`), `${where}: line 1`);
+  const start = parseCurrent(parseLine(first, `${where}: line 1`), `${where}: line 1`);
   const ledger = createLedger(settingsOf(start), start);
   const runs = new Map(start.cells.map((cell) => [cellKey(cell), new Set(cell.processes.map(({ run }) => run))]));
   for (const [index, line] of rest.entries()) {
@@ -26,7 +26,8 @@ export function parseJournal(text: string, where: string): Results {
     if (finding.type === 'measured') checkNew(finding.process.run, runs.get(cellKey(finding.cell)), at);
     enter(ledger, finding);
   }
-  const { models, cells, seq_lengths, time_results, memory_results, param_counts, ...head } = start;
+  const { engines, models, comparisons, cells, seq_lengths, time_results, memory_results, param_counts, ...head } =
+    start;
   return ledger.results(head);
 }
 
@@ -46,7 +47,7 @@ function parseLine(line: string, where: string): unknown {
 }
 
 const settingsOf = ({ cells, config }: Results): LedgerSettings => ({
-  cells: cells.map(({ model, phase, n, mode }) => ({ model, phase, n, mode })),
+  cells: cells.map(({ model, phase, n, engine }) => ({ model, phase, n, engine })),
   nTokens: config.n_tokens,
   batchSize: config.batch_size,
   rule: { runs: config.runs, precisionPct: config.precision_pct ?? 0, maxTimeS: config.max_time_s ?? 0 },

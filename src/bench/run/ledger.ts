@@ -3,15 +3,19 @@ import { z } from 'zod';
 import { type CellId, cellKey, seriesKey } from '../../results/cell.js';
 import {
   type Cell,
+  type Comparison,
   type Counted,
   cellIdSchema,
+  comparisonSchema,
   countedSchema,
+  type EngineEntry,
+  engineSchema,
+  type ModelEntry,
   modelSchema,
   type ProcessRun,
   processSchema,
   type Results,
 } from '../../results/schema.js';
-import type { ModelInfo } from '../protocol/messages.js';
 import { type Evidence, halfWidthPct, needsMore, type StoppingRule, stopReason } from './precision.js';
 import type { Casualty } from './process.js';
 import { type Figures, summarize, tokensOf } from './summary.js';
@@ -23,13 +27,15 @@ export interface LedgerSettings {
   readonly rule: StoppingRule;
 }
 
-/** Everything of a results file that is not about models and cells. */
-export type ResultsHead = Omit<Results, 'models' | 'cells' | OriginalKey>;
+/** Everything of a results file that is not about engines, models and cells. */
+export type ResultsHead = Omit<Results, 'engines' | 'models' | 'comparisons' | 'cells' | OriginalKey>;
 type OriginalKey = 'seq_lengths' | 'time_results' | 'memory_results' | 'param_counts';
 
 /** What a run finds out, one thing at a time. */
 export const findingSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('engine'), engine: engineSchema }),
   z.strictObject({ type: z.literal('model'), model: modelSchema }),
+  z.strictObject({ type: z.literal('compared'), comparison: comparisonSchema }),
   z.strictObject({ type: z.literal('counted'), cell: cellIdSchema, counted: countedSchema }),
   z.strictObject({ type: z.literal('measured'), cell: cellIdSchema, process: processSchema }),
   z.strictObject({
@@ -42,13 +48,12 @@ export const findingSchema = z.discriminatedUnion('type', [
 export type Finding = z.infer<typeof findingSchema>;
 
 export interface Ledger {
-  addModel(model: ModelInfo): void;
+  addEngine(engine: EngineEntry): void;
+  addModel(model: ModelEntry): void;
+  addComparison(comparison: Comparison): void;
   addCounts(cell: CellId, counted: Counted): void;
   addProcess(cell: CellId, process: ProcessRun): void;
-  /**
-   * Notes why a cell has no value; longer cells of its series that no process has measured yet are skipped. One that was
-   * being counted stands for all modes.
-   */
+  /** Notes why a cell has no value; longer cells of its series that no process has measured yet are skipped. */
   addCasualty(casualty: Casualty): void;
   /** Whether process `run` has still to measure a cell: the first ones measure all, further ones what is not precise. */
   isOpen(cell: CellId, run: number): boolean;
@@ -73,7 +78,9 @@ type Entry = {
 
 /** Enters a finding. */
 export function enter(ledger: Ledger, finding: Finding): void {
+  if (finding.type === 'engine') ledger.addEngine(finding.engine);
   if (finding.type === 'model') ledger.addModel(finding.model);
+  if (finding.type === 'compared') ledger.addComparison(finding.comparison);
   if (finding.type === 'counted') ledger.addCounts(finding.cell, finding.counted);
   if (finding.type === 'measured') ledger.addProcess(finding.cell, finding.process);
   if (finding.type === 'failed') ledger.addCasualty(finding);
@@ -81,7 +88,10 @@ export function enter(ledger: Ledger, finding: Finding): void {
 
 /** @param previous a file of the same plan to go on from; what had failed in it is tried again */
 export function createLedger(settings: LedgerSettings, previous?: Results): Ledger {
-  const models = new Map<string, ModelInfo>(previous?.models.map((model) => [model.name, model]));
+  const engines = new Map<string, EngineEntry>(previous?.engines.map((engine) => [engine.id, engine]));
+  const models = new Map<string, ModelEntry>(previous?.models.map((model) => [model.name, model]));
+  const keyOf = ({ model, engine }: Comparison): string => JSON.stringify([model, engine]);
+  const comparisons = new Map<string, Comparison>(previous?.comparisons.map((one) => [keyOf(one), one]));
   const known = new Map<string, Cell>(previous?.cells.map((cell) => [cellKey(cell), cell]));
   const entries = new Map<string, Entry>(
     settings.cells.map((id) => [cellKey(id), startEntry(id, known.get(cellKey(id)))]),
@@ -89,12 +99,11 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
   const entryOf = (cell: CellId): Entry => entries.get(cellKey(cell)) as Entry;
   const { rule } = settings;
   return {
+    addEngine: (engine) => engines.set(engine.id, engine),
     addModel: (model) => models.set(model.name, model),
+    addComparison: (comparison) => comparisons.set(keyOf(comparison), comparison),
     addCounts(cell, counted) {
-      for (const mode of ['eager', 'compiled'] as const) {
-        const entry = entries.get(cellKey({ ...cell, mode }));
-        if (entry) entry.counted = counted;
-      }
+      entryOf(cell).counted = counted;
     },
     addProcess(cell, process) {
       const entry = entryOf(cell);
@@ -103,9 +112,9 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
     },
     addCasualty({ cell, status, reason }) {
       for (const entry of entries.values()) {
-        const { id, counted } = entry;
-        const sameSeries = seriesKey(id) === seriesKey({ ...cell, mode: counted === null ? id.mode : cell.mode });
-        if (!sameSeries || id.n < cell.n || (id.n > cell.n && entry.processes.length > 0)) continue;
+        const { id } = entry;
+        if (seriesKey(id) !== seriesKey(cell) || id.n < cell.n || (id.n > cell.n && entry.processes.length > 0))
+          continue;
         const skipped = { status: 'skipped', reason: `n = ${cell.n} did not finish: ${reason}` } as const;
         entry.trouble ??= id.n === cell.n ? { status, reason } : skipped;
       }
@@ -121,7 +130,12 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
     },
     results(head) {
       const cells = [...entries.values()].map((entry) => toCell(entry, settings, head.complete));
-      return { ...head, models: [...models.values()], cells, ...originalKeys(cells, models, settings, head.config) };
+      const known = {
+        engines: [...engines.values()],
+        models: [...models.values()],
+        comparisons: [...comparisons.values()],
+      };
+      return { ...head, ...known, cells, ...originalKeys(cells, models, settings, head.config) };
     },
   };
 }
@@ -173,7 +187,7 @@ function toCell(entry: Entry, settings: LedgerSettings, over: boolean): Cell {
 /** The original study's file, of what was asked for: seconds of the generate phase, and parameters and ids called memory. */
 function originalKeys(
   cells: readonly Cell[],
-  models: ReadonlyMap<string, ModelInfo>,
+  models: ReadonlyMap<string, ModelEntry>,
   { batchSize }: LedgerSettings,
   { added_lengths: added = [] }: Results['config'],
 ): Pick<Results, OriginalKey> {

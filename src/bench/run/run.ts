@@ -4,9 +4,9 @@
  */
 import { check } from '../../errors.js';
 import { type CellId, cellKey, isLonger } from '../../results/cell.js';
-import type { Results } from '../../results/schema.js';
-import { runtimeOf, type WorkerMessage, type WorkerOrder } from '../protocol/messages.js';
-import { type BackendChoice, type SamplingRules, shuffledCells, type Workload } from '../protocol/plan.js';
+import type { EngineEntry, Results } from '../../results/schema.js';
+import type { WorkerMessage, WorkerOrder } from '../protocol/messages.js';
+import { type SamplingRules, shuffledCells, type Workload } from '../protocol/plan.js';
 import { describeMachine, type Observation, observe } from './environment.js';
 import { createLedger, enter, type Finding, type ResultsHead } from './ledger.js';
 import { createPace } from './pace.js';
@@ -14,10 +14,11 @@ import { mostProcesses, type StoppingRule } from './precision.js';
 import { cellsAfter, runProcess, type WorkerSettings } from './process.js';
 import type { Clock } from './sampling.js';
 
-export interface RunSpec extends BackendChoice, StoppingRule {
+export interface RunSpec extends StoppingRule {
   readonly cells: readonly CellId[];
   readonly workload: Workload;
   readonly rules: SamplingRules;
+  readonly threads: number;
   /** How long the spin loop that watches the machine runs, at each end. */
   readonly spinMs: number;
 }
@@ -41,7 +42,7 @@ export interface Progress {
 }
 
 /** The part of a results file that is known before the run. */
-export type RunLabel = Omit<ResultsHead, 'complete' | 'machine' | 'runtime'> & { readonly node: string };
+export type RunLabel = Omit<ResultsHead, 'complete' | 'machine'>;
 
 /**
  * Measures everything that `previous` does not hold.
@@ -54,42 +55,46 @@ export async function runBenchmark(
   host: RunHost,
   previous?: Results,
 ): Promise<Results> {
-  const { cells, workload, rules, backend, threads } = spec;
-  const { node, ...head } = label;
+  const { cells, workload, rules, threads } = spec;
   const startedAt = host.now();
   const ledger = createLedger({ cells, ...workload, rule: spec }, previous);
   const before = observe(host.now, spec.spinMs);
   const pace = createPace(host.now);
-  let runtime = previous?.runtime;
+  const engines = new Map(previous?.engines.map((engine) => [engine.id, engine]));
   let run = 0;
   const results = (after: Observation | null): Results => {
-    if (runtime === undefined) throw new Error('run: no worker has said what it runs on');
     const machine = describeMachine(threads, host.pinnedCpu, before, after, previous?.machine);
-    return ledger.results({ ...head, complete: after !== null, machine, runtime });
+    return ledger.results({ ...label, complete: after !== null, machine });
   };
-  const hear = (finding: Finding): void => {
-    host.note(finding, () => results(null));
-    enter(ledger, finding);
+  let isCounting = true;
+  /** What is counted, or cannot be, is the same on every engine: it is counted on one. */
+  const everywhere = (finding: Finding): Finding[] =>
+    isCounting && 'cell' in finding
+      ? cells.filter((cell) => workKey(cell) === workKey(finding.cell)).map((cell) => ({ ...finding, cell }))
+      : [finding];
+  const hear = (heard: Finding): void => {
+    for (const finding of everywhere(heard)) {
+      host.note(finding, () => results(null));
+      enter(ledger, finding);
+    }
   };
   const onMessage = (message: WorkerMessage): void => {
     pace.hear(message);
-    if (message.type === 'ready') {
-      const seen = runtimeOf(node, message);
-      if (previous) checkSameRuntime(previous.runtime, seen);
-      runtime = seen;
+    for (const engine of message.type === 'ready' ? message.engines : []) {
+      const known = engines.get(engine.id);
+      if (known) checkSameEngine(known, engine);
+      else hear({ type: 'engine', engine });
+      engines.set(engine.id, engine);
     }
     const finding = findingIn(message);
     if (finding !== null) hear(finding);
     host.onProgress({ ...ledger.progress(run), message });
   };
-  const common = { workload, rules, backend, threads };
-  const uncounted = countedCells(cells.filter(ledger.isUncounted));
-  await workThrough(
-    { ...common, task: 'count', modes: [...new Set(cells.map(({ mode }) => mode))], cells: uncounted },
-    hear,
-    host,
-    onMessage,
-  );
+  const common = { workload, rules, threads };
+  const uncounted = new Map(cells.filter(ledger.isUncounted).map((cell) => [workKey(cell), cell]));
+  const ids = [...new Set(cells.map(({ engine }) => engine))];
+  await workThrough({ ...common, task: 'count', engines: ids, cells: [...uncounted.values()] }, hear, host, onMessage);
+  isCounting = false;
   for (; run < mostProcesses(spec); run++) {
     const open = shuffledCells(cells, workload.seed, run).filter((cell) => ledger.isOpen(cell, run));
     const endMs = host.now() - startedAt + pace.expectedMs(open) + spec.spinMs;
@@ -101,19 +106,15 @@ export async function runBenchmark(
   return whole;
 }
 
-/** Times of two runtimes do not belong in one file. */
-function checkSameRuntime(then: Results['runtime'], now: Results['runtime']): void {
-  for (const key of ['node', 'tfjs', 'backend', 'tensorflow', 'small_products', 'causal_attention'] as const) {
-    const [before, after] = [then[key] ?? false, now[key] ?? false];
-    check(before === after, `--resume: needs ${key} ${before} as before, got ${after}`);
+/** Times of two runtimes do not belong under one name. */
+function checkSameEngine({ env: _, ...then }: EngineEntry, now: EngineEntry): void {
+  for (const key of Object.keys(then) as (keyof typeof then)[]) {
+    const [before, after] = [JSON.stringify(then[key]), JSON.stringify(now[key])];
+    check(before === after, `engine ${now.id}: ${key}: must be ${before} as before, got ${after}`);
   }
 }
 
-/** What is counted is the same in every mode: it is counted eagerly, once. */
-function countedCells(cells: readonly CellId[]): CellId[] {
-  const eager = cells.map((cell) => ({ ...cell, mode: 'eager' as const }));
-  return [...new Map(eager.map((cell) => [cellKey(cell), cell])).values()];
-}
+const workKey = (cell: CellId): string => cellKey({ ...cell, engine: '' });
 
 /** Runs fresh processes until every cell of the order was tried. */
 async function workThrough(

@@ -91,7 +91,7 @@ describe('calibrate', () => {
   });
   test('fewer than 20 processes are refused by the name of the cell', () => {
     expect(() => calibrate(noisyRun(SHARED_MACHINE, 19), 'run.json', OPTIONS)).toThrow(
-      'run.json: cells: Linear decode 16: needs 20 processes, got 19',
+      'run.json: cells: Linear decode 16 wasm: needs 20 processes, got 19',
     );
   });
 });
@@ -145,7 +145,7 @@ describe('the advice', () => {
   test('names the rule, what it finds, and the cells in which it would not, the worst first', () => {
     expect(advice(advised)).toEqual([
       'Recommended: --runs 5 --margin 3, which finds ≥ 9 % in the typical cell; gate with --confirm or --ab.',
-      'Linear decode 32 eager (≥ 60 %), Linear decode 64 eager (≥ 11 %) would hide 10 %: leave them out, or give each a --cell_margin.',
+      'Linear decode 32 wasm (≥ 60 %), Linear decode 64 wasm (≥ 11 %) would hide 10 %: leave them out, or give each a --cell_margin.',
     ]);
   });
   test('says that every rule cries wolf', () => {

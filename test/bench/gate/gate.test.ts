@@ -24,6 +24,7 @@ const OPTIONS: GateOptions = {
   sideBySide: false,
   measure: null,
   sets: USUAL_SETS,
+  changesResults: () => true,
   exponents: { base: [], new: [] },
 };
 const run = (values: readonly number[], override: Partial<Results> = {}): Results =>
@@ -41,7 +42,7 @@ describe('measuring again', () => {
   test('asks for the cells that fired alone, with twice the processes', async () => {
     const again = fakeMeasure([{ base: null, new: bareRun(cells, [times(1.1), QUIET]) }]);
     const verdicts = await gated(bareRun(cells, [times(1.1), times(1)]), again, USUAL_SETS, tenBase);
-    expect(again.asked).toEqual([['Linear decode 16 eager', '20 runs']]);
+    expect(again.asked).toEqual([['Linear decode 16 wasm', '20 runs']]);
     expect(verdicts.map(({ verdict }) => verdict)).toEqual(['regressed', 'not regressed']);
     expect(verdicts[0]).toMatchObject({ firings: 2, sets: 2, comparison: { newProcesses: 20 } });
   });
@@ -49,7 +50,7 @@ describe('measuring again', () => {
     const both = { base: tenBase, new: bareRun(cells, [times(1), times(1)]) };
     const again = fakeMeasure([both]);
     const verdicts = await gated(bareRun(cells, [times(1, FIVE), times(1, FIVE)]), again);
-    expect(again.asked).toEqual([['Linear decode 16 eager', 'Linear decode 32 eager', '10 runs']]);
+    expect(again.asked).toEqual([['Linear decode 16 wasm', 'Linear decode 32 wasm', '10 runs']]);
     expect(verdicts.map(({ verdict }) => verdict)).toEqual(['not regressed', 'not regressed']);
   });
   test('only a second firing fails', async () => {
@@ -83,7 +84,7 @@ describe('measuring again', () => {
   test('a cell that is lost while measuring again is an error that names it', async () => {
     const lost = { base: null, new: { ...base, cells: [] } };
     await expect(gated(bareRun(cells, [times(1.1, FIVE), times(1, FIVE)]), fakeMeasure([lost]))).rejects.toThrow(
-      'measuring again: Linear decode 16 eager must be ok, got no such cell',
+      'measuring again: Linear decode 16 wasm must be ok, got no such cell',
     );
   });
 });
@@ -107,14 +108,14 @@ describe('runs that cannot be judged are errors that name file and field', () =>
   test.each([
     ['an unfinished file', { ...good, complete: false }, 'NEW: complete: must be true, got false'],
     ['no cells', { ...good, cells: [] }, 'NEW: cells: must hold at least one'],
-    ['a missing cell', { ...good, cells: [first] }, 'NEW: cells: needs Linear generate 128 eager as in BASE, got none'],
+    ['a missing cell', { ...good, cells: [first] }, 'NEW: cells: needs Linear generate 128 wasm as in BASE, got none'],
     [
       'a cell twice',
       { ...good, cells: [first, first] },
-      'NEW: cells: every cell once, got Linear generate 64 eager twice',
+      'NEW: cells: every cell once, got Linear generate 64 wasm twice',
     ],
     ['a lost cell', withFirst({ status: 'timeout', reason: '120 s' }), 'must be ok as in BASE, got timeout (120 s)'],
-    ['no processes', withFirst({ processes: [] }), 'Linear generate 64 eager: processes: must hold at least one'],
+    ['no processes', withFirst({ processes: [] }), 'Linear generate 64 wasm: processes: must hold at least one'],
     [
       'a summary that is not of its samples',
       withFirst({ summary: { ...first.summary, value_ms: 99 } }),
@@ -125,7 +126,7 @@ describe('runs that cannot be judged are errors that name file and field', () =>
   });
   test('a cell that the base lacks', async () => {
     await expect(gate({ ...good, cells: [first] }, good)).rejects.toThrow(
-      'BASE: cells: needs Linear generate 128 eager',
+      'BASE: cells: needs Linear generate 128 wasm',
     );
   });
 });
@@ -136,7 +137,7 @@ describe('unlike runs', () => {
     ...run(times(2)),
     machine: { ...base.machine, cpu_model: 'Other CPU', threads: 2 },
     config_hash: 'other',
-    config: { ...base.config, chunk_size: 64 },
+    config: { ...base.config, options: { chunk_size: 64 } },
   };
   test('are refused with every differing field, and judged in nothing', async () => {
     const report = await gate(base, other);
@@ -144,7 +145,7 @@ describe('unlike runs', () => {
       'machine.cpu_model',
       'machine.threads',
       'config_hash',
-      'config.chunk_size',
+      'config.options',
     ]);
     expect(report.timed).toEqual([]);
     expect(exitCode(report)).toBe(3);
@@ -156,11 +157,11 @@ describe('unlike runs', () => {
   });
   test('the commit and the version of this package are what is compared, not a difference', () => {
     const later = { ...base, git: { commit: 'ffff', dirty: true }, tool: { ...base.tool, version: '9.9.9' } };
-    expect(differences(base, later)).toEqual([]);
+    expect(differences(base, later, () => true)).toEqual([]);
   });
   test('quick and full sampling are not comparable', () => {
     const quick = { ...base, config: { ...base.config, quick: true } };
-    expect(differences(base, quick).map(({ field }) => field)).toEqual(['config.quick']);
+    expect(differences(base, quick, () => true).map(({ field }) => field)).toEqual(['config.quick']);
   });
   test('counts may be compared across machines', async () => {
     const moved = { ...run(times(2)), machine: { ...base.machine, cpu_model: 'Other CPU' } };

@@ -8,7 +8,7 @@ import { makeCell, makeResults } from '../../support/make_results.js';
 const TEMPLATE = makeResults({ Linear: { 64: [1] } });
 
 export const suiteCells = (count: number): CellId[] =>
-  Array.from({ length: count }, (_, i) => ({ model: 'Linear', phase: 'decode', n: 2 ** (i + 4), mode: 'eager' }));
+  Array.from({ length: count }, (_, i) => ({ model: 'Linear', phase: 'decode', n: 2 ** (i + 4), engine: 'wasm' }));
 
 /** A measured cell with these process values, in ms. */
 export function bareCell(id: CellId, values: readonly number[]): Cell {
@@ -24,8 +24,8 @@ export function bareRun(cells: readonly CellId[], columns: readonly (readonly nu
 
 export function pairsOf(base: Results, next: Results): CellPair[] {
   return base.cells.map((cell, i) => {
-    const { model, phase, n, mode } = cell;
-    return { id: { model, phase, n, mode }, base: cell, new: next.cells[i]! };
+    const { model, phase, n, engine } = cell;
+    return { id: { model, phase, n, engine }, base: cell, new: next.cells[i]! };
   });
 }
 

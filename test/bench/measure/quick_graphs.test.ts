@@ -6,7 +6,8 @@ import { work } from '../../../src/bench/measure/worker.js';
 import type { WorkerMessage } from '../../../src/bench/protocol/messages.js';
 import { DEFAULT_RULES, QUICK_RULES, shuffledCells } from '../../../src/bench/protocol/plan.js';
 import type { NativeBackend } from '../../../src/compiled/record/trace_backend.js';
-import { createModel } from '../../../src/models/registry.js';
+import { findOwnEngine } from '../../../src/engines/registry.js';
+import { createModel, optionsOf } from '../../../src/models/registry.js';
 import * as tf from '../../../src/tf.js';
 
 const { backend } = await tf.initBackend('auto');
@@ -20,6 +21,7 @@ const FLAGS = {
   recompute: false,
   mode: 'compiled',
 } as const;
+const MODELS = { createModel, optionsOf, engineOf: (id: string) => findOwnEngine(id, 'test') };
 const SMALL = { hidden_dim: 16, ff_dim: 16, vocab_size: 32, backend: 'tensorflow', retrieval_norm: 'none' } as const;
 
 compiledTest('a quick run at the default lengths compiles 23 graphs', async () => {
@@ -29,9 +31,9 @@ compiledTest('a quick run at the default lengths compiles 23 graphs', async () =
   const messages: WorkerMessage[] = [];
   let ms = 0;
   await work(
-    { task: 'measure', run: 0, cells: shuffledCells(cells, 1, 0), workload, rules, backend: 'tensorflow', threads: 1 },
+    { task: 'measure', run: 0, cells: shuffledCells(cells, 1, 0), workload, rules, threads: 1 },
     {
-      createModel,
+      ...MODELS,
       send: (message) => messages.push(message),
       now: () => (ms += 1000),
       peakRssBytes: () => 1,
@@ -54,10 +56,10 @@ compiledTest.each([
     [4],
     null,
   );
-  const cells = [{ model: 'LinearTransformer', phase: 'prefill', n: 4, mode: 'eager' }] as const;
+  const cells = [{ model: 'LinearTransformer', phase: 'prefill', n: 4, engine: 'tensorflow' }] as const;
   await work(
-    { task: 'count', modes: ['compiled'], cells, workload, rules, backend: 'tensorflow', threads: 1 },
-    { createModel, send: () => undefined, now: () => 0, peakRssBytes: () => 1, env: () => ({}) },
+    { task: 'count', engines: ['tensorflow'], cells, workload, rules, threads: 1 },
+    { ...MODELS, send: () => undefined, now: () => 0, peakRssBytes: () => 1, env: () => ({}) },
   );
   const fetches = run.mock.calls.flatMap(([, , , names]) => names);
   expect(fetches.length).toBeGreaterThan(0);

@@ -14,7 +14,7 @@ import { type CellId, cellKey, isLonger, seriesKey } from '../../../src/results/
 const LENGTHS = [8, 16, 32, 64];
 const CELLS: CellId[] = ['A', 'B'].flatMap((model) =>
   (['prefill', 'decode', 'generate'] as const).flatMap((phase) =>
-    LENGTHS.map((n) => ({ model, phase, n, mode: 'eager' as const })),
+    LENGTHS.map((n) => ({ model, phase, n, engine: 'wasm' })),
   ),
 );
 const keys = (cells: readonly CellId[]) => cells.map(cellKey);
@@ -53,9 +53,9 @@ test('in later processes any order of n within a series is as likely as another,
 });
 
 test('longer cells are those of the same series with more tokens', () => {
-  const cell = { model: 'A', phase: 'prefill', n: 16, mode: 'eager' } as const;
+  const cell = { model: 'A', phase: 'prefill', n: 16, engine: 'wasm' } as const;
   const longer = CELLS.filter((other) => isLonger(other, cell));
-  expect(keys(longer)).toEqual(['A prefill 32 eager', 'A prefill 64 eager']);
+  expect(keys(longer)).toEqual(['A prefill 32 wasm', 'A prefill 64 wasm']);
 });
 
 test('the same seed and run give the same order, another run or seed another one', () => {

@@ -11,14 +11,14 @@ const NOISE = `
   if (cell.model === 'A' && cell.phase === 'prefill') return 1 + 0.3 * (order.run % 2);
   if (cell.model === 'B' && cell.phase === 'generate' && cell.n === 16) return order.run === 3 ? 1.2 : 1;`;
 const COUNTS = {
-  'A prefill 8 eager': 15,
-  'A prefill 16 eager': 15,
-  'A generate 8 eager': 5,
-  'A generate 16 eager': 5,
-  'B prefill 8 eager': 5,
-  'B prefill 16 eager': 5,
-  'B generate 8 eager': 5,
-  'B generate 16 eager': 10,
+  'A prefill 8 wasm': 15,
+  'A prefill 16 wasm': 15,
+  'A generate 8 wasm': 5,
+  'A generate 16 wasm': 5,
+  'B prefill 8 wasm': 5,
+  'B prefill 16 wasm': 5,
+  'B generate 8 wasm': 5,
+  'B generate 16 wasm': 10,
 };
 const byCell = <T>(file: Results, pick: (cell: Cell) => T) =>
   Object.fromEntries(file.cells.map((cell) => [cellKey(cell), pick(cell)]));
@@ -39,9 +39,9 @@ test('processes are added for the cells whose intervals are wide, and for no oth
   expect(counts(last)).toEqual(COUNTS);
   for (const runs of runsOf(last)) expect(runs).toEqual(runs.map((_, i) => i));
   expect(reasons(last)).toMatchObject({
-    'A prefill 8 eager': expect.stringMatching(/^all 15 processes ran, precise to \d+ %$/),
-    'A generate 8 eager': 'precise to 0 %',
-    'B generate 16 eager': 'precise to 0 %',
+    'A prefill 8 wasm': expect.stringMatching(/^all 15 processes ran, precise to \d+ %$/),
+    'A generate 8 wasm': 'precise to 0 %',
+    'B generate 16 wasm': 'precise to 0 %',
   });
   expect(steps.every(({ done, total }) => done <= total)).toBe(true);
   expect(steps.find(({ message }) => message.type === 'measured')?.total).toBe(40);
@@ -53,15 +53,15 @@ test('no process is added that would end after max_time', async () => {
   const within = async (maxTimeS: number) =>
     (await run({ workerFile: fakeWorker(NOISE), spec: { ...ADAPTIVE, maxTimeS }, ...seconds() })).last;
   const [early, late] = [await within(50.5), await within(54.5)];
-  expect(counts(early)['A prefill 8 eager']).toBe(5);
+  expect(counts(early)['A prefill 8 wasm']).toBe(5);
   expect(counts(late)).toMatchObject({
-    'A prefill 8 eager': 7,
-    'A generate 8 eager': 5,
-    'B generate 16 eager': 7,
+    'A prefill 8 wasm': 7,
+    'A generate 8 wasm': 5,
+    'B generate 16 wasm': 7,
   });
   expect(reasons(late)).toMatchObject({
-    'A prefill 8 eager': expect.stringMatching(/^time was up \(--max_time 54.5 s\), precise to \d+ %$/),
-    'A generate 8 eager': 'precise to 0 %',
+    'A prefill 8 wasm': expect.stringMatching(/^time was up \(--max_time 54.5 s\), precise to \d+ %$/),
+    'A generate 8 wasm': 'precise to 0 %',
   });
   expect([early, late].map(({ complete }) => complete)).toEqual([true, true]);
 });
@@ -74,15 +74,15 @@ test.each([
   const spec = { ...ADAPTIVE, ...change };
   const { last } = await run({ workerFile: fakeWorker(NOISE), spec });
   expect(Object.values(counts(last))).toEqual(spec.cells.map(() => spec.runs));
-  expect(reasons(last)['A prefill 8 eager']).toEqual(reason);
+  expect(reasons(last)['A prefill 8 wasm']).toEqual(reason);
 });
 
 test('a cell in trouble is not waited for', async () => {
   const fail = `if (order.run === 6 && cell.model === 'A' && cell.n === 16) throw new Error('broken');`;
   const { last } = await run({ workerFile: fakeWorker(`${fail} ${NOISE}`), spec: ADAPTIVE });
   expect(last.complete).toBe(true);
-  expect(statuses(last)['A prefill 16 eager']).toBe('failed');
-  expect(counts(last)).toEqual({ ...COUNTS, 'A prefill 16 eager': 6 });
+  expect(statuses(last)['A prefill 16 wasm']).toBe('failed');
+  expect(counts(last)).toEqual({ ...COUNTS, 'A prefill 16 wasm': 6 });
 });
 
 test('an abort among the added processes is gone on with to the same end, and the end measures nothing more', async () => {
@@ -94,7 +94,7 @@ test('an abort among the added processes is gone on with to the same end, and th
     },
   });
   expect(aborted.last.complete).toBe(false);
-  expect(reasons(aborted.last)['A prefill 8 eager']).toMatch(/^\d processes so far$/);
+  expect(reasons(aborted.last)['A prefill 8 wasm']).toMatch(/^\d processes so far$/);
   const done = runsOf(aborted.last).flat().length;
   expect(done).toBeGreaterThanOrEqual(47);
   expect(done).toBeLessThan(65);

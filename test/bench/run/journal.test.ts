@@ -3,30 +3,34 @@ import { journalLine, parseJournal } from '../../../src/bench/run/journal.js';
 import { createLedger, enter, type Finding, type ResultsHead } from '../../../src/bench/run/ledger.js';
 import type { CellId } from '../../../src/results/cell.js';
 import type { ProcessRun, Results } from '../../../src/results/schema.js';
-import { makeResults } from '../../support/make_results.js';
+import { makeModel, makeResults, WASM } from '../../support/make_results.js';
 
-const cellOf = (n: number): CellId => ({ model: 'BSBR', phase: 'prefill', n, mode: 'compiled' });
+const cellOf = (n: number): CellId => ({ model: 'BSBR', phase: 'prefill', n, engine: 'tensorflow' });
 const PLAN = [cellOf(8), cellOf(16), cellOf(32)];
 const processOf = (run: number, ms: number): ProcessRun => ({
-  ...{ run, order: 0, warmup_ms: [], compile_ms: 0, samples_ms: [ms], steps_ms: null, batch: 1 },
+  ...{ run, order: 0, warmup_ms: [], compile_ms: 0, samples_ms: [ms], steps: null, steps_ms: null, batch: 1 },
   ...{ peak_rss_bytes: 1, leaked_tensors: 0 },
 });
 const COUNTED = {
   ...{ kernels: 1, flops: 1, bytes: null, state_bytes: 1, state_allocated_bytes: 1 },
   peak_activation_bytes: null,
 };
-const MODEL = { name: 'BSBR', params: 3, params_without_head: 2, param_bytes: 12 };
+const MODEL = makeModel('BSBR');
+const PEER = { ...WASM, id: 'torch', command: 'python3 peer.py', runtime: 'torch' };
 const FINDINGS: readonly Finding[] = [
   { type: 'measured', cell: cellOf(8), process: processOf(0, 3) },
   { type: 'model', model: MODEL },
-  { type: 'counted', cell: { ...cellOf(16), mode: 'eager' }, counted: COUNTED },
+  { type: 'engine', engine: PEER },
+  { type: 'compared', comparison: { model: 'BSBR', engine: 'torch', relative_error: 1e-6 } },
+  { type: 'counted', cell: cellOf(16), counted: COUNTED },
   { type: 'measured', cell: cellOf(8), process: processOf(1, 4) },
   { type: 'failed', cell: cellOf(16), status: 'timeout', reason: 'took longer: größer' },
 ];
 
-const { models, cells, seq_lengths, time_results, memory_results, param_counts, ...head } = makeResults({
-  BSBR: { 8: [1] },
-});
+const { engines, models, comparisons, cells, seq_lengths, time_results, memory_results, param_counts, ...head } =
+  makeResults({
+    BSBR: { 8: [1] },
+  });
 const HEAD: ResultsHead = { ...head, complete: false, config: { ...head.config, runs: 2 } };
 
 /** A ledger that goes on from `previous`, and its journal: the results after each finding, and all lines. */

@@ -5,7 +5,7 @@ import type { CellId } from '../../../src/results/cell.js';
 import { parseResults } from '../../../src/results/parse.js';
 import type { Counted, ProcessRun, Results } from '../../../src/results/schema.js';
 import { cellsOf } from '../../support/fake_worker.js';
-import { makeResults } from '../../support/make_results.js';
+import { makeModel, makeResults, WASM } from '../../support/make_results.js';
 
 const LENGTHS = [512, 2048];
 const cells = cellsOf(['BSBR', 'LinearTransformer'], LENGTHS);
@@ -35,6 +35,7 @@ const processOf = (run: number, ms = 10): ProcessRun => ({
   warmup_ms: [],
   compile_ms: 0,
   samples_ms: [ms],
+  steps: null,
   steps_ms: null,
   batch: 1,
   peak_rss_bytes: 1,
@@ -43,8 +44,8 @@ const processOf = (run: number, ms = 10): ProcessRun => ({
 const RULE = { runs: 3, precisionPct: 2.5, maxTimeS: 0 };
 const create = (own = cells, previous?: Results, batchSize = 1, rule: StoppingRule = RULE) =>
   createLedger({ cells: own, nTokens: 4, batchSize, rule }, previous);
-const find = (file: Results, { model, phase, n, mode }: CellId) =>
-  file.cells.find((cell) => cell.model === model && cell.phase === phase && cell.n === n && cell.mode === mode);
+const find = (file: Results, { model, phase, n, engine }: CellId) =>
+  file.cells.find((cell) => cell.model === model && cell.phase === phase && cell.n === n && cell.engine === engine);
 const at = (index: number): CellId => cells[index] as CellId;
 /** Models of d 128, L 2, H 4, f 512, V 10000, factor 2: parameters without the head, as docs/models.md says. */
 const PARAMS = { BSBR: 2_007_168, LinearTransformer: 1_676_800 };
@@ -53,7 +54,7 @@ const PARAMS = { BSBR: 2_007_168, LinearTransformer: 1_676_800 };
 function full(runs: number, own = cells, batchSize = 1) {
   const ledger = create(own, undefined, batchSize);
   for (const [name, params] of Object.entries(PARAMS)) {
-    ledger.addModel({ name, params: params + 1_290_000, params_without_head: params, param_bytes: 4 * params });
+    ledger.addModel({ ...makeModel(name), params: params + 1_290_000, params_without_head: params });
   }
   for (const cell of own) {
     ledger.addCounts(cell, counted);
@@ -92,12 +93,12 @@ test('longer cells of the series of a casualty are skipped, others are not', () 
   const long = cellsOf(['A', 'B'], [8, 16, 32, 64]);
   const ledger = create(long);
   for (const cell of long) ledger.addCounts(cell, counted);
-  const cell = { model: 'A', phase: 'prefill', n: 16, mode: 'eager' } as const;
+  const cell = { model: 'A', phase: 'prefill', n: 16, engine: 'wasm' } as const;
   ledger.addCasualty({ cell, status: 'failed', reason: 'out of memory' });
   const { cells: after } = ledger.results(HEAD);
   for (const { model, phase, n, status, reason } of after) {
     const hit = model === 'A' && phase === 'prefill' && n >= 16;
-    expect(ledger.isOpen({ model, phase, n, mode: 'eager' }, 0)).toBe(!hit);
+    expect(ledger.isOpen({ model, phase, n, engine: 'wasm' }, 0)).toBe(!hit);
     if (!hit) expect(reason).toBe('not measured yet');
     else if (n === 16) expect({ status, reason }).toEqual({ status: 'failed', reason: 'out of memory' });
     else expect({ status, reason }).toEqual({ status: 'skipped', reason: 'n = 16 did not finish: out of memory' });
@@ -121,16 +122,28 @@ test('the first casualty of a series keeps its reason', () => {
   expect(find(ledger.results(HEAD), at(0))).toMatchObject({ status: 'timeout', reason: 'first' });
 });
 
-test('a casualty of the counting stands for all modes, one of the timing for its own', () => {
-  const both = cells.flatMap((cell) => [cell, { ...cell, mode: 'compiled' as const }]);
-  const statusOf = (isCounted: boolean) => {
-    const ledger = create(both);
-    if (isCounted) for (const cell of both) ledger.addCounts(cell, counted);
-    ledger.addCasualty({ cell: at(0), status: 'failed', reason: 'x' });
-    return find(ledger.results(HEAD), { ...at(0), mode: 'compiled' })?.status;
-  };
-  expect(statusOf(false)).toBe('failed');
-  expect(statusOf(true)).toBe('skipped');
+test('counts and casualties are those of one engine', () => {
+  const both = cells.flatMap((cell) => [cell, { ...cell, engine: 'torch' }]);
+  const ledger = create(both);
+  ledger.addCounts(at(0), counted);
+  ledger.addCasualty({ cell: at(0), status: 'failed', reason: 'x' });
+  const other = { ...at(0), engine: 'torch' };
+  expect([at(0), other].map((cell) => ledger.isUncounted(cell))).toEqual([false, true]);
+  expect([at(0), other].map((cell) => ledger.isOpen(cell, 0))).toEqual([false, true]);
+});
+
+test('engines and comparisons are there once, the last that was said of each', () => {
+  const ledger = create();
+  const comparison = { model: 'BSBR', engine: 'torch', relative_error: null };
+  for (const engine of [WASM, { ...WASM, id: 'torch' }, { ...WASM, threads: 2 }]) ledger.addEngine(engine);
+  for (const relative_error of [null, 1e-6]) ledger.addComparison({ ...comparison, relative_error });
+  const file = ledger.results(HEAD);
+  expect(file.engines.map(({ id, threads }) => [id, threads])).toEqual([
+    ['wasm', 2],
+    ['torch', 1],
+  ]);
+  expect(file.comparisons).toEqual([{ ...comparison, relative_error: 1e-6 }]);
+  expect(create(cells, file).results(HEAD)).toMatchObject({ engines: file.engines, comparisons: file.comparisons });
 });
 
 test('a cell with a casualty has no value, but keeps what was measured of it', () => {
@@ -141,7 +154,7 @@ test('a cell with a casualty has no value, but keeps what was measured of it', (
 
 test('a resumed ledger keeps what was measured and counted, and opens what was not', () => {
   const half = create();
-  half.addModel({ name: 'BSBR', params: 2, params_without_head: 1, param_bytes: 8 });
+  half.addModel(makeModel('BSBR'));
   half.addCounts(at(0), counted);
   half.addProcess(at(0), processOf(0, 7));
   const file = parseResults(JSON.parse(JSON.stringify(half.results(HEAD))), 'half');

@@ -6,8 +6,8 @@ import { cellsOf, fakeWorker, SPEC } from '../../support/fake_worker.js';
 
 const cells = cellsOf(['A'], [8, 16]);
 const [first, second] = cells as [(typeof cells)[0], (typeof cells)[0]];
-const { workload, rules, backend, threads } = SPEC;
-const ORDER: WorkerOrder = { task: 'measure', run: 0, cells, workload, rules, backend, threads };
+const { workload, rules, threads } = SPEC;
+const ORDER: WorkerOrder = { task: 'measure', run: 0, cells, workload, rules, threads };
 
 function run(
   workerFile: string,

@@ -3,6 +3,7 @@ import { shuffledCells } from '../../../src/bench/protocol/plan.js';
 import { UserError } from '../../../src/errors.js';
 import { cellKey } from '../../../src/results/cell.js';
 import { fakeWorker, SPEC } from '../../support/fake_worker.js';
+import { WASM } from '../../support/make_results.js';
 import { recordedWorker, run, runsOf, statuses } from './run_support.js';
 
 test('every cell is counted once and measured once a process, and each is saved at once', async () => {
@@ -20,15 +21,7 @@ test('every cell is counted once and measured once a process, and each is saved 
 
 test('the file says what the workers ran on', async () => {
   const { last } = await run({ workerFile: fakeWorker() });
-  expect(last.runtime).toEqual({
-    node: 'v20',
-    tfjs: '4',
-    backend: 'wasm',
-    tensorflow: null,
-    small_products: false,
-    causal_attention: false,
-    env: {},
-  });
+  expect(last.engines).toEqual([WASM]);
   expect(last.machine.threads).toBe(1);
 });
 
@@ -61,12 +54,14 @@ test('a complete file goes on to more processes', async () => {
   expect(lines()).toHaveLength(SPEC.cells.length);
 });
 
-test('a file measured on another backend is not gone on with', async () => {
+test('a file measured on another version of its engine is not gone on with', async () => {
   const { last } = await run({ workerFile: fakeWorker() });
-  const previous = { ...last, runtime: { ...last.runtime, backend: 'tensorflow' as const } };
+  const previous = { ...last, engines: [{ ...WASM, versions: { tfjs: '3.0.0' }, env: { OMP_NUM_THREADS: '1' } }] };
   const { error, saved } = await run({ workerFile: fakeWorker(), spec: { ...SPEC, runs: 3 }, previous });
   expect(error).toBeInstanceOf(UserError);
-  expect((error as Error).message).toBe('--resume: needs backend tensorflow as before, got wasm');
+  expect((error as Error).message).toBe(
+    'engine wasm: versions: must be {"tfjs":"3.0.0"} as before, got {"tfjs":"4.22.0"}',
+  );
   expect(saved).toEqual([]);
 });
 
@@ -96,7 +91,7 @@ test('a process that dies in a cell costs that series its longer cells, and noth
   expect(error).toBeNull();
   expect(last.complete).toBe(true);
   for (const [key, status] of Object.entries(statuses(last))) {
-    const expected = { 'A generate 16 eager': 'failed', 'A generate 32 eager': 'skipped' }[key] ?? 'ok';
+    const expected = { 'A generate 16 wasm': 'failed', 'A generate 32 wasm': 'skipped' }[key] ?? 'ok';
     expect([key, status]).toEqual([key, expected]);
   }
   expect(Object.keys(last.time_results['A'] ?? {})).toEqual(['8']);
@@ -110,11 +105,11 @@ test('what dies in a later process spares it longer cells, but takes no value fr
   const isIt = `order.run === 1 && cell.model === 'A' && cell.phase === 'prefill' && cell.n === 16`;
   const { workerFile, lines } = recordedWorker(`if (${isIt}) { ${die} }`);
   const { last } = await run({ workerFile });
-  const expected = { 'A prefill 16 eager': 'failed' } as Record<string, string>;
+  const expected = { 'A prefill 16 wasm': 'failed' } as Record<string, string>;
   for (const [key, status] of Object.entries(statuses(last)))
     expect([key, status]).toEqual([key, expected[key] ?? 'ok']);
   const secondOrder = shuffledCells(SPEC.cells, SPEC.workload.seed, 1).map(cellKey);
-  const wasFirst = secondOrder.indexOf('A prefill 32 eager') < secondOrder.indexOf('A prefill 16 eager');
+  const wasFirst = secondOrder.indexOf('A prefill 32 wasm') < secondOrder.indexOf('A prefill 16 wasm');
   expect(lines().filter((line) => line === 'measure A prefill 32')).toHaveLength(wasFirst ? 2 : 1);
 });
 
@@ -124,7 +119,7 @@ test('a limit learnt in the first process spares the longer cells in all that fo
   const { last } = await run({ workerFile, spec: { ...SPEC, runs: 5 } });
   const tried = lines().filter((line) => /^measure A .* (16|32)$/.test(line));
   expect(tried.sort()).toEqual(['measure A generate 16', 'measure A prefill 16']);
-  expect(statuses(last)).toMatchObject({ 'A prefill 16 eager': 'failed', 'A prefill 32 eager': 'skipped' });
+  expect(statuses(last)).toMatchObject({ 'A prefill 16 wasm': 'failed', 'A prefill 32 wasm': 'skipped' });
 });
 
 test('a cell over its time is recorded as such, and the run goes on', async () => {
@@ -134,7 +129,7 @@ test('a cell over its time is recorded as such, and the run goes on', async () =
     ),
     cellTimeoutMs: 500,
   });
-  expect(statuses(last)['B prefill 32 eager']).toBe('timeout');
+  expect(statuses(last)['B prefill 32 wasm']).toBe('timeout');
   expect(Object.values(statuses(last)).filter((status) => status === 'ok')).toHaveLength(11);
 });
 

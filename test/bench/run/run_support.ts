@@ -11,11 +11,11 @@ import { fakeWorker, SPEC } from '../../support/fake_worker.js';
 import { makeResults } from '../../support/make_results.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
-const { created_at, tool, git, config, config_hash } = makeResults({ A: { 8: [1] } });
+const { schema_version, created_at, tool, git, config, config_hash } = makeResults({ A: { 8: [1] } });
 
 /** The head of a file says by which rule processes are added: a journal is read by it. */
 const labelOf = ({ runs, precisionPct, maxTimeS }: RunSpec): RunLabel => ({
-  ...{ schema_version: 1, created_at, tool, git, config_hash, node: 'v20' },
+  ...{ schema_version, created_at, tool, git, config_hash },
   config: { ...config, runs, precision_pct: precisionPct, max_time_s: maxTimeS },
 });
 

@@ -8,6 +8,7 @@ const processOf = (samples: number[], steps: number[] | null = null): ProcessRun
   warmup_ms: [100],
   compile_ms: 0,
   samples_ms: samples,
+  steps: steps && 32,
   steps_ms: steps,
   batch: 1,
   peak_rss_bytes: 1,
@@ -66,7 +67,7 @@ test('variation within a process and between processes are apart', () => {
 });
 
 test('tokens per second are those a call stands for: the prompt in prefill, the emitted ones elsewhere', () => {
-  const cell = { model: 'A', n: 512, mode: 'eager' as const };
+  const cell = { model: 'A', n: 512, engine: 'wasm' };
   expect(tokensOf({ ...cell, phase: 'prefill' }, 32)).toBe(512);
   expect(tokensOf({ ...cell, phase: 'decode' }, 32)).toBe(1);
   expect(tokensOf({ ...cell, phase: 'generate' }, 32)).toBe(32);

@@ -67,7 +67,12 @@ test('a run that is interrupted leaves a valid file, and resuming completes it w
     expect(Object.keys(table)).toEqual(['BSBR', 'LinearTransformer', 'DeltaNet']);
     for (const row of Object.values(table)) expect(Object.keys(row)).toEqual(['8', '16']);
   }
-  expect(whole.config.scan_chunk).toBe(32); // chosen by the head dim, 8
+  expect(whole.config.options).toEqual({ chunk_size: 8 });
+  expect(whole.models.map(({ name, options, period }) => ({ name, options, period }))).toEqual([
+    { name: 'BSBR', options: { chunk_size: 8, compression_factor: 2, retrieval_norm: 'none' }, period: 8 },
+    { name: 'LinearTransformer', options: { scan_chunk: 32 }, period: null }, // chosen by the head dim, 8
+    { name: 'DeltaNet', options: { scan_chunk: 32 }, period: null },
+  ]);
   expect(whole.seq_lengths).toEqual([8, 16]);
   expect(Object.keys(whole.param_counts)).toEqual(['BSBR', 'LinearTransformer', 'DeltaNet']);
   expect(readdirSync(join(folder, 'results'))).toEqual(['comparison_results.json']);

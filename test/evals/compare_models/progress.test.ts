@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createProgress } from '../../../evals/compare_models/progress.js';
 import type { Progress } from '../../../src/bench/run/run.js';
 
-const CELL = { model: 'A', phase: 'prefill', n: 8, mode: 'eager' } as const;
+const CELL = { model: 'A', phase: 'prefill', n: 8, engine: 'wasm' } as const;
 const step = (done: number, total: number, type: 'ready' | 'measured'): Progress => ({
   done,
   total,

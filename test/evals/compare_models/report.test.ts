@@ -60,7 +60,7 @@ test('what building graphs took is told a process, and not told where none were 
 test('a cell without a value shows its status, and its reason below', () => {
   const text = reportText(withCell(results(), { status: 'timeout', reason: 'took too long', summary: null }));
   expect(row(text, '128')?.[3]).toBe('timeout');
-  expect(text).toContain('BSBR generate n = 128 (eager): timeout: took too long');
+  expect(text).toContain('BSBR generate n = 128 (wasm): timeout: took too long');
 });
 
 test('decode shows its slowest step and its rate', () => {
@@ -68,11 +68,11 @@ test('decode shows its slowest step and its rate', () => {
   expect(row(reportText(decode), '128')).toEqual(['', 'BSBR', '128', '2.00 ms', '3.00 ms', '500', '127 KiB', '']);
 });
 
-test('modes are told apart only where there are two', () => {
+test('engines are told apart only where there are two', () => {
   const both = results();
-  const compiled = both.cells.map((cell) => ({ ...cell, mode: 'compiled' as const }));
-  expect(reportText({ ...both, cells: [...both.cells, ...compiled] })).toContain('BSBR (compiled)');
-  expect(reportText(both)).not.toContain('(eager)');
+  const compiled = both.cells.map((cell) => ({ ...cell, engine: 'tensorflow' }));
+  expect(reportText({ ...both, cells: [...both.cells, ...compiled] })).toContain('BSBR@tensorflow');
+  expect(reportText(both)).not.toContain('@');
 });
 
 test('a noisy machine is on the table and among the warnings, with what to do', () => {
@@ -117,7 +117,10 @@ test('a time far above that of a longer prompt of its own series is not to be be
 
 test('the table says of what shape the models were, and of what its rate is', () => {
   const text = reportText(results());
-  expect(text).toMatch(/^Models: d = \d+, H = \d+, L = \d+, f = \d+, V = [\d,]+, C = \d+, batch \d+\.$/m);
+  expect(text).toMatch(/^Models: d = \d+, H = \d+, L = \d+, f = \d+, V = [\d,]+, batch \d+\.$/m);
+  const other = results();
+  const given = reportText({ ...other, config: { ...other.config, options: { chunk_size: 64 } } });
+  expect(given).toContain(', batch 1, chunk_size 64.');
   expect(text).toContain('Tokens/s (decode)');
 });
 

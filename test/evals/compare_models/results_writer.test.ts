@@ -19,7 +19,7 @@ afterAll(() => built[Symbol.dispose]());
 
 const whole = makeResults({ BSBR: { 128: [1, 2] } });
 const [cell] = whole.cells as [Results['cells'][number]];
-const { model, phase, n, mode } = cell;
+const { model, phase, n, engine } = cell;
 const empty: Results = {
   ...whole,
   ...{ complete: false, time_results: {} },
@@ -27,7 +27,7 @@ const empty: Results = {
 };
 const measured = (run: number): Finding => ({
   type: 'measured',
-  cell: { model, phase, n, mode },
+  cell: { model, phase, n, engine },
   process: { ...(cell.processes[0] as Results['cells'][number]['processes'][number]), run },
 });
 const read = (file: string) => parseResults(JSON.parse(readFileSync(file, 'utf8')), file);
