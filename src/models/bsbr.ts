@@ -10,7 +10,7 @@
  *     retrieved   S̄_c = unvec( U · Σ_{j<c} a_cj G_j + u ),  a_cj = softmax_{j<c}( r_c·h_j / sqrt D )
  *     o_t = l_t + D^-1/2 · q_t S̄_c                          chunk 0 retrieves exactly 0
  *
- * retrievalNorm 'l2': q and k of the retrieval are L2-normalised, and q_t S̄_c is RMS-normalised instead of scaled.
+ * retrieval_norm 'l2': q and k of the retrieval are L2-normalised, and q_t S̄_c is RMS-normalised instead of scaled.
  * With C >= T it equals softmax attention.
  * Departures from the original study: its masks let a position see the future and not the past, its chunk retrieved
  * from itself and later chunks, its meta query read the own chunk's last token, its scores were a T×T matrix.
@@ -34,7 +34,7 @@ import {
 import { type Chunks, joinChunks, sliceChunks, splitChunks } from './chunks.js';
 import { type Dense, dense, denseParameters, l2Norm, project, rmsNorm, splitHeads } from './layers.js';
 import type { Cursor, LayerState, Mixed, Mixer } from './mixer.js';
-import type { ModelConfig } from './model.js';
+import type { ModelShape } from './model.js';
 import type { WeightSource } from './weights.js';
 
 type Parameters = {
@@ -49,27 +49,37 @@ type Parameters = {
  * of the closed chunks: h [B, H, room, D] to find them by, and G or vec(F) [B, H, room, e].
  */
 type State = LayerState<KeysValues, Chunks, KeysValues>;
-type RetrievalNorm = ModelConfig['retrievalNorm'];
+export interface BsbrOptions {
+  /** C. */
+  readonly chunk_size: number;
+  /** e = floor(d / factor); 0: chunk states are not compressed. */
+  readonly compression_factor: number;
+  readonly retrieval_norm: RetrievalNorm;
+}
+type RetrievalNorm = 'none' | 'l2';
+/** Heads, tokens in a chunk, and the norm of what is retrieved. */
+type Setting = { readonly H: number; readonly C: number; readonly norm: RetrievalNorm };
 /** What closing chunks gives: their rows of the bank, and S̄ of the chunk after each of the last `asking` of them. */
 type Closed = { readonly rows: KeysValues; readonly retrieved: Chunks /* [asking, B * H, D, D] */ };
 
-export function bsbrMixer(config: ModelConfig): Mixer<Parameters, State> {
-  const { hiddenDim: d, numHeads: H, chunkSize: C, compressionFactor } = config;
+export function bsbrMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: BsbrOptions): Mixer<Parameters, State> {
+  const { chunk_size: C, compression_factor: factor, retrieval_norm: norm } = options;
   const D = d / H;
-  const e = compressionFactor === 0 ? D * D : Math.floor(d / compressionFactor);
+  const e = factor === 0 ? D * D : Math.floor(d / factor);
+  const setting: Setting = { H, C, norm };
   return {
     tuning: { segmentTokens: 4096, prefill: () => 'whole', closing: 'whole' },
-    parameters: (weights) => initParameters(weights, d, D, compressionFactor === 0 ? 0 : e),
+    parameters: (weights) => initParameters(weights, d, D, factor === 0 ? 0 : e),
     empty: (B) => ({
       moving: zeroRows(1, B * H, C, D),
       seen: tf.zeros([1, B * H, D, D]),
       bank: zeroRows(B, H, 0, D, e),
     }),
-    prefill: (params, past, x, at, lastOnly) => prefill(config, params, past, x, at, lastOnly),
-    step: (params, moving, retrieved, x, at) => step(config, params, moving, retrieved, x, at),
+    prefill: (params, past, x, at, lastOnly) => prefill(setting, params, past, x, at, lastOnly),
+    step: (params, moving, retrieved, x, at) => step(setting, params, moving, retrieved, x, at),
     closing: {
       period: C,
-      step: (params, state, x, at) => closingStep(config, params, state, x, at),
+      step: (params, state, x, at) => closingStep(setting, params, state, x, at),
       append: (state, rows, settled) =>
         leaves(rows).length === 0 ? state : { ...state, bank: appendRows(state.bank, settled / C, rows as KeysValues) },
     },
@@ -98,22 +108,22 @@ function bufferedBank(bank: KeysValues, { settled }: Cursor, C: number): Buffere
 }
 
 function prefill(
-  config: ModelConfig,
+  setting: Setting,
   params: Parameters,
   past: State,
   x: tf.Tensor3D,
   at: Cursor,
   lastOnly: boolean,
 ): Mixed<tf.Tensor3D, State> {
-  const { numHeads: H, chunkSize: C, retrievalNorm } = config;
+  const { H, C, norm } = setting;
   const [B, T, d] = x.shape;
   const [q, k, v] = project(x, params.qkv, lastOnly);
   const fresh = { k: splitChunks(k, H, C), v: splitChunks(v, H, C) };
-  const { entering, rows } = enterChunks(params, past, x, fresh, at, config, lastOnly);
+  const { entering, rows } = enterChunks(params, past, x, fresh, at, setting, lastOnly);
   const slot = (T - 1) % C; // of the last token
   const read = lastOnly
-    ? readLast(splitChunks(q, H, 1), fresh, entering, slot, config)
-    : readAll(splitChunks(q, H, C), fresh, entering, retrievalNorm);
+    ? readLast(splitChunks(q, H, 1), fresh, entering, slot, setting)
+    : readAll(splitChunks(q, H, C), fresh, entering, norm);
   const moving = slot === C - 1 ? zeroRows(1, B * H, C, d / H) : ofChunks(fresh, -1, 1);
   return {
     y: dense(joinChunks(read, B, lastOnly ? 1 : T), params.o),
@@ -123,7 +133,7 @@ function prefill(
 }
 
 function step(
-  { numHeads: H, chunkSize: C, retrievalNorm }: ModelConfig,
+  { H, C, norm }: Setting,
   { qkv, o }: Parameters,
   moving: KeysValues,
   retrieved: Chunks,
@@ -135,22 +145,22 @@ function step(
   const [q, k, v] = parts.map((part) => splitChunks(part, H, 1)) as [Chunks, Chunks, Chunks];
   const open = writeSlot(moving, at.slot, k, v);
   const local = attend(q, open, maskFrom(tf.add(at.slot, 1), C));
-  const read: Chunks = tf.add(local, retrieve(q, retrieved, retrievalNorm));
+  const read: Chunks = tf.add(local, retrieve(q, retrieved, norm));
   return { y: dense(tf.reshape(joinChunks(read, B, 1), [B, d]), o), moving: open };
 }
 
 function closingStep(
-  config: ModelConfig,
+  setting: Setting,
   params: Parameters,
   state: State,
   x: tf.Tensor2D,
   at: Cursor,
 ): Mixed<tf.Tensor2D, State> {
-  const { numHeads: H, chunkSize: C, retrievalNorm } = config;
+  const { H, C, norm } = setting;
   const [B, d] = x.shape;
-  const { y, moving } = step(config, params, state.moving, state.seen, x, at);
+  const { y, moving } = step(setting, params, state.moving, state.seen, x, at);
   const bank = bufferedBank(state.bank, at, C);
-  const { rows, retrieved } = closeChunks(params, tf.reshape(x, [B, 1, d]), moving, bank, retrievalNorm, 1);
+  const { rows, retrieved } = closeChunks(params, tf.reshape(x, [B, 1, d]), moving, bank, norm, 1);
   const cloned = mapTree(state.bank, tf.clone);
   return { y, state: { moving: zeroRows(1, B * H, C, d / H), seen: retrieved, bank: cloned }, rows };
 }
@@ -167,7 +177,7 @@ function enterChunks(
   x: tf.Tensor3D,
   fresh: KeysValues,
   at: Cursor,
-  { chunkSize: C, retrievalNorm }: ModelConfig,
+  { C, norm }: Setting,
   lastOnly: boolean,
 ): { entering: Chunks; rows: Tree } {
   const [B, T, d] = x.shape;
@@ -177,7 +187,7 @@ function enterChunks(
   const ends: tf.Tensor3D = tf.squeeze(tf.slice(chunked, [0, 0, C - 1, 0], [B, closing, 1, d]), [2]);
   const asking = lastOnly ? Math.min(2, closing) : closing;
   const whole = ofChunks(fresh, 0, closing);
-  const { rows, retrieved } = closeChunks(params, ends, whole, bufferedBank(past.bank, at, C), retrievalNorm, asking);
+  const { rows, retrieved } = closeChunks(params, ends, whole, bufferedBank(past.bank, at, C), norm, asking);
   // The first rows take their room along: to make it in this pass costs less than to append to nothing.
   const isFirst = past.bank.k.shape[2] === 0;
   return { entering: tf.concat([past.seen, retrieved], 0), rows: isFirst ? padRows(rows, roomFor(closing)) : rows };
@@ -225,16 +235,10 @@ function readAll(q: Chunks, fresh: KeysValues, entering: Chunks, norm: Retrieval
 }
 
 /** The last position, in `slot` of the last chunk: q [1, B * H, 1, D] -> [1, B * H, 1, D]. */
-function readLast(
-  q: Chunks,
-  fresh: KeysValues,
-  entering: Chunks,
-  slot: number,
-  { chunkSize: C, retrievalNorm }: ModelConfig,
-): Chunks {
+function readLast(q: Chunks, fresh: KeysValues, entering: Chunks, slot: number, { C, norm }: Setting): Chunks {
   const local = attend(q, sliceRows(ofChunks(fresh, -1, 1), 0, slot + 1));
   // entering ends with S̄ of the chunk after the last one where that is whole
-  return tf.add(local, retrieve(q, sliceChunks(entering, slot === C - 1 ? -2 : -1, 1), retrievalNorm));
+  return tf.add(local, retrieve(q, sliceChunks(entering, slot === C - 1 ? -2 : -1, 1), norm));
 }
 
 /** Keys and values of some chunks, as `sliceChunks` counts them. */

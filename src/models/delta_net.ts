@@ -21,7 +21,7 @@ import * as tf from '../tf.js';
 import { type Chunks, joinChunks, splitChunks } from './chunks.js';
 import { denseWeight, l2Norm, lowerTriangle, matMulLast, rmsNorm } from './layers.js';
 import { recurrent } from './mixer.js';
-import { type ModelConfig, scanChunkOf } from './model.js';
+import type { ModelShape } from './model.js';
 import type { WeightSource } from './weights.js';
 
 /** Width w of the convolutions: a token and the three before it. */
@@ -47,10 +47,9 @@ type Inputs = {
   readonly window: tf.Tensor3D;
 };
 
-export function deltaMixer(config: ModelConfig) {
-  const { hiddenDim: d, numHeads: H } = config;
+/** @param options scan_chunk: tokens in a chunk of prefill; no result depends on it */
+export function deltaMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: { readonly scan_chunk: number }) {
   const D = d / H;
-  const scanChunk = scanChunkOf(config);
   /** y [B, T, d] of what T tokens read. */
   const output = ({ gain, o }: Parameters, read: Chunks, B: number, T: number): tf.Tensor3D =>
     matMulLast(joinChunks(tf.mul(rmsNorm(tf.mul(read, D ** -0.5)), gain), B, T), o);
@@ -66,7 +65,7 @@ export function deltaMixer(config: ModelConfig) {
     empty: (B) => ({ S: tf.zeros([B * H, D, D]), window: tf.zeros([B, CONV_WIDTH - 1, 3 * d]) }),
     prefill(params, past, x, lastOnly) {
       const [B, T] = x.shape;
-      const inputs = prepare(params, past, x, H, Math.min(scanChunk, T), lastOnly);
+      const inputs = prepare(params, past, x, H, Math.min(options.scan_chunk, T), lastOnly);
       const { o, S } = deltaRule(inputs, past.S, lastOnly);
       return { y: output(params, o, B, lastOnly ? 1 : T), state: { S, window: inputs.window } };
     },

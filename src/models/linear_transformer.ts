@@ -13,7 +13,7 @@ import * as tf from '../tf.js';
 import { type Chunks, joinChunks, sliceChunks, splitChunks, sumChunks } from './chunks.js';
 import { type Dense, dense, denseParameters, lowerTriangle, project } from './layers.js';
 import { recurrent } from './mixer.js';
-import { type ModelConfig, scanChunkOf } from './model.js';
+import type { ModelShape } from './model.js';
 
 const DENOMINATOR_EPS = 1e-6;
 
@@ -23,10 +23,9 @@ type Sums = {
   readonly z: tf.Tensor3D; // [B * H, 1, D]
 };
 
-export function linearMixer(config: ModelConfig) {
-  const { hiddenDim: d, numHeads: H } = config;
+/** @param options scan_chunk: tokens in a chunk of prefill; no result depends on it */
+export function linearMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: { readonly scan_chunk: number }) {
   const D = d / H;
-  const scanChunk = scanChunkOf(config);
   return recurrent<Parameters, Sums>({
     tuning: { segmentTokens: 1024, prefill: () => 'whole' },
     parameters: (weights) => ({
@@ -35,7 +34,7 @@ export function linearMixer(config: ModelConfig) {
     }),
     empty: (B) => ({ S: tf.zeros([B * H, D, D]), z: tf.zeros([B * H, 1, D]) }),
     prefill({ qkv, o }, past, x, lastOnly) {
-      const { read, sums } = lastOnly ? absorb(qkv, past, x, H) : attendChunks(qkv, past, x, H, scanChunk);
+      const { read, sums } = lastOnly ? absorb(qkv, past, x, H) : attendChunks(qkv, past, x, H, options.scan_chunk);
       return { y: dense(read, o), state: sums };
     },
     step({ qkv, o }, past, x) {

@@ -2,59 +2,161 @@
 import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
 import type { AnyMixer } from './mixer.js';
-import { type ModelConfig, type SequenceModel, scanChunkOf } from './model.js';
+import type { ModelConfig, ModelShape, SequenceModel } from './model.js';
+import {
+  type ModelOption,
+  type ModelOptions,
+  type OptionValues,
+  oneOf,
+  resolveOptions,
+  type ValuesOf,
+  whole,
+} from './options.js';
 import type { TransformerOptions } from './transformer.js';
 
-interface Entry {
+interface Entry<Options = ModelOptions> {
   readonly name: string;
   /** The name in fixture files and in the PyTorch peer. */
   readonly fixtureName: string;
-  readonly load: () => Promise<(config: ModelConfig) => AnyMixer>;
+  readonly options: Options;
+  readonly load: () => Promise<(shape: ModelShape, options: ValuesOf<Options>) => AnyMixer>;
 }
+/** Proves that a model takes the options of its entry. */
+const entry = <Options extends ModelOptions>(model: Entry<Options>): Entry => model as unknown as Entry;
+
+/**
+ * Tokens in a chunk of prefill of models whose result does not depend on it. Fastest of 16 to 128: measured for head dims
+ * of 16 to 128 (docs/compiled.md). Products within a chunk cost C, those with its state D a token.
+ */
+const SCAN_CHUNK = whole(1, {
+  help: 'tokens in a chunk of prefill, for speed alone',
+  effect: 'speed',
+  default: { text: 'by head dim', of: ({ hiddenDim, numHeads }) => (hiddenDim / numHeads < 64 ? 32 : 64) },
+});
 
 const REGISTRY: readonly Entry[] = [
-  { name: 'BSBR', fixtureName: 'bsbr', load: async () => (await import('./bsbr.js')).bsbrMixer },
-  {
+  entry({
+    name: 'BSBR',
+    fixtureName: 'bsbr',
+    options: {
+      chunk_size: whole(1, { help: 'C, tokens in a chunk', effect: 'results', default: 32 }),
+      compression_factor: whole(0, {
+        help: 'chunk states are compressed to d / factor; 0 for none',
+        effect: 'results',
+        default: 2,
+        most: ({ hiddenDim }) => ({ value: hiddenDim, name: 'hidden_dim' }),
+      }),
+      retrieval_norm: oneOf(['none', 'l2'], {
+        help: 'norm of what is retrieved: none or l2',
+        effect: 'results',
+        default: 'none',
+      }),
+    },
+    load: async () => (await import('./bsbr.js')).bsbrMixer,
+  }),
+  entry({
     name: 'LinearTransformer',
     fixtureName: 'linear',
+    options: { scan_chunk: SCAN_CHUNK },
     load: async () => (await import('./linear_transformer.js')).linearMixer,
-  },
-  { name: 'DeltaNet', fixtureName: 'deltanet', load: async () => (await import('./delta_net.js')).deltaMixer },
-  { name: 'Softmax', fixtureName: 'softmax', load: async () => (await import('./softmax.js')).softmaxMixer },
+  }),
+  entry({
+    name: 'DeltaNet',
+    fixtureName: 'deltanet',
+    options: { scan_chunk: SCAN_CHUNK },
+    load: async () => (await import('./delta_net.js')).deltaMixer,
+  }),
+  entry({
+    name: 'Softmax',
+    fixtureName: 'softmax',
+    options: {},
+    load: async () => (await import('./softmax.js')).softmaxMixer,
+  }),
 ];
 
 export const MODEL_NAMES: readonly string[] = REGISTRY.map(({ name }) => name);
 
+/** An option, and the models that have it: all by that name share one definition. */
+export interface SharedOption {
+  readonly name: string;
+  readonly option: ModelOption;
+  readonly models: readonly string[];
+}
+
+/** The options of all models, each once. */
+export const MODEL_OPTIONS: readonly SharedOption[] = sharedOptions();
+
+function sharedOptions(): SharedOption[] {
+  const shared = new Map<string, SharedOption>();
+  for (const { name: model, options } of REGISTRY) {
+    for (const [name, option] of Object.entries(options)) {
+      shared.set(name, { name, option, models: [...(shared.get(name)?.models ?? []), model] });
+    }
+  }
+  return [...shared.values()];
+}
+
+/** Whether an option changes what its models compute: else it changes their speed alone. */
+export const changesResults = (name: string): boolean =>
+  MODEL_OPTIONS.find((option) => option.name === name)?.option.effect !== 'speed';
+
 /** The registered name that is `name` but for case. @throws UserError with the nearest one */
-export function findModelName(name: string): string {
+export function findModelName(name: string, where = '--models'): string {
   const wanted = name.toLowerCase();
   const found = MODEL_NAMES.find((known) => known.toLowerCase() === wanted);
   check(
     found !== undefined,
-    `--models: no model is called ${name}; did you mean ${nearest(name, MODEL_NAMES)}? (${MODEL_NAMES.join(', ')})`,
+    `${where}: no model is called ${name}; did you mean ${nearest(name, MODEL_NAMES)}? (${MODEL_NAMES.join(', ')})`,
   );
   return found;
 }
 
+/** The options that a model has. @throws UserError when there is none of that name */
+export const modelOptions = (name: string): ModelOptions => entryOf(name).options;
+
 /** The name that fixture files and the PyTorch peer give to a registered model. @throws UserError when there is none of it */
 export const fixtureNameOf = (name: string): string => entryOf(name).fixtureName;
 
-/** The mixer of a model alone. @throws UserError when there is none of that name */
-export async function createMixer(name: string, config: ModelConfig): Promise<AnyMixer> {
-  checkModelConfig(config);
-  const mixerOf = await entryOf(name).load();
-  return mixerOf(config);
+/**
+ * The mixer of a model alone.
+ * @param given its options that are not the defaults
+ * @throws UserError when there is no model of that name, no option, or not with that value or shape
+ */
+export async function loadMixer(name: string, shape: ModelShape, given: OptionValues = {}): Promise<AnyMixer> {
+  const { options, load } = entryOf(name);
+  checkShape(shape);
+  const all = resolveOptions(options, given, shape, (option) => option);
+  const mixerOf = await load();
+  return mixerOf(shape, all);
 }
 
-/** @param name a registered name or a fixture's; @throws UserError when there is none of it */
-export async function createModel(
+/** @param name a registered name or a fixture's; @throws UserError as `loadMixer` */
+export async function loadModel(
   name: string,
-  config: ModelConfig,
+  shape: ModelShape,
+  given: OptionValues = {},
   options?: TransformerOptions,
 ): Promise<SequenceModel> {
-  const [{ createTransformer }, mixer] = await Promise.all([import('./transformer.js'), createMixer(name, config)]);
-  const mixers = Array.from({ length: config.numLayers }, () => mixer);
-  return createTransformer(entryOf(name).name, config, mixers, options);
+  const [{ createTransformer }, mixer] = await Promise.all([import('./transformer.js'), loadMixer(name, shape, given)]);
+  const mixers = Array.from({ length: shape.numLayers }, () => mixer);
+  return createTransformer(entryOf(name).name, shape, mixers, options);
+}
+
+/** Until all callers give options by name. */
+export const createMixer = (name: string, config: ModelConfig): Promise<AnyMixer> =>
+  loadMixer(name, config, optionsIn(name, config));
+export const createModel = (name: string, config: ModelConfig, options?: TransformerOptions): Promise<SequenceModel> =>
+  loadModel(name, config, optionsIn(name, config), options);
+
+function optionsIn(name: string, config: ModelConfig): OptionValues {
+  const { chunkSize: chunk_size, scanChunk, compressionFactor: compression_factor, retrievalNorm } = config;
+  const all = {
+    chunk_size,
+    compression_factor,
+    retrieval_norm: retrievalNorm,
+    ...(scanChunk && { scan_chunk: scanChunk }),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([option]) => Object.hasOwn(modelOptions(name), option)));
 }
 
 function entryOf(name: string): Entry {
@@ -62,23 +164,18 @@ function entryOf(name: string): Entry {
   return byFixture ?? (REGISTRY.find((entry) => entry.name === findModelName(name)) as Entry);
 }
 
-/** Every option of a model, by the name of its flag. */
-export function optionsOf(name: string, config: ModelConfig): Record<string, string | number> {
-  const { chunkSize: chunk_size, compressionFactor: compression_factor, retrievalNorm: retrieval_norm } = config;
-  const scanned = { scan_chunk: scanChunkOf(config) };
-  const all: Record<string, Record<string, string | number>> = {
-    BSBR: { chunk_size, compression_factor, retrieval_norm },
-    LinearTransformer: scanned,
-    DeltaNet: scanned,
-  };
-  return all[name] ?? {};
+/** Every option of a model, by name. */
+export const optionsOf = (name: string, config: ModelConfig): OptionValues =>
+  resolveOptions(modelOptions(name), optionsIn(name, config), config, (option) => option);
+
+/** @param nameOf how the caller calls a size; @throws UserError when sizes do not go together */
+export function checkShape({ hiddenDim, numHeads }: ModelShape, nameOf = (size: string): string => size): void {
+  const heads = `${nameOf('num_heads')} (${numHeads})`;
+  check(hiddenDim % numHeads === 0, `${nameOf('hidden_dim')}: must be divisible by ${heads}, got ${hiddenDim}`);
 }
 
 /** @throws UserError naming the flag and the value */
-export function checkModelConfig({ hiddenDim, numHeads, compressionFactor }: ModelConfig): void {
-  check(hiddenDim % numHeads === 0, `--hidden_dim: must be divisible by --num_heads (${numHeads}), got ${hiddenDim}`);
-  check(
-    compressionFactor === 0 || compressionFactor <= hiddenDim,
-    `--compression_factor: must be at most --hidden_dim (${hiddenDim}), got ${compressionFactor}`,
-  );
+export function checkModelConfig(config: ModelConfig): void {
+  checkShape(config, (size) => `--${size}`);
+  resolveOptions(modelOptions('BSBR'), optionsIn('BSBR', config), config, (option) => `--${option}`);
 }

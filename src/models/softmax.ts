@@ -25,7 +25,7 @@ import {
 } from './attention.js';
 import { type Dense, dense, denseParameters, mergeHeads, project, splitHeads } from './layers.js';
 import type { LayerState, Mixer } from './mixer.js';
-import type { ModelConfig } from './model.js';
+import type { ModelShape } from './model.js';
 
 /** Tokens a step writes among before they move to the cache. */
 const TAIL = 128;
@@ -35,7 +35,7 @@ type Parameters = { readonly qkv: Dense; readonly o: Dense };
 /** Moving: the tail [B, H, TAIL, D], zeros from the next slot on. Seen: the cache [B, H, room, D] of all whole tails. */
 type State = LayerState<KeysValues, KeysValues, []>;
 
-export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelConfig): Mixer<Parameters, State> {
+export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelShape): Mixer<Parameters, State> {
   const D = d / H;
   const step: Mixer<Parameters, State>['step'] = ({ qkv, o }, moving, cache, x, at) => {
     const [B] = x.shape;

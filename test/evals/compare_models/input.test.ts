@@ -58,7 +58,7 @@ describe('bad input is refused in one line that names flag and value, with exit 
     ['--ff_dim x', '--ff_dim: ', 'got x'],
     ["--vocab_size ''", '--vocab_size: ', "got ''"],
     ['--chunk_size 0', '--chunk_size: ', 'got 0'],
-    ['--compression_factor 1000', '--compression_factor: must be at most --hidden_dim (256)', 'got 1000'],
+    ['--compression_factor 1000', '--compression_factor: must be at most hidden_dim (256)', 'got 1000'],
     ['--compression_factor -1', '--compression_factor: ', 'got -1'],
     ['--retrieval_norm l3', '--retrieval_norm: must be one of none, l2', 'got l3'],
     ['--seq_lengths 0', '--seq_lengths: ', 'got 0'],
