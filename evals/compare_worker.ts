@@ -9,8 +9,8 @@ import type { WorkerMessage, WorkerOrder } from '../src/bench/protocol/messages.
 import { steeringVariables } from '../src/bench/run/environment.js';
 import { findOwnEngine } from '../src/engines/registry.js';
 import { UserError } from '../src/errors.js';
-import type { ModelConfig } from '../src/models/model.js';
-import { createModel, optionsOf } from '../src/models/registry.js';
+import { shapeOf } from '../src/models/model.js';
+import { createModel, loadModel, optionsOf } from '../src/models/registry.js';
 import { EXIT } from './shared/command_line.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined); // the parent decides
@@ -40,22 +40,11 @@ function workForParent(): void {
   });
 }
 
-function configOf({ shape, options }: RequestOf<'load'>): ModelConfig {
-  const { chunk_size = 32, scan_chunk, compression_factor = 2, retrieval_norm = 'none' } = options;
-  return {
-    ...{ vocabSize: shape.vocab_size, hiddenDim: shape.hidden_dim, numLayers: shape.num_layers },
-    ...{ numHeads: shape.num_heads, ffDim: shape.ff_dim },
-    ...{ chunkSize: Number(chunk_size), compressionFactor: Number(compression_factor) },
-    ...(scan_chunk !== undefined && { scanChunk: Number(scan_chunk) }),
-    retrievalNorm: retrieval_norm as ModelConfig['retrievalNorm'],
-  };
-}
-
 async function serveParent(id: string): Promise<void> {
   const host = {
     ...own,
-    createModel: (request: RequestOf<'load'>, run: Parameters<typeof createModel>[2]) =>
-      createModel(request.model, configOf(request), run),
+    createModel: ({ model, shape, options }: RequestOf<'load'>, way: Parameters<typeof loadModel>[3]) =>
+      loadModel(model, shapeOf(shape), options, way),
   };
   try {
     const input = process.stdin.setEncoding('utf8');

@@ -19,6 +19,21 @@ export interface ModelShape {
   readonly ffDim: number;
 }
 
+/** The shape that flags, files and the protocol name so. */
+export const shapeOf = (named: {
+  readonly vocab_size: number;
+  readonly hidden_dim: number;
+  readonly num_layers: number;
+  readonly num_heads: number;
+  readonly ff_dim: number;
+}): ModelShape => ({
+  vocabSize: named.vocab_size,
+  hiddenDim: named.hidden_dim,
+  numLayers: named.num_layers,
+  numHeads: named.num_heads,
+  ffDim: named.ff_dim,
+});
+
 export interface ModelConfig extends ModelShape {
   /** BSBR: tokens in a chunk, part of the model. Others: ignored. */
   readonly chunkSize: number;

@@ -122,7 +122,11 @@ export const fixtureNameOf = (name: string): string => entryOf(name).fixtureName
  * @param given its options that are not the defaults
  * @throws UserError when there is no model of that name, no option, or not with that value or shape
  */
-export async function loadMixer(name: string, shape: ModelShape, given: OptionValues = {}): Promise<AnyMixer> {
+export async function loadMixer(
+  name: string,
+  shape: ModelShape,
+  given: Readonly<Record<string, unknown>> = {},
+): Promise<AnyMixer> {
   const { options, load } = entryOf(name);
   checkShape(shape);
   const all = resolveOptions(options, given, shape, (option) => option);
@@ -134,7 +138,7 @@ export async function loadMixer(name: string, shape: ModelShape, given: OptionVa
 export async function loadModel(
   name: string,
   shape: ModelShape,
-  given: OptionValues = {},
+  given: Readonly<Record<string, unknown>> = {},
   options?: TransformerOptions,
 ): Promise<SequenceModel> {
   const [{ createTransformer }, mixer] = await Promise.all([import('./transformer.js'), loadMixer(name, shape, given)]);
