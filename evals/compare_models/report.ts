@@ -11,7 +11,7 @@ import type { CellId } from '../../src/results/cell.js';
 import { rowNames, seriesKey } from '../../src/results/cell.js';
 import { driftText } from '../../src/results/drift.js';
 import { lostCells } from '../../src/results/facts.js';
-import type { Cell, Results } from '../../src/results/schema.js';
+import type { Cell, Comparison, Results } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
 import { MIN_PROCESSES_FOR_CI, max, min } from '../../src/statistics.js';
 import { estimateMs } from './estimate.js';
@@ -20,7 +20,8 @@ const NOT_MEASURED = '–';
 
 /** One row a model, engine and length. */
 export function reportText(results: Results, width?: number): string {
-  const { cells, config, machine, engines } = results;
+  const { cells, config, machine, engines, comparisons } = results;
+  const hasPeers = comparisons.length > 0;
   const phases = [...new Set(cells.map(({ phase }) => phase))];
   const name = rowNames(cells);
   const rows = group(cells, (cell) => JSON.stringify([name(cell), cell.n]));
@@ -33,6 +34,7 @@ export function reportText(results: Results, width?: number): string {
       'Slowest step',
       'Tokens/s (decode)',
       'State',
+      ...(hasPeers ? ['Results'] : []),
     ],
     rows: [...rows.values()].map((row) => [
       name(row[0] as Cell),
@@ -40,6 +42,7 @@ export function reportText(results: Results, width?: number): string {
       ...phases.map((phase) => valueText(row.find((cell) => cell.phase === phase))),
       ...decodeTexts(row.find(({ phase }) => phase === 'decode')),
       stateText(row),
+      ...(hasPeers ? [agreementText(row[0] as Cell, comparisons)] : []),
     ]),
     notes: notesOf(results),
   };
@@ -79,7 +82,22 @@ function stateText(row: readonly Cell[]): string {
   return counted ? bytesText(counted.state_bytes) : NOT_MEASURED;
 }
 
-function notesOf({ config, cells }: Results): string[] {
+/** Whether a peer computes what ours do. */
+function agreementText({ model, engine }: Cell, comparisons: readonly Comparison[]): string {
+  const found = comparisons.find((one) => one.model === model && one.engine === engine);
+  if (found === undefined) return NOT_MEASURED;
+  return found.relative_error === null ? 'not compared' : 'same results';
+}
+
+/** What the words of `agreementText` mean. */
+function agreementNotes(comparisons: readonly Comparison[]): string[] {
+  const errors = comparisons.flatMap(({ relative_error }) => relative_error ?? []);
+  const same = `Same results: with our weights, logits as ours (largest relative error ${max(errors).toExponential(0)}).`;
+  const other = 'Not compared: with other weights, or without logits to compare.';
+  return [...(errors.length > 0 ? [same] : []), ...(errors.length < comparisons.length ? [other] : [])];
+}
+
+function notesOf({ config, cells, comparisons }: Results): string[] {
   const counts = cells.filter(({ summary }) => summary !== null).map(({ processes }) => processes.length);
   const [fewest, most] = [min(counts), max([0, ...counts])];
   const count = fewest < most ? `${fewest} to ${most}` : most;
@@ -92,6 +110,7 @@ function notesOf({ config, cells }: Results): string[] {
     `Models: ${shapeText(config)}.`,
     `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a period of the model. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
     `Times: the fastest sample ${estimator}; ${interval}.`,
+    ...agreementNotes(comparisons),
     ...precisionNotes(config, cells),
     driftText(cells),
     ...(config.added_lengths === undefined ? [] : [`+: ${tokensText(config.added_lengths)} were added for the fit.`]),

@@ -44,6 +44,7 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
       ...fileNotes(results),
       ...addedNote(results),
       ...cellNotes(cells, nameOf),
+      ...uncomparedNotes(results, measured, nameOf),
       ...missingNotes(known),
       driftText(results.cells),
     ],
@@ -113,6 +114,14 @@ function cellNotes(cells: readonly Cell[], nameOf: (cell: Cell) => string): stri
       (cell) =>
         `${nameOf(cell)} at n = ${cell.n} is left out: ${cell.status}${cell.reason ? ` (${cell.reason})` : ''}.`,
     );
+}
+
+/** Peers that may compute something else. */
+function uncomparedNotes({ comparisons }: Results, cells: readonly Cell[], nameOf: (cell: Cell) => string): string[] {
+  const isUncompared = ({ model, engine }: Cell): boolean =>
+    comparisons.some((one) => one.model === model && one.engine === engine && one.relative_error === null);
+  const names = [...new Set(cells.filter(isUncompared).map(nameOf))];
+  return names.length === 0 ? [] : [`Results were not compared with ours: ${names.join(', ')}.`];
 }
 
 function runOf(results: Results, phase: Phase): NonNullable<Measurements['run']> {

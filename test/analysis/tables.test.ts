@@ -183,6 +183,17 @@ test('a model measured on two engines is two rows', () => {
   expect(find(tablesOf(file), 'Complexity').rows.map(([name]) => name)).toEqual(['A@wasm', 'A@tensorflow']);
 });
 
+test('a peer whose results were not compared is named', () => {
+  const one = makeResults({ A: curve((n) => n) });
+  const noted = (relative_error: number | null): string => {
+    const cells = [...one.cells, ...one.cells.map((cell) => ({ ...cell, engine: 'torch' }))];
+    const file = { ...one, cells, comparisons: [{ model: 'A', engine: 'torch', relative_error }] };
+    return preamble(analyzed(file)).join('\n');
+  };
+  expect(noted(null)).toContain('Results were not compared with ours: A@torch.');
+  expect(noted(1e-7)).not.toContain('compared');
+});
+
 describe('exports', () => {
   const tables: Table[] = [{ title: 'T "1"', columns: ['Model', 'x|y'], rows: [['a,b', '1 < 2']], notes: ['* note'] }];
   test('Markdown escapes what would break a table', () => {

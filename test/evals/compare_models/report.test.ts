@@ -25,6 +25,28 @@ test('a row is a model and length, with its times, intervals, rate and state', (
   expect(text).not.toContain('NOISY');
 });
 
+test('a row of a peer says whether its results are ours, and no row does where there are no peers', () => {
+  const own = results();
+  const ofPeer = (model: string) => own.cells.map((cell) => ({ ...cell, model, engine: 'torch' }));
+  const comparisons = [
+    { model: 'BSBR', engine: 'torch', relative_error: 3.2e-7 },
+    { model: 'Mamba', engine: 'torch', relative_error: null },
+  ];
+  const cells = [...own.cells, ...ofPeer('BSBR'), ...ofPeer('Mamba')];
+  const text = reportText({ ...own, cells, comparisons });
+  const last = (name: string) =>
+    text
+      .split('\n')
+      .find((line) => line.includes(`${name} `))
+      ?.split('│')
+      .at(-2)
+      ?.trim();
+  expect(['BSBR@wasm', 'BSBR@torch', 'Mamba@torch'].map(last)).toEqual(['–', 'same results', 'not compared']);
+  expect(text).toContain('Same results: with our weights, logits as ours (largest relative error 3e-7).');
+  expect(text).toContain('Not compared: ');
+  expect(reportText(own)).not.toMatch(/compared|same results/i);
+});
+
 test('fewer than 5 processes have no interval, and it is said', () => {
   const text = reportText(makeResults({ BSBR: { 128: [10, 11] } }));
   expect(row(text, '128')?.[3]).toBe('10.5 ms');
