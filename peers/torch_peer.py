@@ -98,6 +98,8 @@ class Worker:
             raise ValueError(f"options must be among {', '.join(DEFAULTS)}, got {', '.join(unknown)}")
         scan_chunk = 32 if shape["hidden_dim"] // shape["num_heads"] < 64 else 64
         config, model = {**DEFAULTS, "scan_chunk": scan_chunk, "trim": True, **options, **shape}, MODELS[model]
+        if model == "deltanet" and config["scan_chunk"].bit_count() != 1:
+            raise ValueError(f"scan_chunk must be a power of two here, got {config['scan_chunk']}")
         w = random_weights(model, config, seed) if weights is None else read_safetensors(weights)[1]
         self.models[name] = Model(model, config, w, self.compiled, self.thorough)
         return {"type": "loaded", "period": self.models[name].period, "same_weights": weights is not None}

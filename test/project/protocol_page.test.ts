@@ -4,8 +4,8 @@ import type { WorkerHost } from '../../src/bench/measure/holding.js';
 import { serve } from '../../src/bench/measure/serve.js';
 import { parseLine } from '../../src/bench/protocol/lines.js';
 import { REPLY_TO, replySchema, requestSchema } from '../../src/bench/protocol/wire.js';
-import type { ModelConfig } from '../../src/models/model.js';
-import { createModel } from '../../src/models/registry.js';
+import { shapeOf } from '../../src/models/model.js';
+import { loadModel } from '../../src/models/registry.js';
 
 const PAGE = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
 const linesOf = (mark: string): string[] =>
@@ -20,19 +20,13 @@ const stable = (line: string): unknown =>
     return typeof value === 'number' ? Number(value.toPrecision(4)) : value;
   });
 
-/** The model that the page asks for. */
-const CONFIG: ModelConfig = {
-  ...{ vocabSize: 5, hiddenDim: 4, numLayers: 1, numHeads: 2, ffDim: 4 },
-  ...{ chunkSize: 4, compressionFactor: 2, retrievalNorm: 'none' },
-};
-
 test('the example session of docs/protocol.md is what our worker says', async () => {
   const requests = linesOf('>');
   const replies = linesOf('<');
   expect(requests.length).toBeGreaterThan(8);
   const said: string[] = [];
   const host: WorkerHost = {
-    createModel: ({ model }, options) => createModel(model, CONFIG, options),
+    createModel: ({ model, shape, options }, way) => loadModel(model, shapeOf(shape), options, way),
     now: () => 0,
     peakRssBytes: () => 0,
     env: () => ({}),
