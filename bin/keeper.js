@@ -5,6 +5,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { SIGNALS } from '../scripts/ending.mjs';
 
 const kept = new Set();
 
@@ -14,7 +15,7 @@ process.on('message', ({ keep, forget, end }) => {
   if (end) endTree(end);
 });
 // what ends all processes of a job ends the command, and that ends this one
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
+for (const signal of SIGNALS) process.on(signal, () => {});
 process.on('disconnect', () => kept.forEach(endTree));
 
 /** Ends a process and all that come from it. It is stopped first: it starts no others while these are looked for. */

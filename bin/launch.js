@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { EXIT } from '../scripts/ending.mjs';
 import { heedNohup } from './nohup.js';
 
-const INTERNAL_ERROR = 70;
 const FOR_PEOPLE = ['UserError', 'SetUpError'];
 
 /**
@@ -21,7 +21,7 @@ export async function launch(name) {
   } catch (error) {
     const isForPeople = FOR_PEOPLE.includes(error.name);
     console.error(isForPeople ? error.message : error);
-    process.exitCode = isForPeople ? 2 : INTERNAL_ERROR;
+    process.exitCode = isForPeople ? EXIT.usage : EXIT.internal;
   }
 }
 

@@ -1,8 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-
-/** Tells the commands that this one starts. */
-const MARK = 'ATTNSCALE_NOHUP';
+import { NOHUP } from '../scripts/ending.mjs';
 
 /**
  * Goes on when the terminal is gone, in a command that nohup started. Node listens to HUP again, whatever its parent had
@@ -10,9 +8,9 @@ const MARK = 'ATTNSCALE_NOHUP';
  * written, which GNU's nohup puts in the place of a terminal.
  */
 export function heedNohup() {
-  if (process.env[MARK] === undefined && basename(process.env['_'] ?? '') !== 'nohup' && !cannotBeRead(0)) return;
-  process.env[MARK] = '1';
-  process.on('SIGHUP', () => {}); // evals/shared/interruption.ts leaves alone what is listened to
+  if (process.env[NOHUP] === undefined && basename(process.env['_'] ?? '') !== 'nohup' && !cannotBeRead(0)) return;
+  process.env[NOHUP] = '1';
+  process.on('SIGHUP', () => {});
 }
 
 /** Whether a descriptor is /dev/null, opened for writing alone. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `attnscale-setup`: what `npm run setup` does in a clone, and the native backend of a package that npm installed. */
 import { fileURLToPath } from 'node:url';
+import { EXIT } from '../scripts/ending.mjs';
 import { IS_CLONE } from '../scripts/unavailable.mjs';
 
 const USAGE = `Usage: attnscale-setup
@@ -20,8 +21,8 @@ const args = process.argv.slice(2);
 if (args.includes('--help') || args.includes('-h')) process.stdout.write(USAGE);
 else if (args.length > 0) {
   console.error(`error: attnscale-setup takes no arguments, got ${args.join(' ')}`);
-  process.exitCode = 2;
-} else process.exitCode = (await setUp()) ? 0 : 1;
+  process.exitCode = EXIT.usage;
+} else process.exitCode = (await setUp()) ? EXIT.ok : EXIT.failed;
 
 async function setUp() {
   const root = fileURLToPath(new URL('..', import.meta.url));

@@ -10,8 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { heedNohup } from '../bin/nohup.js';
 import { runChild } from '../dist/evals/shared/child.js';
-import { interruptible } from '../dist/evals/shared/interruption.js';
+import { interruptible, sayInterrupted } from '../dist/evals/shared/interruption.js';
 import { openTemporaryFolder } from '../dist/evals/shared/temporary_folder.js';
+import { EXIT } from './ending.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SMALL = '--quick --models LinearTransformer --hidden_dim 64 --vocab_size 1000 --seq_lengths 64 256 --n_tokens 3';
@@ -62,9 +63,7 @@ process.env['TMPDIR'] = folder.file('.'); // what its children leave when they a
 try {
   process.exitCode = await interruptible(() => 'the gate was not proved', checkGate);
 } catch (error) {
-  if (error.name !== 'Interrupted') throw error;
-  console.error(`interrupted: ${error.message}`);
-  process.exitCode = error.exitCode;
+  process.exitCode = sayInterrupted(error, process.stderr);
 } finally {
   folder[Symbol.dispose]();
 }
@@ -83,8 +82,8 @@ async function checkGate(life) {
     slowed: [],
   };
   for (const [kind, head, expected] of [
-    ['identical', same, [0, 3]], // 3: too noisy to tell, which is no alarm
-    ['slowed', slow, [1]],
+    ['identical', same, [EXIT.ok, EXIT.cannotTell]], // cannot tell: too noisy, which is no alarm
+    ['slowed', slow, [EXIT.failed]],
   ]) {
     for (let i = 0; i < Number(values[kind]); i++) {
       result[kind].push(await runSuite(kind, head, Number(values.seed) + i, expected, life));
@@ -93,7 +92,7 @@ async function checkGate(life) {
   }
   const good = [...result.identical, ...result.slowed].every((suite) => suite.good);
   console.log(good ? 'the gate works here' : 'the gate does not do here what it should');
-  return good ? 0 : 1;
+  return good ? EXIT.ok : EXIT.failed;
 }
 
 /** A folder whose compare-models is this checkout's, with a clock that is fast by `factor` in its workers. */

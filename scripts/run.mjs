@@ -1,10 +1,7 @@
 /** Child processes for the set-up. */
 import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
+import { endingSignals, exitOfSignal } from './ending.mjs';
 import { shareLocks } from './lock.mjs';
-
-/** Not HUP under nohup (bin/nohup.js). */
-const SIGNALS = ['SIGINT', 'SIGTERM', ...(process.env['ATTNSCALE_NOHUP'] ? [] : ['SIGHUP'])];
 
 /**
  * Runs a program to its end and never rejects: a program that cannot be started has status null.
@@ -25,17 +22,18 @@ export function run(command, args, options = {}) {
         text[name] += part;
       });
     }
+    const signals = endingSignals();
     let stopped = 0;
     const stop = (signal) => {
-      stopped = 128 + constants.signals[signal];
+      stopped = exitOfSignal(signal);
       child.kill(signal);
     };
     const finish = (status, signal = null) => {
-      for (const name of SIGNALS) process.off(name, stop);
+      for (const name of signals) process.off(name, stop);
       if (stopped) process.exit(stopped);
       resolve({ status, signal, ...text });
     };
-    for (const name of SIGNALS) process.on(name, stop);
+    for (const name of signals) process.on(name, stop);
     child.once('close', finish);
     child.once('error', (error) => {
       text.stderr ||= error.message;

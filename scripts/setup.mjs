@@ -24,6 +24,7 @@ import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { EXIT } from './ending.mjs';
 import { withLock } from './lock.mjs';
 import { run } from './run.mjs';
 import { nativePaths, nativeState, setUpNative } from './setup_native.mjs';
@@ -171,7 +172,7 @@ export async function main(args = process.argv.slice(2)) {
     await setUp({ root, native, retry: values.retry, rebuild: values.rebuild });
   } catch (error) {
     say(error.message);
-    process.exitCode = 1;
+    process.exitCode = EXIT.failed;
   }
 }
 

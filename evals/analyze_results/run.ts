@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
+import { EXIT } from '#scripts/ending.mjs';
 import { lengthsOf } from '../../src/analysis/charts/layers.js';
 import { renderPng, renderSvg, undrawable } from '../../src/analysis/charts/png.js';
 import { fromCsv } from '../../src/analysis/from_csv.js';
@@ -20,7 +21,7 @@ import { wrap } from '../../src/report/wrap.js';
 import { readFileText } from '../../src/results/json.js';
 import type { Phase } from '../../src/results/words.js';
 import { boldOn } from '../shared/bold.js';
-import { EXIT, type Streams } from '../shared/command_line.js';
+import type { Streams } from '../shared/command_line.js';
 import { parseFormats } from '../shared/formats.js';
 import { createOutputWriter, prepareOutput } from '../shared/output.js';
 import { readResultsJson } from '../shared/read_results.js';

@@ -1,5 +1,7 @@
 /** What calibrate does once its flags are read: measure, draw suites, print, write. */
+
 import { resolve } from 'node:path';
+import { EXIT } from '#scripts/ending.mjs';
 import { calibrate } from '../../src/bench/gate/draw_suites.js';
 import { check } from '../../src/errors.js';
 import { toTerminal } from '../../src/report/terminal.js';
@@ -7,7 +9,7 @@ import { parseCurrent } from '../../src/results/parse.js';
 import type { Results } from '../../src/results/schema.js';
 import { openLaboratory } from '../check_regressions/laboratory.js';
 import { boldOn } from '../shared/bold.js';
-import { EXIT, type Streams } from '../shared/command_line.js';
+import type { Streams } from '../shared/command_line.js';
 import { interruptible } from '../shared/interruption.js';
 import { createOutputWriter, prepareOutput } from '../shared/output.js';
 import { readResultsJson } from '../shared/read_results.js';

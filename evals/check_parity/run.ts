@@ -1,6 +1,8 @@
 /** What check-parity does once its flags are read. */
+
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EXIT } from '#scripts/ending.mjs';
 import { parseFixture } from '../../src/bench/measure/fixture.js';
 import { createModes } from '../../src/bench/measure/modes.js';
 import { checkParity, PARITY_TOLERANCE, type Parity, passes, type Worst } from '../../src/bench/measure/parity.js';
@@ -9,7 +11,7 @@ import { createModel } from '../../src/models/registry.js';
 import type { Table } from '../../src/report/table.js';
 import { toTerminal } from '../../src/report/terminal.js';
 import { initBackend } from '../../src/tf.js';
-import { EXIT, type Streams } from '../shared/command_line.js';
+import type { Streams } from '../shared/command_line.js';
 import type { ParityFlags } from './flags.js';
 
 type Row = { readonly file: string; readonly model: string; readonly tokens: number; readonly parity: Parity };

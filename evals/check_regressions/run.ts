@@ -1,10 +1,12 @@
 /** What check-regressions does once its flags are read: read or measure two runs, judge, print, export. */
+
 import { existsSync } from 'node:fs';
+import { EXIT } from '#scripts/ending.mjs';
 import { type Calibration, checkCalibration, parseCalibration } from '../../src/bench/gate/calibration.js';
 import { type GateOptions, runGate } from '../../src/bench/gate/gate.js';
 import { checkCellMargins, marginRule, parseCellMargins } from '../../src/bench/gate/margins.js';
 import type { NamedResults } from '../../src/bench/gate/paired_cells.js';
-import { exitCode, type GateReport } from '../../src/bench/gate/verdicts.js';
+import { type GateReport, outcomeOf } from '../../src/bench/gate/verdicts.js';
 import { check } from '../../src/errors.js';
 import { shapeText } from '../../src/report/format.js';
 import { toTerminal } from '../../src/report/terminal.js';
@@ -84,8 +86,10 @@ async function judge(
   const textOf = (format: ExportFormat): string => exportGate(report, next.results, format, remedies);
   writeExports(flags.output_dir, 'regressions', formats, textOf, writer);
   print(report, next.results, remedies, streams);
-  return writer.exitCode(exitCode(report));
+  return writer.exitCode(EXIT_OF[outcomeOf(report)]);
 }
+
+const EXIT_OF = { pass: EXIT.ok, regressed: EXIT.failed, 'cannot tell': EXIT.cannotTell } as const;
 
 const NO_EXPONENTS = { base: [], new: [] };
 

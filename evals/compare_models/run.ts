@@ -1,5 +1,7 @@
 /** What compare-models does once its flags are read: plan, check, measure, report. */
+
 import { dirname, join, resolve } from 'node:path';
+import { EXIT } from '#scripts/ending.mjs';
 import { describeGit } from '../../src/bench/run/environment.js';
 import { pinnableCpu } from '../../src/bench/run/pinning.js';
 import { type WorkerSettings, workerLimits } from '../../src/bench/run/process.js';
@@ -11,7 +13,7 @@ import { lostCells } from '../../src/results/facts.js';
 import type { Results } from '../../src/results/schema.js';
 import { SCHEMA_VERSION } from '../../src/results/words.js';
 import { max } from '../../src/statistics.js';
-import { EXIT, type Streams } from '../shared/command_line.js';
+import type { Streams } from '../shared/command_line.js';
 import { prepareExports, writeExports } from '../shared/export_files.js';
 import { EXPORT_FORMATS, parseFormats } from '../shared/formats.js';
 import { interruptible } from '../shared/interruption.js';

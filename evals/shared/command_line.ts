@@ -1,8 +1,9 @@
 /** What all commands share: flags, errors and exit codes. Loads nothing heavy: `--help` and bad flags answer at once. */
 import { Command, CommanderError, type Option } from 'commander';
+import { EXIT } from '#scripts/ending.mjs';
 import { check, UserError } from '../../src/errors.js';
 import { printable, terminalText } from '../../src/report/escape.js';
-import { Interrupted } from './interruption.js';
+import { sayInterrupted } from './interruption.js';
 import { packageVersion } from './package_folder.js';
 
 /** Where a command writes its text: tables on stdout, progress and warnings on stderr. */
@@ -34,8 +35,6 @@ export function harmless({ stdout, stderr }: Streams): Streams {
   });
   return { stdout: wrap(stdout), stderr: wrap(stderr) };
 }
-
-export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 function optionDescription({ description, defaultValue }: Option): string {
   if (defaultValue === undefined || defaultValue === false || String(defaultValue) === '') return description;
@@ -80,19 +79,17 @@ export async function runCommand<Options>(
     return await run(command.opts<Options & Record<string, unknown>>(), command.args, safe);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
-    if (error instanceof Interrupted) {
-      safe.stderr.write(`interrupted: ${error.message}\n`);
-      return error.exitCode;
-    }
-    safe.stderr.write(`error: ${printable(await usageMessage(error, command))}\n`);
+    const message = await usageMessage(error, command);
+    if (message === null) return sayInterrupted(error, safe.stderr);
+    safe.stderr.write(`error: ${printable(message)}\n`);
     return EXIT.usage;
   }
 }
 
-/** One line for bad usage or input. @throws everything else */
-async function usageMessage(error: unknown, command: Command): Promise<string> {
+/** One line for bad usage or input; null for what is neither. */
+async function usageMessage(error: unknown, command: Command): Promise<string | null> {
   if (error instanceof UserError) return oneLine(error.message);
-  if (!(error instanceof CommanderError)) throw error;
+  if (!(error instanceof CommanderError)) return null;
   const { args, registeredArguments } = command;
   if (error.code === 'commander.excessArguments') {
     return excessArgumentText(args[registeredArguments.length] ?? '', command);

@@ -3,8 +3,8 @@
  * what was opened is closed on the way out, and the exit code is 128 and the signal's number.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
+import { endingSignals, exitOfSignal } from '#scripts/ending.mjs';
 import { packageFolder } from './package_folder.js';
 
 /** What ties children to their command. */
@@ -20,17 +20,21 @@ export interface Life {
 /** A signal ended the command. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
-  readonly exitCode: number;
 
-  constructor(signal: NodeJS.Signals, message: string) {
+  constructor(
+    readonly signal: NodeJS.Signals,
+    message: string,
+  ) {
     super(message);
-    this.exitCode = 128 + constants.signals[signal];
   }
 }
 
-/** HUP is left alone where somebody listens already: nohup is to be heeded (bin/nohup.js). */
-const endingSignals = (): NodeJS.Signals[] =>
-  process.listenerCount('SIGHUP') > 0 ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** What a command that a signal ended says. @returns its exit code; @throws any other error */
+export function sayInterrupted(error: unknown, stderr: { write(text: string): unknown }): number {
+  if (!(error instanceof Interrupted)) throw error;
+  stderr.write(`interrupted: ${error.message}\n`);
+  return exitOfSignal(error.signal);
+}
 
 /**
  * Does work that a signal may end.

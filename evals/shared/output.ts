@@ -1,4 +1,5 @@
 /** Files that commands write: found to be writable before any work is done. */
+
 import {
   accessSync,
   appendFileSync,
@@ -10,10 +11,11 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { EXIT } from '#scripts/ending.mjs';
 import { journalOf } from '../../src/bench/run/journal.js';
 import { check, messageOf } from '../../src/errors.js';
 import { writeFileDurably } from '../../src/write_file.js';
-import { EXIT, type Streams } from './command_line.js';
+import type { Streams } from './command_line.js';
 
 /** The file that --output names: in the folder unless it is a path. @throws UserError when it names no file */
 export function outputFile(folder: string, output: string): string {

@@ -1,4 +1,4 @@
-/** What a gate says, and the exit code that follows (docs/gate.md). */
+/** What a gate says of cells, and of two runs as a whole (docs/gate.md). */
 
 import type { CellId } from '../../results/cell.js';
 import type { Interval } from '../../statistics.js';
@@ -74,12 +74,11 @@ export interface GateReport {
   readonly complexity: readonly ComplexityVerdict[];
 }
 
-export const EXIT = { pass: 0, regressed: 1, badInput: 2, cannotTell: 3 } as const;
-
-/** 1 for a regression, 3 where the runs are not comparable or a cell cannot be told, else 0. */
-export function exitCode({ differences, advisory, timed, counted, complexity }: GateReport): number {
-  if (advisory) return EXIT.pass;
+/** Regressed where anything is; cannot tell where the runs are not comparable or a cell cannot be told; else a pass. */
+export function outcomeOf(report: GateReport): 'pass' | 'regressed' | 'cannot tell' {
+  const { differences, advisory, timed, counted, complexity } = report;
+  if (advisory) return 'pass';
   const verdicts = [...timed, ...counted, ...complexity].map(({ verdict }) => verdict);
-  if (verdicts.includes('regressed')) return EXIT.regressed;
-  return differences.length > 0 || verdicts.includes('cannot tell') ? EXIT.cannotTell : EXIT.pass;
+  if (verdicts.includes('regressed')) return 'regressed';
+  return differences.length > 0 || verdicts.includes('cannot tell') ? 'cannot tell' : 'pass';
 }

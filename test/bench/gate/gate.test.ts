@@ -5,7 +5,7 @@ import { countedGate } from '../../../src/bench/gate/counted.js';
 import { type GateOptions, runGate, timedGate } from '../../../src/bench/gate/gate.js';
 import { checkCellMargins, marginRule, parseCellMargins } from '../../../src/bench/gate/margins.js';
 import { USUAL_SETS } from '../../../src/bench/gate/timed.js';
-import { exitCode } from '../../../src/bench/gate/verdicts.js';
+import { outcomeOf } from '../../../src/bench/gate/verdicts.js';
 import type { Results } from '../../../src/results/schema.js';
 import { makeResults } from '../../support/make_results.js';
 import { bareRun, fakeMeasure, pairsOf, suiteCells } from './suites.js';
@@ -148,12 +148,12 @@ describe('unlike runs', () => {
       'config.options',
     ]);
     expect(report.timed).toEqual([]);
-    expect(exitCode(report)).toBe(3);
+    expect(outcomeOf(report)).toBe('cannot tell');
   });
   test('are compared with advisory, and never fail', async () => {
     const report = await gate(base, other, { advisory: true });
     expect(report.timed[0]?.verdict).toBe('regressed');
-    expect(exitCode(report)).toBe(0);
+    expect(outcomeOf(report)).toBe('pass');
   });
   test('the commit and the version of this package are what is compared, not a difference', () => {
     const later = { ...base, git: { commit: 'ffff', dirty: true }, tool: { ...base.tool, version: '9.9.9' } };
@@ -166,7 +166,7 @@ describe('unlike runs', () => {
   test('counts may be compared across machines', async () => {
     const moved = { ...run(times(2)), machine: { ...base.machine, cpu_model: 'Other CPU' } };
     const report = await gate(base, moved, { countedOnly: true });
-    expect(exitCode(report)).toBe(0);
+    expect(outcomeOf(report)).toBe('pass');
     expect(report.counted.length).toBeGreaterThan(0);
   });
 });
@@ -270,19 +270,19 @@ describe('exit codes', () => {
   test('a regression outweighs what cannot be told', async () => {
     const base = bareRun(suiteCells(2), [QUIET, [10]]);
     const next = bareRun(suiteCells(2), [times(1.2), [10.1]]);
-    expect(exitCode(await gate(base, next))).toBe(1);
+    expect(outcomeOf(await gate(base, next))).toBe('regressed');
   });
   test('what cannot be told is 3', async () => {
-    expect(exitCode(await gate(run([10, 11]), run([10.5, 10.6])))).toBe(3);
+    expect(outcomeOf(await gate(run([10, 11]), run([10.5, 10.6])))).toBe('cannot tell');
   });
   test('a cell measured in neither run is 3, with the reason', async () => {
     const run = bareRun(suiteCells(2), [QUIET, QUIET]);
     const failed = { ...run.cells[1]!, status: 'timeout' as const, reason: '120 s', processes: [] };
     const report = await gate({ ...run, cells: [run.cells[0]!, failed] }, { ...run, cells: [run.cells[0]!, failed] });
     expect(report.timed[1]).toMatchObject({ verdict: 'cannot tell', reason: 'not measured in either run: timeout' });
-    expect(exitCode(report)).toBe(3);
+    expect(outcomeOf(report)).toBe('cannot tell');
   });
   test('all clear is 0', async () => {
-    expect(exitCode(await gate(run(QUIET), run(times(1))))).toBe(0);
+    expect(outcomeOf(await gate(run(QUIET), run(times(1))))).toBe('pass');
   });
 });
