@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 import { check } from '../src/errors.js';
 import type { CalibrateFlags } from './calibrate/flags.js';
-import { processTimeout } from './check_regressions.js';
 import { workloadHelp } from './compare_models.js';
 import {
   createCommand,
@@ -12,6 +11,7 @@ import {
   type Streams,
   wholeNumber,
 } from './shared/command_line.js';
+import { processTimeout } from './shared/process_timeout.js';
 
 const EXAMPLES = `
   calibrate --runs 40 -- --seq_lengths 256 1024         measures, with flags of compare-models

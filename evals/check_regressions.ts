@@ -1,9 +1,10 @@
 /** `check-regressions`: is a new run slower, larger or of a higher order than a base run? */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { MARGIN_LIMIT_PCT, USUAL_SETS } from '../src/bench/gate/timed.js';
 import type { GateFlags } from './check_regressions/flags.js';
 import { workloadHelp } from './compare_models.js';
 import { createCommand, positiveNumber, runCommand, type Streams, wholeNumber } from './shared/command_line.js';
+import { processTimeout } from './shared/process_timeout.js';
 
 const EXIT_CODES = `
 Exit code: 0 not regressed, 1 regressed, 2 bad input or usage, 3 not comparable or cannot tell;
@@ -50,12 +51,6 @@ function describe(streams: Streams): Command {
     .option('--export <formats>', 'csv, md, junit, gab, bmf, github; several with commas')
     .option('--output_dir <dir>', 'where exports go, as regressions.*', 'results')
     .addHelpText('after', () => `${EXIT_CODES}\n\n${workloadHelp()}`);
-}
-
-/** The limit of what calibrate and check-regressions measure. */
-export function processTimeout(): Option {
-  const text = 'seconds that compare-models may take for a process of all cells (default: 10 times its --cell_timeout)';
-  return new Option('--process_timeout <s>', text).argParser(positiveNumber('--process_timeout'));
 }
 
 function positivePercent(text: string): number {

@@ -2,6 +2,7 @@
 import { Console } from 'node:console';
 import { resourceUsage } from 'node:process';
 import { parseArgs } from 'node:util';
+import { EXIT, SIGNALS } from '#scripts/ending.mjs';
 import type { RequestOf } from '../src/bench/measure/holding.js';
 import { serve } from '../src/bench/measure/serve.js';
 import { work } from '../src/bench/measure/worker.js';
@@ -11,9 +12,8 @@ import { findOwnEngine } from '../src/engines/registry.js';
 import { UserError } from '../src/errors.js';
 import { shapeOf } from '../src/models/model.js';
 import { createModel, loadModel, optionsOf } from '../src/models/registry.js';
-import { EXIT } from './shared/command_line.js';
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined); // the parent decides
+for (const signal of SIGNALS) process.on(signal, () => undefined); // the parent decides
 globalThis.console = new Console(process.stderr); // stdout is the protocol's
 
 const own = {

@@ -1,4 +1,5 @@
 /** Where commands measure: compare-models of this or other checkouts, in child processes, with files in a folder of their own. */
+
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -7,6 +8,7 @@ import type { NamedResults } from '../../src/bench/gate/paired_cells.js';
 import { flagsOf, measureInTurns, narrowed, type RunCompareModels } from '../../src/bench/gate/remeasure.js';
 import { check, checkSchema } from '../../src/errors.js';
 import { random } from '../../src/random.js';
+import { countText } from '../../src/report/format.js';
 import { readJson } from '../../src/results/json.js';
 import { parseResults } from '../../src/results/parse.js';
 import type { Results } from '../../src/results/schema.js';
@@ -63,7 +65,7 @@ export function openLaboratory(
   const newFile = (): string => folder.file(`${++files}.json`);
   const processes = new Map<string, number>();
   const compareModels: RunCompareModels = (checkout, flags, file, runs) => {
-    stderr.write(`measuring: ${checkout}, ${runs} process${runs === 1 ? '' : 'es'}\n`);
+    stderr.write(`measuring: ${checkout}, ${countText(runs, 'process')}\n`);
     const fresh = runs - (processes.get(file) ?? 0);
     processes.set(file, runs);
     const limitS = fresh * (process_timeout ?? CELLS_A_PROCESS * cellTimeoutOf(flags));

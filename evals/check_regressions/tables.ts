@@ -1,7 +1,7 @@
 /** What the gate says as tables. */
 
 import type { CountedVerdict, ExponentEstimate, GateReport, TimedVerdict } from '../../src/bench/gate/verdicts.js';
-import { percentText, withInterval } from '../../src/report/format.js';
+import { countText, percentText, withInterval } from '../../src/report/format.js';
 import type { Table } from '../../src/report/table.js';
 import { cellKey } from '../../src/results/cell.js';
 import { max } from '../../src/statistics.js';
@@ -45,13 +45,11 @@ export function gateRemedies({ timed }: GateReport, source: Source): string[] {
   return [
     ...tooFew.slice(0, 1).map(({ processesNeeded }) => {
       const needed = processesNeeded as number;
-      return `Too few processes in ${cellCount(tooFew.length)}: ${needed} a side could. ${MORE_PROCESSES[source](needed)}`;
+      return `Too few processes in ${countText(tooFew.length, 'cell')}: ${needed} a side could. ${MORE_PROCESSES[source](needed)}`;
     }),
-    ...(blurred > 0 ? [`Within the spread in ${cellCount(blurred)}. ${LESS_SPREAD[source]}`] : []),
+    ...(blurred > 0 ? [`Within the spread in ${countText(blurred, 'cell')}. ${LESS_SPREAD[source]}`] : []),
   ];
 }
-
-const cellCount = (count: number): string => `${count} cell${count === 1 ? '' : 's'}`;
 
 const MORE_PROCESSES: Readonly<Record<Source, (needed: number) => string>> = {
   stored: (needed) =>

@@ -1,7 +1,9 @@
 /** Progress on stderr: a bar on a terminal, some lines elsewhere. */
+
 import { SingleBar } from 'cli-progress';
 import type { Progress } from '../../src/bench/run/run.js';
 import { printable } from '../../src/report/escape.js';
+import { roughTimeText } from '../../src/report/format.js';
 import type { Streams } from '../shared/command_line.js';
 
 export interface ProgressView {
@@ -63,6 +65,6 @@ function createTimeLeft(): (progress: Progress) => string | null {
     if (message.type === 'measured') first ??= { at: performance.now(), done };
     if (first === undefined || done === first.done) return null;
     const seconds = ((performance.now() - first.at) / 1000 / (done - first.done)) * (total - done);
-    return seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`;
+    return roughTimeText(seconds);
   };
 }

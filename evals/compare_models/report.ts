@@ -4,12 +4,21 @@ import { availableParallelism } from 'node:os';
 import { group } from 'd3-array';
 import { halfWidthPct, mostProcesses } from '../../src/bench/run/precision.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
-import { bytesText, integerText, shapeText, timeText, tokensText } from '../../src/report/format.js';
+import {
+  bytesText,
+  countText,
+  integerText,
+  percentText,
+  roughTimeText,
+  shapeText,
+  timeText,
+  tokensText,
+} from '../../src/report/format.js';
+import { NOISY, orderText, timesText } from '../../src/report/sentences.js';
 import type { Table } from '../../src/report/table.js';
 import { toTerminal } from '../../src/report/terminal.js';
-import type { CellId } from '../../src/results/cell.js';
-import { rowNames, seriesKey } from '../../src/results/cell.js';
-import { driftText } from '../../src/results/drift.js';
+import { type CellId, rowNames, seriesKey } from '../../src/results/cell.js';
+import { orderOf } from '../../src/results/drift.js';
 import { lostCells } from '../../src/results/facts.js';
 import type { Cell, Comparison, Results } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
@@ -26,7 +35,7 @@ export function reportText(results: Results, width?: number): string {
   const name = rowNames(cells);
   const rows = group(cells, (cell) => JSON.stringify([name(cell), cell.n]));
   const table: Table = {
-    title: `Times on ${engines.map(({ id }) => id).join(' and ')}, ${threadsText(machine.threads)}${machine.noisy ? ' [NOISY MACHINE]' : ''}`,
+    title: `Times on ${engines.map(({ id }) => id).join(' and ')}, ${countText(machine.threads, 'thread')}${machine.noisy ? NOISY : ''}`,
     columns: [
       'Model',
       'n',
@@ -99,20 +108,15 @@ function agreementNotes(comparisons: readonly Comparison[]): string[] {
 
 function notesOf({ config, cells, comparisons }: Results): string[] {
   const counts = cells.filter(({ summary }) => summary !== null).map(({ processes }) => processes.length);
-  const [fewest, most] = [min(counts), max([0, ...counts])];
-  const count = fewest < most ? `${fewest} to ${most}` : most;
-  const estimator = most === 1 ? 'of one process' : `of each process, median over ${count} processes`;
-  const interval =
-    most < 5 ? 'no intervals with fewer than 5 processes' : '± is the 95 % interval over processes, or [low, high]';
   const troubles = cells.filter(({ status }) => status === 'failed' || status === 'timeout');
   const recompute = config.recompute ? ' Recompute: the whole sequence again for each of these tokens.' : '';
   return [
     `Models: ${shapeText(config)}.`,
     `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a period of the model. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
-    `Times: the fastest sample ${estimator}; ${interval}.`,
+    timesText([min(counts), max([0, ...counts])]),
     ...agreementNotes(comparisons),
     ...precisionNotes(config, cells),
-    driftText(cells),
+    orderText(orderOf(cells)),
     ...(config.added_lengths === undefined ? [] : [`+: ${tokensText(config.added_lengths)} were added for the fit.`]),
     ...compilingText(cells),
     ...troubles.map(
@@ -142,7 +146,7 @@ function compilingText(cells: readonly Cell[]): string[] {
 /** More threads than there are cores; null where there are not. */
 export function threadsWarning(threads: number, cores = availableParallelism()): string | null {
   if (threads <= cores) return null;
-  return `warning: --threads: ${threads} threads share ${cores} core${cores === 1 ? '' : 's'}: they wait for each other, so times are longer and vary more; use at most --threads ${cores}`;
+  return `warning: --threads: ${threads} threads share ${countText(cores, 'core')}: they wait for each other, so times are longer and vary more; use at most --threads ${cores}`;
 }
 
 /** What a reader must know before believing the table: what was seen, why it matters, what to do. */
@@ -156,10 +160,10 @@ export function warningsOf(results: Results): string[] {
     );
   }
   if (machine.noisy) {
-    const noise = (100 * (machine.noise_cv ?? 0)).toFixed(0);
+    const noise = percentText(machine.noise_cv ?? 0);
     const sure = cells.some(({ summary }) => summary?.ci95_ms) ? 'less sure than their intervals say' : 'not sure';
     warnings.push(
-      `a fixed loop varied by ${noise} % during the run: times are ${sure}; close other programs, or add --runs`,
+      `a fixed loop varied by ${noise} during the run: times are ${sure}; close other programs, or add --runs`,
     );
   }
   const leaking = cells.find(({ processes }) => processes.some(({ leaked_tensors }) => (leaked_tensors ?? 0) !== 0));
@@ -199,7 +203,7 @@ function disorderText(cells: readonly Cell[]): string[] {
   const [first] = found;
   if (first === undefined) return [];
   const [slow, longer] = first.map((cell) => `${valueText(cell)} at n = ${integerText(cell.n)}`);
-  const more = found.length > 1 ? ` (and ${found.length - 1} more such cell${found.length === 2 ? '' : 's'})` : '';
+  const more = found.length > 1 ? ` (and ${countText(found.length - 1, 'more such cell')})` : '';
   return [
     `${first[0].model} ${first[0].phase} takes ${slow} but ${longer}${more}: a longer prompt does not cost less, so something else ran meanwhile; do not believe the first, measure again`,
   ];
@@ -217,7 +221,7 @@ export function planText(spec: RunSpec, added: readonly number[], pinnedCpu: num
   return [
     `models       ${list(({ model }) => model)}`,
     `phases       ${list(({ phase }) => phase)}`,
-    `engines      ${list(({ engine }) => engine)}, ${threadsText(threads)}${pinnedCpu === null ? '' : ` on CPU ${pinnedCpu}`}`,
+    `engines      ${list(({ engine }) => engine)}, ${countText(threads, 'thread')}${pinnedCpu === null ? '' : ` on CPU ${pinnedCpu}`}`,
     `lengths      ${list(({ n }) => n)}${added.length === 0 ? '' : ` (${tokensText(added)}: added for the fit)`}`,
     `tokens       ${workload.nTokens} generated after the prompt, batch ${workload.batchSize}`,
     `processes    1 that checks and counts; ${runs} that measure${runs === 1 ? 's' : ''} ${cells.length} cells${runs === 1 ? '' : ' each'}`,
@@ -239,8 +243,5 @@ function addedText(spec: RunSpec): string {
 }
 
 function estimateText(spec: RunSpec): string {
-  const seconds = estimateMs(spec) / 1000;
-  return seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`;
+  return roughTimeText(estimateMs(spec) / 1000);
 }
-
-const threadsText = (threads: number): string => `${threads} thread${threads === 1 ? '' : 's'}`;

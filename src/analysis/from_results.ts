@@ -1,9 +1,10 @@
 /** Results files of compare-models as measurements: the cells of one phase. */
 
 import { check } from '../errors.js';
-import { shapeText, tokensText } from '../report/format.js';
+import { countText, percentText, shapeText, tokensText } from '../report/format.js';
+import { orderText } from '../report/sentences.js';
 import { isMeasured, processTime, rowNames } from '../results/cell.js';
-import { driftText } from '../results/drift.js';
+import { orderOf } from '../results/drift.js';
 import { settingOf } from '../results/facts.js';
 import type { Cell, EngineEntry, Results } from '../results/schema.js';
 import type { Phase } from '../results/words.js';
@@ -46,7 +47,7 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
       ...cellNotes(cells, nameOf),
       ...uncomparedNotes(results, measured, nameOf),
       ...missingNotes(known),
-      driftText(results.cells),
+      orderText(orderOf(results.cells)),
     ],
     run: runOf(results, phase),
     footer: [...addedNote(results), ...footerOf(results)],
@@ -95,7 +96,7 @@ function stepsOf({ summary }: Cell): MeasuredPoint['steps'] {
 
 function fileNotes(results: Results): string[] {
   const { noisy, noise_cv } = results.machine;
-  const variation = noise_cv === null ? '' : ` (its speed varied by ${(100 * noise_cv).toFixed(0)} %)`;
+  const variation = noise_cv === null ? '' : ` (its speed varied by ${percentText(noise_cv)})`;
   const partial = 'The run was not finished: the file is partial; compare-models --resume completes it.';
   const noise = `Noisy machine${variation}: small differences here mean nothing; measure again on a quiet one.`;
   return [...(results.complete ? [] : [partial]), ...(noisy ? [noise] : [])];
@@ -135,15 +136,13 @@ function engineText({ id, versions }: EngineEntry): string {
   return known.length === 0 ? id : `${id} (${known.join(', ')})`;
 }
 
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
-
 function footerOf(results: Results): string[] {
   const { machine, engines, config, tool, git } = results;
   const commit = git === null ? 'no commit' : `commit ${git.commit.slice(0, 10)}${git.dirty ? ' + changes' : ''}`;
   const noise = machine.noisy ? ' · NOISY MACHINE' : '';
   return [
     `Models: ${shapeText(config)}.`,
-    `${machine.cpu_model}, ${counted(machine.threads, 'thread')} on ${counted(machine.cores, 'core')}, ${machine.os} ${machine.arch}${noise}`,
+    `${machine.cpu_model}, ${countText(machine.threads, 'thread')} on ${countText(machine.cores, 'core')}, ${machine.os} ${machine.arch}${noise}`,
     `${engines.map(engineText).join('; ')}; node ${tool.node} · attnscale ${tool.version}, ${commit} · ${results.created_at.slice(0, 10)}`,
   ];
 }

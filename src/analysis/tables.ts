@@ -1,7 +1,16 @@
 /** The tables of an analysis. */
-import { bytesText, type Estimate, exponentText, integerText, timeText, withInterval } from '../report/format.js';
+import {
+  bytesText,
+  type Estimate,
+  exponentText,
+  integerText,
+  percentText,
+  timeText,
+  withInterval,
+} from '../report/format.js';
+import { NOISY, timesText } from '../report/sentences.js';
 import type { Table } from '../report/table.js';
-import { MIN_PROCESSES_FOR_CI, max, min } from '../statistics.js';
+import { max, min } from '../statistics.js';
 import type { Analysis, AnalyzedPoint, ModelAnalysis } from './analysis.js';
 import type { Crossover } from './fits/crossover.js';
 import { PLAUSIBLE_DELTA } from './fits/evidence.js';
@@ -16,7 +25,7 @@ export function buildTables(analysis: Analysis): Table[] {
   const main = [complexityTable, slowdownTable, memoryTable];
   const detailed = [stepsTable, growthTable, workTable, partsTable, slopesTable, crossoverTable];
   const all = [...main, ...detailed].map((build) => build(analysis));
-  const tag = analysis.measurements.noisy ? ' [NOISY MACHINE]' : '';
+  const tag = analysis.measurements.noisy ? NOISY : '';
   return all.filter(({ rows }) => rows.length > 0).map((table) => ({ ...table, title: table.title + tag }));
 }
 
@@ -26,15 +35,8 @@ export function preamble(analysis: Analysis): string[] {
   const { kind, meaning, footer } = measurements;
   const notes = [...oneLengthNote(analysis), ...measurements.notes];
   if (kind === 'original') return [`${meaning}.`, ...notes];
-  const [fewest, most] = processCounts;
-  const count = fewest === most ? `${most}` : `${fewest} to ${most}`;
-  const estimator = most === 1 ? 'of one process' : `of each process, median over ${count} processes`;
-  const enough = most >= MIN_PROCESSES_FOR_CI;
-  const intervals = enough
-    ? '[low, high] and ± are 95 % intervals over processes'
-    : 'no intervals with fewer than 5 processes';
   const what = kind === 'csv' ? meaning : `Phase ${meaning}`;
-  return [`${what}.`, `Times: the fastest sample ${estimator}; ${intervals}.`, ...new Set([...footer, ...notes])];
+  return [`${what}.`, timesText(processCounts), ...new Set([...footer, ...notes])];
 }
 
 /** Of one length alone: which model is the fastest there. */
@@ -99,7 +101,7 @@ function biasNote({ name, powerLaw, floor, points, slopes, biased }: ModelAnalys
     ];
   }
   const share = floorShare(floor.fit, points[0]?.n ?? Number.NaN);
-  const constant = `${timeText({ value: floor.fit.floor, ci: null })} (${percent(share)} of the time at the smallest n)`;
+  const constant = `${timeText({ value: floor.fit.floor, ci: null })} (${percentText(share)} of the time at the smallest n)`;
   return [
     `${logLog}, the floor fit ${floor.value.toFixed(2)}: a constant ${constant} bends the line; believe the floor fit.`,
   ];
@@ -248,10 +250,11 @@ function partsTable({ models }: Analysis): Table {
       const n = points.at(-1)?.n;
       if (quadratic === null || n === undefined) return [];
       const error = Math.sqrt(quadratic.rss / points.length);
-      if (error > OTHER_SHAPE) return [[name, integerText(n), NONE, NONE, NONE, `${percent(error)}: not this shape`]];
+      if (error > OTHER_SHAPE)
+        return [[name, integerText(n), NONE, NONE, NONE, `${percentText(error)}: not this shape`]];
       const parts = [quadratic.constant, quadratic.linear * n, quadratic.quadratic * n * n];
       const whole = parts.reduce((sum, part) => sum + part, 0);
-      return [[name, integerText(n), ...parts.map((part) => percent(part / whole)), `${(100 * error).toFixed(1)} %`]];
+      return [[name, integerText(n), ...parts.map((part) => percentText(part / whole)), percentText(error)]];
     }),
     notes: [],
   };
@@ -337,8 +340,4 @@ function timeOrRange({ ms, rangeMs, processCount }: AnalyzedPoint): string {
   if (ms.ci !== null || processCount === 1) return timeText(ms);
   const [low, high] = rangeMs.map((value) => timeText({ value, ci: null }));
   return `${timeText(ms)} (range ${low} to ${high})`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(share >= 5e-4 && share < 0.1 ? 1 : 0)} %`;
 }

@@ -2,6 +2,7 @@
  * The safetensors format: an 8-byte little-endian header length, a JSON header, raw little-endian buffers that lie one
  * after the other. What the header says of sizes is checked against the file before anything is allocated by it.
  */
+import { doubledName } from '../doubled_name.js';
 import { check } from '../errors.js';
 
 /** A tensor of a file, copied out of it. */
@@ -60,27 +61,9 @@ function parseHeader(bytes: Uint8Array, file: string): Readonly<Record<string, u
   }
   const isObject = typeof header === 'object' && header !== null && !Array.isArray(header);
   check(isObject, `${file}: header must be a JSON object`);
-  const names = namesIn(text);
-  const repeated = names.find((name, i) => names.indexOf(name) !== i);
-  check(repeated === undefined, `${file}: each tensor must have a name of its own, got ${repeated} twice`);
+  const name = doubledName(text);
+  check(name === null, `${file}: header: each name must be there once, got ${name} twice`);
   return header as Record<string, unknown>;
-}
-
-/** The names at the top of an object's JSON, each time they occur: JSON.parse keeps the last of equal ones. */
-function namesIn(json: string): string[] {
-  const names: string[] = [];
-  let depth = 0;
-  for (let at = 0; at < json.length; at++) {
-    const character = json[at];
-    if (character === '{' || character === '[') depth++;
-    if (character === '}' || character === ']') depth--;
-    if (character !== '"') continue;
-    const start = at++;
-    while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1;
-    const isName = depth === 1 && /^\s*:/.test(json.slice(at + 1, at + 100));
-    if (isName) names.push(JSON.parse(json.slice(start, at + 1)));
-  }
-  return names;
 }
 
 function readEntry(name: string, entry: unknown, dataBytes: number, where: string): Entry {

@@ -99,9 +99,20 @@ export function tokensText(lengths: readonly number[]): string {
   return `${lengths.map(integerText).join(' and ')} tokens`;
 }
 
+/** `1 cell`, `2 cells`, `3 processes` */
+export function countText(count: number, what: string): string {
+  if (count === 1) return `1 ${what}`;
+  return `${count} ${what}${what.endsWith('s') ? 'es' : 's'}`;
+}
+
 /** `12.3 %` of a share of 0.123; at most one decimal. */
 export function percentText(share: number): string {
   return `${Number((100 * share).toFixed(1))} %`;
+}
+
+/** `45 s`, `3 min`: about how long something takes. */
+export function roughTimeText(seconds: number): string {
+  return seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`;
 }
 
 /** What decides how much work a model is, as a results file names it. */

@@ -60,34 +60,10 @@ export function driftAlong(cells: readonly OrderedCell[]): Drift | null {
   };
 }
 
-/** A change that would be a fault of the run; an interval that holds it and 0 says nothing. */
-const VAGUE = 0.1;
-
-/** What the test says, in a sentence or two. */
-export function driftText(cells: readonly OrderedCell[]): string {
-  const drift = driftAlong(cells);
-  const up = alwaysUp(cells);
-  if (drift === null) {
-    return up
-      ? 'Order: a drift along a process cannot be told from growth here, since lengths went up in every process; more processes take other orders.'
-      : 'Order: too few cells and processes to tell a drift along a process.';
-  }
-  const [low, high] = drift.interval.map(percentText);
-  const within = `(99 % interval ${low} to ${high})`;
-  if (drift.interval[0] <= 0 && drift.interval[1] >= 0) {
-    const vague = drift.interval.some((end) => Math.abs(end) > VAGUE);
-    const said = vague ? 'cannot tell whether there is a drift along a process' : 'no drift along a process is seen';
-    return `Order: ${said}: ${percentText(drift.change)} from its first cell to its last ${within}.`;
-  }
-  const meaning = up
-    ? 'Lengths went up in every process: a part of it is in the exponents'
-    : 'Lengths came in another order in each process: it widens intervals rather than bending curves';
-  return `Order: cells take ${percentText(drift.change)} from the first of a process to its last ${within}: the machine changed its pace. ${meaning}; let it come to rest, and close what else runs.`;
+/** What the order of the cells says of their times. */
+export function orderOf(cells: readonly OrderedCell[]): { readonly drift: Drift | null; readonly alwaysUp: boolean } {
+  return { drift: driftAlong(cells), alwaysUp: alwaysUp(cells) };
 }
-
-/** 0.096 -> '+9.6 %' */
-const percentText = (share: number): string =>
-  `${share < 0 ? '−' : '+'}${Number(Math.abs(100 * share).toPrecision(2))} %`;
 
 /** Whether no process measured a length before a shorter one of its series, where there are several. */
 function alwaysUp(cells: readonly OrderedCell[]): boolean {

@@ -1,6 +1,7 @@
 /** JSON files of people and programs: what is wrong with one is said by its name. */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
+import { doubledName } from '../doubled_name.js';
 import { check, messageOf, UserError } from '../errors.js';
 
 /** Reads a JSON file. @throws UserError naming the flag, the file and what is wrong with it */
@@ -39,24 +40,6 @@ function encodingOf(bytes: Buffer): string {
   if (/^(fffe|(?!00)..00)/.test(start)) return 'UTF-16 (little-endian)';
   if (/^(feff|00(?!00))/.test(start)) return 'UTF-16 (big-endian)';
   return isUtf8(bytes) ? 'UTF-8' : 'another encoding';
-}
-
-/** A name that an object of the text has twice, with its path: JSON.parse would take the last without a word. */
-function doubledName(text: string): string | null {
-  const open: { readonly names: Set<string>; at: string | number }[] = [];
-  let word = '';
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:,]/g)) {
-    const inner = open.at(-1);
-    if (token === '{' || token === '[') open.push({ names: new Set(), at: 0 });
-    else if (token === '}' || token === ']') open.pop();
-    else if (token === ',' && typeof inner?.at === 'number') inner.at++;
-    else if (token === ':' && inner) {
-      inner.at = JSON.parse(word) as string;
-      if (inner.names.has(inner.at)) return open.map(({ at }) => at).join('.');
-      inner.names.add(inner.at);
-    } else word = token;
-  }
-  return null;
 }
 
 /** Strings, and the words outside them that Python writes for numbers JSON does not have. */

@@ -46,7 +46,7 @@ test.each<readonly [what: string, header: string, message: string]>([
   [
     'a name twice',
     `{"a":${entry([4], 0, 16)},"\\u0061":${entry([2, 2], 0, 16)}}`,
-    'x: each tensor must have a name of its own, got a twice',
+    'x: header: each name must be there once, got a twice',
   ],
   [
     'a shape that overflows',

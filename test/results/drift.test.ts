@@ -5,8 +5,9 @@ import { estimate, type ReplicatedPoint, replicate } from '../../src/analysis/fi
 import { fitPowerLaw } from '../../src/analysis/fits/fit.js';
 import { shuffledCells } from '../../src/bench/protocol/plan.js';
 import { random } from '../../src/random.js';
+import { orderText } from '../../src/report/sentences.js';
 import { type CellId, cellKey, seriesKey } from '../../src/results/cell.js';
-import { driftAlong, driftText, type OrderedCell } from '../../src/results/drift.js';
+import { driftAlong, type OrderedCell, orderOf } from '../../src/results/drift.js';
 import { type NoiseProfile, noisyMachine, SHARED_MACHINE, WIDE_PROFILES } from '../support/noise.js';
 
 const LENGTHS = [128, 256, 512, 1024, 2048, 4096];
@@ -45,6 +46,7 @@ function measured(order: Order, drift: number, seed: number, runs = 5, noise: No
   }
   return [...cells.values()];
 }
+const driftText = (cells: readonly OrderedCell[]): string => orderText(orderOf(cells));
 const SUITES = 400;
 const seeds = Array.from({ length: SUITES }, (_, seed) => seed);
 const isSeen = (cells: readonly OrderedCell[]) => {

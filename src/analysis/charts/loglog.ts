@@ -1,6 +1,6 @@
 /** complexity_loglog.png as a vega-lite specification: a straight line is a power of n. */
 import type { TopLevelSpec } from 'vega-lite';
-import { exponentText, timeText } from '../../report/format.js';
+import { countText, exponentText, timeText } from '../../report/format.js';
 import { max } from '../../statistics.js';
 import { type Analysis, hasIntervals, type ModelAnalysis } from '../analysis.js';
 import { identifiedCurve } from '../fits/floor_exponent.js';
@@ -111,7 +111,7 @@ function processDots(
 }
 
 function legendText({ floor, powerLaw, points }: ModelAnalysis): string {
-  if (powerLaw === null) return `no exponent: ${points.length} length${points.length === 1 ? '' : 's'}, needs 3`;
+  if (powerLaw === null) return `no exponent: ${countText(points.length, 'length')}, needs 3`;
   if (floor === null || floor.unidentified !== null) {
     return `exponent not identified (log-log slope ${exponentText(powerLaw)})`;
   }

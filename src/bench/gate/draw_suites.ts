@@ -25,7 +25,7 @@ export interface CalibrateOptions {
 }
 
 /** Fewer processes do not show how heavy the tail is. */
-export const MIN_PROCESSES = 20;
+const MIN_PROCESSES = 20;
 /** A second set has twice the processes of the first (docs/gate.md). */
 const SECOND_SET = 2;
 

@@ -5,7 +5,7 @@ import type { CellId } from '../../results/cell.js';
 import { type Calibration, calibratedMargin } from './calibration.js';
 import { MARGIN_LIMIT_PCT } from './timed.js';
 
-export const DEFAULT_MARGIN_PCT = 5;
+const DEFAULT_MARGIN_PCT = 5;
 
 /** A margin for the cells of a model, of one of its phases, or for one cell. */
 export interface CellMargin {

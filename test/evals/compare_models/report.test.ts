@@ -21,7 +21,7 @@ test('a row is a model and length, with its times, intervals, rate and state', (
   const [, model, n, time, slowest, rate, state] = row(text, '4,096') as string[];
   expect([model, n, slowest, rate, state]).toEqual(['BSBR', '4,096', '–', '–', '127 KiB']);
   expect(time).toMatch(/^3\d\d ms ± \d+$/);
-  expect(text).toContain('± is the 95 % interval over processes');
+  expect(text).toContain('± and [low, high] are 95 % intervals over processes');
   expect(text).not.toContain('NOISY');
 });
 
