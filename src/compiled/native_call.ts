@@ -1,5 +1,5 @@
 import * as tf from '../tf.js';
-import { isRecording, recordNative } from './record/recording.js';
+import { isForXla, recordForXla } from './record/recording.js';
 
 /**
  * `body()`, or a call of native code that computes the same: where XLA compiles what is being recorded and the addon
@@ -16,6 +16,18 @@ export function nativeCall<X extends tf.Tensor>(
   shape: X['shape'],
   body: () => X,
 ): X {
-  if (!isRecording() || !tf.hasNative(name)) return body();
-  return (recordNative(name, inputs, sizes, shape) as X | null) ?? body();
+  if (!isForXla() || !tf.hasNative(name)) return body();
+  return recordForXla(
+    'XlaCustomCallV2',
+    inputs,
+    { shape, dtype: 'float32' },
+    {
+      call_target_name: { text: `attnscale_${name}` },
+      backend_config: { text: sizes.join(' ') },
+      has_side_effect: { bool: false },
+      operand_dtypes: { types: inputs.map(() => 'float32') },
+      result_dtypes: { types: ['float32'] },
+      result_shapes: { shapes: [shape] },
+    },
+  ) as X;
 }

@@ -17,6 +17,7 @@
  * Everything but S' is one batched computation over all chunks. C is a speed setting, the result does not depend on it.
  * Departure from the original study: the delta rule itself (its code overwrote nothing), causal, with a carried state.
  */
+import { scan } from '../compiled/scan.js';
 import * as tf from '../tf.js';
 import { type Chunks, joinChunks, splitChunks } from './chunks.js';
 import { denseWeight, l2Norm, lowerTriangle, matMulLast, rmsNorm } from './layers.js';
@@ -168,25 +169,16 @@ export function deltaRule(
   const M = tf.reshape(unitLowerInverse(tf.reshape(A, [-1, C, C])), A.shape);
   const U: Chunks = tf.matMul(M, v);
   const W: Chunks = tf.matMul(M, k);
-  const states = chunkStates(start, tf.sub(tf.eye(D), tf.matMul(k, W, true, false)), tf.matMul(k, U, true, false));
-  const last = states.pop() as Chunks;
+  const decays: Chunks = tf.sub(tf.eye(D), tf.matMul(k, W, true, false));
+  const gains: Chunks = tf.matMul(k, U, true, false);
+  const next = (state: Chunks, decay: Chunks, gain: Chunks): Chunks => tf.add(tf.matMul(decay, state), gain);
+  const { before, last } = scan(next, tf.expandDims(start, 0) as Chunks, decays, gains);
   const S: tf.Tensor3D = tf.squeeze(last, [0]);
   if (lastOnly) return { o: tf.matMul(q, last), S };
-  const entering = tf.concat(states, 0);
+  const entering = before();
   const R = tf.sub(U, tf.matMul(W, entering));
   const scores = tf.mul(tf.matMul(q, k, false, true), lowerTriangle(C));
   return { o: tf.add(tf.matMul(q, entering), tf.matMul(scores, R)), S };
-}
-
-/** start [B * H, D, D], and the states after each chunk, [1, B * H, D, D]: S' = P S + Q, with P and Q [N, B * H, D, D]. */
-function chunkStates(start: tf.Tensor3D, P: Chunks, Q: Chunks): Chunks[] {
-  const N = P.shape[0];
-  const gains = tf.split(Q, N, 0);
-  const states: Chunks[] = [tf.expandDims(start, 0)];
-  tf.split(P, N, 0).forEach((decay, i) => {
-    states.push(tf.add(tf.matMul(decay, states[i] as Chunks), gains[i] as Chunks));
-  });
-  return states;
 }
 
 /**

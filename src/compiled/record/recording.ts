@@ -152,23 +152,12 @@ export function recordFused<R extends Tree>(fn: () => R): R {
   return mapTree(result, (leaf) => outputs.next().value ?? leaf);
 }
 
-/** Records a call of native code with one float32 result, or returns null where XLA does not compile what is recorded. */
-export function recordNative(
-  name: string,
-  inputs: readonly tf.Tensor[],
-  sizes: readonly number[],
-  shape: readonly number[],
-): tf.Tensor | null {
-  if (!currentScope().forXla) return null;
-  const [output = null] = append('XlaCustomCallV2', inputs, [{ shape, dtype: 'float32' }], {
-    call_target_name: { text: `attnscale_${name}` },
-    backend_config: { text: sizes.join(' ') },
-    has_side_effect: { bool: false },
-    operand_dtypes: { types: inputs.map(({ dtype }) => supportedDtype(dtype)) },
-    result_dtypes: { types: ['float32'] },
-    result_shapes: { shapes: [shape] },
-  });
-  return output;
+/** Whether XLA compiles what is being recorded right now. */
+export const isForXla = (): boolean => scope?.forXla === true;
+
+/** Records an op that only XLA knows, of one output. */
+export function recordForXla(op: string, inputs: readonly tf.Tensor[], output: TensorSpec, attrs: Attrs): tf.Tensor {
+  return append(op, inputs, [output], attrs)[0] as tf.Tensor;
 }
 
 /** Whether the first argument, an iteration's number, is below the second, their count. */
@@ -281,7 +270,7 @@ function compact(tensor: Constant): Constant {
   return repeats ? { ...tensor, bytes: bytes.subarray(0, itemBytes) } : tensor;
 }
 
-const recorder: Recorder = { record: recordOp, isForXla: () => currentScope().forXla };
+const recorder: Recorder = { record: recordOp, isForXla };
 
 function recordOp(op: string, inputs: readonly tf.TensorInfo[], attrs: Attrs): tf.Tensor[] {
   const rule = shapeRules[op];
