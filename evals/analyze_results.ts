@@ -19,6 +19,7 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     )
     .option('--output_dir <dir>', 'where the pictures go', 'results')
     .option('--reference <model>', 'whose time is 1 in slowdowns (default: the fastest at the largest length)')
+    .option('--reference_engine <id>', "whose time is 1 in the table of engines (default: the file's first)")
     .addOption(word('phase', '<phase>', PHASES, 'what to analyze (default: generate)'))
     .addHelpText('after', EXAMPLES)
     .option('--svg', 'write each picture as SVG too')

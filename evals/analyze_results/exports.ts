@@ -1,5 +1,6 @@
 /** The tables of analyze-results as documents, and the numbers behind them as CSV. */
 import type { Analysis, ModelAnalysis } from '../../src/analysis/analysis.js';
+import type { EngineRatio } from '../../src/analysis/engine_ratios.js';
 import { type CsvRow, toCsv } from '../../src/report/csv.js';
 import { markdownParagraph } from '../../src/report/escape.js';
 import type { Estimate } from '../../src/report/format.js';
@@ -26,11 +27,12 @@ export function exportTables(tables: readonly Table[], remarks: readonly string[
 }
 
 /**
- * The files of a format. CSV is two tidy tables of numbers, with units in the header, empty where unknown: a row a model
- * and length, and a row a model with its fits.
+ * The files of a format. CSV is tidy tables of numbers, with units in the header, empty where unknown: a row a model and
+ * length, a row a model with its fits and, of several engines, a row a cell with its ratio to the reference's.
  */
 export function exportAnalysis(
   analysis: Analysis,
+  ratios: readonly EngineRatio[],
   tables: readonly Table[],
   remarks: readonly string[],
   format: AnalysisFormat,
@@ -40,17 +42,18 @@ export function exportAnalysis(
   const csvOf = (rows: readonly CsvRow[]): string =>
     toCsv(
       Object.keys({ ...rows[0], ...measurements.run }),
-      rows.map((row) => ({ ...row, ...measurements.run })),
+      rows.map((row) => ({ ...measurements.run, ...row })),
     );
   return [
     { name: 'analysis.csv', text: csvOf(models.flatMap(pointRows)) },
     { name: 'analysis_fits.csv', text: csvOf(models.map(fitRow)) },
+    ...(ratios.length === 0 ? [] : [{ name: 'analysis_engines.csv', text: csvOf(ratios.map(ratioRow)) }]),
   ];
 }
 
-function pointRows({ name, engine, points }: ModelAnalysis): CsvRow[] {
+function pointRows({ model, engine, points }: ModelAnalysis): CsvRow[] {
   return points.map(({ n, ms, rangeMs, processCount, tokens, slowdown, steps, flops, memory }) => ({
-    ...{ model: name, engine, n },
+    ...{ model, engine, n },
     ...limits('time', ms, '_ms'),
     ...{ time_least_ms: rangeMs[0], time_most_ms: rangeMs[1], processes: processCount },
     tokens_per_s: (1000 * tokens) / ms.value,
@@ -62,7 +65,7 @@ function pointRows({ name, engine, points }: ModelAnalysis): CsvRow[] {
 }
 
 function fitRow({
-  name,
+  model,
   engine,
   points,
   powerLaw,
@@ -75,7 +78,7 @@ function fitRow({
   const { classes, slowdown } = rest;
   const identified = floor?.unidentified === null;
   return {
-    ...{ model: name, engine, lengths: points.length, n_least: points[0]?.n, n_most: points.at(-1)?.n },
+    ...{ model, engine, lengths: points.length, n_least: points[0]?.n, n_most: points.at(-1)?.n },
     ...limits('loglog_exponent', powerLaw),
     ...{ loglog_r2: powerLaw?.fit.r2Log, loglog_misleads: String(biased) },
     ...limits('floor_exponent', identified ? floor : null),
@@ -83,6 +86,14 @@ function fitRow({
     ...limits('upper_half_exponent', upperHalf),
     ...{ flops_exponent: flopsExponent, classes: classes.map(({ name: growth }) => growth).join('; ') },
     ...limits('slowdown', slowdown?.average ?? null),
+  };
+}
+
+function ratioRow({ model, phase, n, engine, ms, reference, referenceMs, ratio }: EngineRatio): CsvRow {
+  return {
+    ...{ model, phase, n, engine, ...limits('time', ms, '_ms'), reference },
+    ...limits('reference', referenceMs, '_ms'),
+    ...limits('ratio', ratio),
   };
 }
 

@@ -5,6 +5,7 @@ export interface Flags {
   readonly results_file: string;
   readonly output_dir: string;
   readonly reference?: string;
+  readonly reference_engine?: string;
   readonly phase?: Phase;
   readonly svg?: true;
   readonly export?: string;

@@ -5,6 +5,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { EXIT } from '#scripts/ending.mjs';
 import { lengthsOf } from '../../src/analysis/charts/layers.js';
 import { renderPng, renderSvg, undrawable } from '../../src/analysis/charts/png.js';
+import { engineRatios } from '../../src/analysis/engine_ratios.js';
 import { fromCsv } from '../../src/analysis/from_csv.js';
 import {
   type Analysis,
@@ -17,6 +18,10 @@ import {
   readMeasurements,
   toTerminal,
 } from '../../src/analysis/index.js';
+import { readPhases } from '../../src/analysis/read_measurements.js';
+import { engineTables } from '../../src/analysis/tables/engines.js';
+import { check } from '../../src/errors.js';
+import { nearest } from '../../src/nearest.js';
 import { wrap } from '../../src/report/wrap.js';
 import { readFileText } from '../../src/results/json.js';
 import type { Phase } from '../../src/results/words.js';
@@ -35,15 +40,16 @@ const FLAGS = { file: '--output_dir', folder: '--output_dir' };
 export async function analyzeResults(flags: Flags, streams: Streams): Promise<number> {
   const { stdout, stderr } = streams;
   const formats = flags.export === undefined ? [] : parseFormats(flags.export, ANALYSIS_FORMATS);
-  const measurements = measurementsOf(flags.results_file, flags.phase ?? null);
+  const { measurements, phases } = measurementsOf(flags.results_file, flags.phase ?? null);
   const analysis = analyze(measurements, flags.reference ?? null, WHERE);
-  const tables = buildTables(analysis);
+  const ratios = engineRatios(phases, referenceEngine(measurements, flags.reference_engine));
+  const tables = [...buildTables(analysis), ...engineTables(ratios)];
   const remarks = preamble(analysis);
   const pictures = picturesOf(analysis);
   const fileOf = (name: string): string => resolve(flags.output_dir, name);
   const kinds = flags.svg ? ['png', 'svg'] : ['png'];
   for (const name of Object.keys(pictures)) for (const kind of kinds) prepareOutput(fileOf(`${name}.${kind}`), FLAGS);
-  const exports = formats.flatMap((format) => exportAnalysis(analysis, tables, remarks, format));
+  const exports = formats.flatMap((format) => exportAnalysis(analysis, ratios, tables, remarks, format));
   for (const { name } of exports) prepareOutput(fileOf(name), FLAGS);
 
   const writer = createOutputWriter(streams);
@@ -69,8 +75,30 @@ function picturesOf(analysis: Analysis): Readonly<Record<string, TopLevelSpec>> 
   return { complexity_analysis: complexityAnalysis(analysis), complexity_loglog: complexityLogLog(analysis) };
 }
 
+interface Read {
+  /** Of the phase that is analyzed. */
+  readonly measurements: Measurements;
+  /** Of every phase, by its name. */
+  readonly phases: ReadonlyMap<string, Measurements>;
+}
+
 /** Of a results file of either kind, or of a table. */
-function measurementsOf(file: string, phase: Phase | null): Measurements {
-  if (!/\.csv$/i.test(file)) return readMeasurements(readResultsJson(file, WHERE), WHERE, phase);
-  return fromCsv(readFileText(file, WHERE), `${WHERE}: ${file}`, phase);
+function measurementsOf(file: string, phase: Phase | null): Read {
+  if (/\.csv$/i.test(file)) {
+    const measurements = fromCsv(readFileText(file, WHERE), `${WHERE}: ${file}`, phase);
+    return { measurements, phases: new Map([[phase ?? '', measurements]]) };
+  }
+  const value = readResultsJson(file, WHERE);
+  return { measurements: readMeasurements(value, WHERE, phase), phases: readPhases(value, WHERE) };
+}
+
+/** @throws UserError where the file has none of that name */
+function referenceEngine({ series }: Measurements, asked: string | undefined): string {
+  const engines = [...new Set(series.map(({ engine }) => engine))];
+  const reference = asked ?? (engines[0] as string);
+  check(
+    engines.includes(reference),
+    `--reference_engine: must be one of ${engines.join(', ')}, got ${reference}; did you mean ${nearest(reference, engines)}?`,
+  );
+  return reference;
 }

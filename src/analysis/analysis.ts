@@ -22,7 +22,8 @@ export interface AnalyzedPoint extends MeasuredPoint {
 /** One model: its fits, and how it stands to the reference. */
 export interface ModelAnalysis extends Scaling {
   readonly name: string;
-  readonly engine: string | null;
+  readonly model: string;
+  readonly engine: string;
   readonly points: readonly AnalyzedPoint[];
   readonly flopsExponent: number | null;
   /** Time over the counted FLOPs. */
@@ -95,7 +96,8 @@ function analyzeModel(series: Series, own: Replicates, base: Replicates): ModelA
   return {
     ...scalingOf(own),
     name: series.name,
-    engine: series.engine ?? null,
+    model: series.model,
+    engine: series.engine,
     points: series.points.map((point) => analyzePoint(point, ratios.at.get(point.n) ?? null)),
     flopsExponent: flopsExponent(series),
     work: workExponent(own, series.points.map(({ flops }) => flops)), // biome-ignore format: one thought

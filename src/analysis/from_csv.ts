@@ -66,6 +66,7 @@ export function fromCsv(text: string, where: string, phase: string | null): Meas
   const runs = [...new Set(own.map(({ run }) => run))];
   const series = [...group(own, nameOf)].map(([name, ofModel]) => ({
     name,
+    ...{ model: ofModel[0]?.model ?? '', engine: ofModel[0]?.engine ?? '' },
     points: [...group(ofModel, ({ n }) => n)].map(([n, cell]) => pointOf(n, cell, runs)).sort((a, b) => a.n - b.n),
   }));
   return {

@@ -26,7 +26,7 @@ export function fromOriginal(value: unknown, where: string): Measurements {
   const file = checkSchema(originalSchema, value, where);
   const names = [...file.time_results.keys()];
   const series = names
-    .map((name) => ({ name, points: pointsOf(file, name, where) }))
+    .map((name) => ({ name, model: name, engine: '', points: pointsOf(file, name, where) }))
     .filter(({ points }) => points.length > 0);
   const empty = names.filter((name) => !series.some((one) => one.name === name));
   check(series.length > 0, `${where}: time_results holds no time`);

@@ -1,5 +1,6 @@
 /** Results files of compare-models as measurements: the cells of one phase. */
 
+import { group } from 'd3-array';
 import { check } from '../errors.js';
 import { countText, percentText, shapeText, tokensText } from '../report/format.js';
 import { orderText } from '../report/sentences.js';
@@ -20,14 +21,15 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
   check(measured.length > 0, `${where}: no measured cell of phase ${phase}; the file has ${found}`);
   const nameOf = rowNames(measured);
   const runs = [...new Set(measured.flatMap((cell) => cell.processes.map(({ run }) => run)))].sort((a, b) => a - b);
-  const series = [...new Set(measured.map(nameOf))].map((name) => ({
-    name,
-    engine: measured.find((cell) => nameOf(cell) === name)?.engine ?? '',
-    points: measured
-      .filter((cell) => nameOf(cell) === name)
-      .sort((a, b) => a.n - b.n)
-      .map((cell) => toPoint(cell, runs, results)),
-  }));
+  const series = [...group(measured, nameOf)].map(([name, own]) => {
+    const { model, engine } = own[0] as Cell;
+    return {
+      name,
+      model,
+      engine,
+      points: own.toSorted((a, b) => a.n - b.n).map((cell) => toPoint(cell, runs, results)),
+    };
+  });
   // Of cells that were tried and failed, cellNotes says why; missing are those that were never tried.
   const known = series.map(({ name }) => ({
     name,

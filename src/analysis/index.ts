@@ -23,4 +23,4 @@ export {
 export type { WorkExponent } from './fits/work.js';
 export type { Measurements, Series } from './measurements.js';
 export { readMeasurements } from './read_measurements.js';
-export { buildTables, preamble } from './tables.js';
+export { buildTables, preamble } from './tables/tables.js';

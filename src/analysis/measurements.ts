@@ -29,7 +29,9 @@ export interface MeasuredPoint {
 /** One curve: a model on an engine; points in ascending n. */
 export interface Series {
   readonly name: string;
-  readonly engine?: string;
+  readonly model: string;
+  /** Empty where it is not known. */
+  readonly engine: string;
   readonly points: readonly MeasuredPoint[];
 }
 

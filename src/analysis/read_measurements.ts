@@ -1,5 +1,6 @@
 /** Tells the two kinds of results file apart. */
 import { check } from '../errors.js';
+import { isMeasured } from '../results/cell.js';
 import { parseResults } from '../results/parse.js';
 import type { Phase } from '../results/words.js';
 import { fromOriginal } from './from_original.js';
@@ -14,12 +15,24 @@ import type { Measurements } from './measurements.js';
  * @throws UserError naming the bad field, or when the phase has no measured cell
  */
 export function readMeasurements(value: unknown, where: string, phase: Phase | null): Measurements {
-  check(typeof value === 'object' && value !== null && !Array.isArray(value), `${where}: must be a JSON object`);
-  const original = !('schema_version' in value) && 'time_results' in value;
-  if (!original) return fromResults(parseResults(value, where), where, phase ?? 'generate');
+  if (isResults(value, where)) return fromResults(parseResults(value, where), where, phase ?? 'generate');
   check(
     phase === null || phase === 'generate',
     `--phase: a file of the original project has only generate, got ${phase}`,
   );
   return fromOriginal(value, where);
+}
+
+/** The measurements of every phase that has any, by its name; none of a file of the original project, which has one engine. */
+export function readPhases(value: unknown, where: string): Map<Phase, Measurements> {
+  if (!isResults(value, where)) return new Map();
+  const results = parseResults(value, where);
+  const phases = new Set(results.cells.filter(isMeasured).map(({ phase }) => phase));
+  return new Map([...phases].map((phase) => [phase, fromResults(results, where, phase)]));
+}
+
+/** Whether it is a file of compare-models, or else one of the original project. */
+function isResults(value: unknown, where: string): boolean {
+  check(typeof value === 'object' && value !== null && !Array.isArray(value), `${where}: must be a JSON object`);
+  return 'schema_version' in value || !('time_results' in value);
 }

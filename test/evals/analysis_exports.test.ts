@@ -5,7 +5,7 @@ import { ANALYSIS_FORMATS, type AnalysisFormat, exportAnalysis } from '../../eva
 import { analyze } from '../../src/analysis/analysis.js';
 import { fromCsv } from '../../src/analysis/from_csv.js';
 import { readMeasurements } from '../../src/analysis/read_measurements.js';
-import { buildTables, preamble } from '../../src/analysis/tables.js';
+import { buildTables, preamble } from '../../src/analysis/tables/tables.js';
 import { makeResults } from '../support/make_results.js';
 
 const LENGTHS = [128, 256, 512, 1024, 2048];
@@ -15,7 +15,7 @@ const file = makeResults({
 });
 const analysis = analyze(readMeasurements(file, 'file', null), null, 'file');
 const exported = (format: AnalysisFormat) =>
-  exportAnalysis(analysis, buildTables(analysis), preamble(analysis), format);
+  exportAnalysis(analysis, [], buildTables(analysis), preamble(analysis), format);
 
 describe('CSV', () => {
   const [points, fits] = exported('csv').map(({ text }) => csvParse(text) as object[]) as [object[], object[]];

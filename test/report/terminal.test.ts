@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { reportText } from '../../evals/compare_models/report.js';
 import { analyze } from '../../src/analysis/analysis.js';
 import { readMeasurements } from '../../src/analysis/read_measurements.js';
-import { buildTables } from '../../src/analysis/tables.js';
+import { buildTables } from '../../src/analysis/tables/tables.js';
 import type { Table } from '../../src/report/table.js';
 import { toTerminal } from '../../src/report/terminal.js';
 import { wrap } from '../../src/report/wrap.js';

@@ -6,7 +6,7 @@ import { replicate } from '../../../src/analysis/fits/bootstrap.js';
 import { findCrossover, fitScaling, type Observation } from '../../../src/analysis/fits/scaling.js';
 import { workExponent } from '../../../src/analysis/fits/work.js';
 import { readMeasurements } from '../../../src/analysis/read_measurements.js';
-import { buildTables } from '../../../src/analysis/tables.js';
+import { buildTables } from '../../../src/analysis/tables/tables.js';
 import { UserError } from '../../../src/errors.js';
 import { random } from '../../../src/random.js';
 import { makeResults } from '../../support/make_results.js';

@@ -10,7 +10,7 @@ import { complexityAnalysis } from '../../../src/analysis/charts/charts.js';
 import { complexityLogLog } from '../../../src/analysis/charts/loglog.js';
 import { fitScaling } from '../../../src/analysis/fits/scaling.js';
 import { readMeasurements } from '../../../src/analysis/read_measurements.js';
-import { preamble } from '../../../src/analysis/tables.js';
+import { preamble } from '../../../src/analysis/tables/tables.js';
 import { differences } from '../../../src/bench/gate/comparable.js';
 import { random } from '../../../src/random.js';
 import { configHash } from '../../../src/results/config_hash.js';

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { exportTables } from '../../evals/analyze_results/exports.js';
-import { analyze } from '../../src/analysis/analysis.js';
-import { readMeasurements } from '../../src/analysis/read_measurements.js';
-import { buildTables, preamble } from '../../src/analysis/tables.js';
-import { exponentText, timeText, withInterval } from '../../src/report/format.js';
-import type { Table } from '../../src/report/table.js';
-import { toTerminal } from '../../src/report/terminal.js';
-import type { Results } from '../../src/results/schema.js';
-import { makeResults, type Times } from '../support/make_results.js';
+import { exportTables } from '../../../evals/analyze_results/exports.js';
+import { analyze } from '../../../src/analysis/analysis.js';
+import { readMeasurements } from '../../../src/analysis/read_measurements.js';
+import { buildTables, preamble } from '../../../src/analysis/tables/tables.js';
+import { exponentText, timeText, withInterval } from '../../../src/report/format.js';
+import type { Table } from '../../../src/report/table.js';
+import { toTerminal } from '../../../src/report/terminal.js';
+import type { Results } from '../../../src/results/schema.js';
+import { makeResults, type Times } from '../../support/make_results.js';
 
 const LENGTHS = [128, 256, 512, 1024, 2048];
 /** Five processes, 1 % apart. */
