@@ -29,7 +29,12 @@ function describe(streams: Streams): Command {
     .usage('[options] BASE NEW [-- flags of compare-models]')
     .argument('[runs...]', 'results files BASE and NEW; with --ab two folders')
     .option('--margin <pct>', 'slow-down allowed, in percent (default: 5, or what --calibration says)', positivePercent)
-    .option('--cell_margin <cell=pct>', 'for MODEL, MODEL:PHASE or MODEL:PHASE:N=PERCENT; repeatable', collect, [])
+    .option(
+      '--cell_margin <cell=pct>',
+      'for MODEL (or MODEL@ENGINE), MODEL:PHASE or MODEL:PHASE:N=PERCENT; repeatable',
+      collect,
+      [],
+    )
     .option(
       '--confirm',
       'measure cells that fire or cannot be told again, with fresh processes of this checkout',

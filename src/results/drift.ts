@@ -3,14 +3,10 @@
  * that wakes (docs/method.md, A.3). Lengths that went up in every process would read it as growth.
  */
 import { group } from 'd3-array';
-import { processTime } from './cell.js';
+import { type CellId, processTime, seriesKey } from './cell.js';
 
 /** A cell of a results file, as far as this test looks at it. */
-export interface OrderedCell {
-  readonly model: string;
-  readonly phase: string;
-  readonly engine: string;
-  readonly n: number;
+export interface OrderedCell extends CellId {
   readonly processes: readonly {
     readonly run: number;
     /** Place in the order of its process. */
@@ -29,7 +25,8 @@ export interface Drift {
 /** One process's value of a cell, or its place: what is left of it when those of cell and process are taken out. */
 interface Observation {
   readonly cell: number;
-  readonly run: number;
+  /** Each engine has a process of its own in a run. */
+  readonly process: string;
   readonly place: number;
   readonly logMs: number;
 }
@@ -44,9 +41,9 @@ const MIN_FREEDOM = 10;
  */
 export function driftAlong(cells: readonly OrderedCell[]): Drift | null {
   const seen = observationsOf(cells);
-  const runs = new Set(seen.map(({ run }) => run)).size;
-  const freedom = seen.length - new Set(seen.map(({ cell }) => cell)).size - runs;
-  if (runs < 2 || freedom < MIN_FREEDOM) return null;
+  const processes = new Set(seen.map(({ process }) => process)).size;
+  const freedom = seen.length - new Set(seen.map(({ cell }) => cell)).size - processes;
+  if (processes < 2 || freedom < MIN_FREEDOM) return null;
   const places = residuals(seen, ({ place }) => place);
   const times = residuals(seen, ({ logMs }) => logMs);
   const spread = sumOfProducts(places, places);
@@ -70,9 +67,9 @@ function alwaysUp(cells: readonly OrderedCell[]): boolean {
   if (new Set(cells.map(({ n }) => n)).size < 2) return false;
   const last = new Map<string, number>();
   const ascending = [...cells].sort((a, b) => a.n - b.n);
-  return ascending.every(({ model, phase, engine, processes }) =>
-    processes.every(({ run, order }) => {
-      const key = JSON.stringify([model, phase, engine, run]);
+  return ascending.every((cell) =>
+    cell.processes.every(({ run, order }) => {
+      const key = `${run} ${seriesKey(cell)}`;
       const isUp = order > (last.get(key) ?? -1);
       last.set(key, order);
       return isUp;
@@ -82,9 +79,9 @@ function alwaysUp(cells: readonly OrderedCell[]): boolean {
 
 /** Places from 0, the first of a process, to 1, the last of the longest one. */
 function observationsOf(cells: readonly OrderedCell[]): Observation[] {
-  const seen = cells.flatMap(({ processes }, cell) =>
+  const seen = cells.flatMap(({ engine, processes }, cell) =>
     processes.map((process) => ({
-      ...{ cell, run: process.run, place: process.order },
+      ...{ cell, process: `${process.run} ${engine}`, place: process.order },
       logMs: Math.log(processTime(process)),
     })),
   );
@@ -99,14 +96,14 @@ const MAX_SWEEPS = 100;
 function residuals(seen: readonly Observation[], of: (one: Observation) => number): number[] {
   const values = seen.map(of);
   for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) {
-    const largest = Math.max(takeMeansOut(values, seen, 'cell'), takeMeansOut(values, seen, 'run'));
+    const largest = Math.max(takeMeansOut(values, seen, 'cell'), takeMeansOut(values, seen, 'process'));
     if (largest < NEGLIGIBLE) break;
   }
   return values;
 }
 
 /** @returns the largest of the means */
-function takeMeansOut(values: number[], seen: readonly Observation[], effect: 'cell' | 'run'): number {
+function takeMeansOut(values: number[], seen: readonly Observation[], effect: 'cell' | 'process'): number {
   let largest = 0;
   for (const members of group(seen.keys(), (i) => seen[i]?.[effect]).values()) {
     const mean = members.reduce((sum, i) => sum + (values[i] as number), 0) / members.length;

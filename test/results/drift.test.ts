@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { estimate, type ReplicatedPoint, replicate } from '../../src/analysis/fits/bootstrap.js';
 import { fitPowerLaw } from '../../src/analysis/fits/fit.js';
 import { shuffledCells } from '../../src/bench/protocol/plan.js';
-import { random } from '../../src/random.js';
+import { random, shuffled } from '../../src/random.js';
 import { orderText } from '../../src/report/sentences.js';
 import { type CellId, cellKey, seriesKey } from '../../src/results/cell.js';
 import { driftAlong, type OrderedCell, orderOf } from '../../src/results/drift.js';
@@ -57,6 +57,24 @@ const share = (order: Order, drift: number, noise?: NoiseProfile) =>
   seeds.filter((seed) => isSeen(measured(order, drift, seed, 5, noise))).length / SUITES;
 
 describe('the test of order against time', () => {
+  test('tells the processes of several engines apart', () => {
+    const rng = random(1, 'paces');
+    const engines = ['wasm', 'torch'];
+    const cells = engines.flatMap((engine) =>
+      LENGTHS.map(
+        (n) => ({ model: 'A', phase: 'prefill', n, engine, processes: [] as OrderedCell['processes'][0][] }) as const,
+      ),
+    );
+    for (let run = 0; run < 3; run++) {
+      for (const engine of engines) {
+        const pace = 1 + rng.float();
+        const order = shuffled(cells.filter((cell) => cell.engine === engine), rng); // biome-ignore format: one thought
+        for (const [i, { n, processes }] of order.entries())
+          processes.push({ run, order: i, samples_ms: [n * pace * Math.exp(0.1 * (i / 5))] });
+      }
+    }
+    expect(driftAlong(cells)?.change).toBeCloseTo(Math.expm1(0.1), 9);
+  });
   test.each([SHARED_MACHINE, ...WIDE_PROFILES])('cries wolf in fewer than 5 % of runs without drift: %j', (noise) => {
     expect(share(ofThisPackage, 0, noise)).toBeLessThan(0.05);
   });

@@ -7,14 +7,14 @@ import { MARGIN_LIMIT_PCT } from './timed.js';
 
 const DEFAULT_MARGIN_PCT = 5;
 
-/** A margin for the cells of a model, of one of its phases, or for one cell. */
+/** A margin for the cells of a model, on all engines or on one, of one of its phases, or for one cell. */
 export interface CellMargin {
-  /** Model, phase and length, from the front. */
+  /** Model or MODEL@ENGINE, phase and length, from the front. */
   readonly parts: readonly string[];
   readonly marginPct: number;
 }
 
-/** `BSBR:decode:4096=10`. @throws UserError naming what cannot be read */
+/** `BSBR:decode:4096=10`, `BSBR@wasm=10`. @throws UserError naming what cannot be read */
 export function parseCellMargins(texts: readonly string[]): CellMargin[] {
   return texts.map((text) => {
     const [, cell = '', pct = ''] = /^(.+)=([^=]+)$/.exec(text) ?? [];
@@ -31,16 +31,22 @@ export function parseCellMargins(texts: readonly string[]): CellMargin[] {
 /** Throws unless each margin is that of a cell, naming the nearest. */
 export function checkCellMargins(margins: readonly CellMargin[], cells: readonly CellId[]): void {
   for (const margin of margins) {
-    if (cells.some((cell) => isFor(margin, cell))) continue;
-    const known = cells.map((cell) => partsOf(cell).slice(0, margin.parts.length).join(':'));
+    if (cells.some((cell) => specialness(margin, cell) > 0)) continue;
+    const known = cells.flatMap((cell) => namesOf(cell).map((parts) => parts.slice(0, margin.parts.length).join(':')));
     const wanted = margin.parts.join(':');
     throw new UserError(`--cell_margin: no cell is called ${wanted}; did you mean ${nearest(wanted, known)}?`);
   }
 }
 
-const partsOf = ({ model, phase, n }: CellId): readonly string[] => [model, phase, String(n)];
+/** The more special last. */
+const namesOf = ({ model, engine, phase, n }: CellId): readonly (readonly string[])[] =>
+  [model, `${model}@${engine}`].map((row) => [row, phase, String(n)]);
 
-const isFor = ({ parts }: CellMargin, cell: CellId): boolean => parts.every((part, i) => part === partsOf(cell)[i]);
+/** How much of a cell a margin names, more where it names the engine; 0 where it is not for it. */
+function specialness({ parts }: CellMargin, cell: CellId): number {
+  const named = namesOf(cell).findLastIndex((name) => parts.every((part, i) => part === name[i]));
+  return named < 0 ? 0 : 2 * parts.length + named;
+}
 
 /** The margin of each cell, as a fraction: the most special of `cellMargins`, else --margin, else the calibration's, else 5 %. */
 export function marginRule(
@@ -48,9 +54,10 @@ export function marginRule(
   marginPct: number | undefined,
   calibration: Calibration | null,
 ): (cell: CellId) => number {
-  const bySpecial = [...cellMargins].sort((a, b) => b.parts.length - a.parts.length);
   return (cell) => {
-    const found = bySpecial.find((margin) => isFor(margin, cell));
+    const [found] = cellMargins
+      .filter((margin) => specialness(margin, cell) > 0)
+      .sort((a, b) => specialness(b, cell) - specialness(a, cell));
     const calibrated = calibration === null ? null : calibratedMargin(calibration, cell);
     const pct = found?.marginPct ?? marginPct ?? (calibrated === null ? DEFAULT_MARGIN_PCT : 100 * calibrated);
     return pct / 100;

@@ -241,6 +241,13 @@ describe('margins', () => {
     expect(rule(CELL)).toBe(0.03);
     expect(marginRule([], undefined, null)(CELL)).toBe(0.05);
   });
+  test('of an engine holds there, before that of all engines', () => {
+    const rule = marginRule(parseCellMargins(['BSBR@wasm:decode=20', 'BSBR:decode=10', 'BSBR@torch=7']), 3, null);
+    const cell = { ...CELL, model: 'BSBR', n: 64 };
+    const marginOn = (engine: string, phase = cell.phase) => rule({ ...cell, engine, phase });
+    expect([marginOn('wasm'), marginOn('tensorflow')]).toEqual([0.2, 0.1]);
+    expect([marginOn('torch'), marginOn('torch', 'prefill')]).toEqual([0.1, 0.07]);
+  });
   test.each(['BSBR', 'BSBR=', '=5', 'BSBR=-5', 'BSBR=x', 'BSBR=5%', 'BSBR=1000', 'BSBR:decode:64:x=5', 'BSBR::64=5'])(
     '%s is refused',
     (text) => {
@@ -255,6 +262,7 @@ describe('margins', () => {
     ['BSBR:decode:65', 'BSBR:decode:64'],
     ['BSBR:decode:0064', 'BSBR:decode:64'],
     ['constructor', 'BSBR'],
+    ['BSBR@wsm:decode', 'BSBR@wasm:decode'],
   ])('%s, which is no cell of the runs, is refused with the nearest', (text, nearest) => {
     const cells = ['BSBR', 'Linear'].flatMap((model) =>
       (['prefill', 'decode'] as const).flatMap((phase) => [64, 1024].map((n) => ({ ...CELL, model, phase, n }))),
