@@ -6,7 +6,7 @@ import { bytesText, integerText, shapeText, timeText } from '../../src/report/fo
 import { type TestCase, toJunit } from '../../src/report/junit.js';
 import { toMarkdown } from '../../src/report/markdown.js';
 import type { Table } from '../../src/report/table.js';
-import { cellKey, isMeasured } from '../../src/results/cell.js';
+import { cellKey, isMeasured, rowNames } from '../../src/results/cell.js';
 import { lostCells, settingOf } from '../../src/results/facts.js';
 import type { Cell, Results } from '../../src/results/schema.js';
 import { max } from '../../src/statistics.js';
@@ -35,16 +35,7 @@ function sampleRows(results: Results): string {
   const rows = results.cells.flatMap(({ model, phase, n, n_tokens, engine, processes }) =>
     processes.flatMap(({ run, order, batch, samples_ms }) =>
       samples_ms.map((ms, sample) => ({
-        model,
-        phase,
-        n,
-        n_tokens,
-        engine,
-        run,
-        order,
-        batch,
-        sample,
-        ms,
+        ...{ model, phase, n, n_tokens, engine, run, order, batch, sample, ms },
         ...setting,
       })),
     ),
@@ -56,25 +47,25 @@ const RATES =
   'tokens/s: of prefill the n of the prompt; of decode, generate and recompute those emitted. The time of generate has the prompt in it.';
 
 function toSummary(results: Results): string {
-  const { machine, tool, config, cells } = results;
+  const { machine, engines, tool, config, cells } = results;
   const processes = max([0, ...cells.map((cell) => cell.processes.length)]);
   const lost = lostCells(results).length;
   const missing = lost > 0 ? [`**${lost} of ${cells.length} cells were not measured.**`] : [];
   const noisy = machine.noisy ? ['**Noisy machine**: small differences here mean nothing.'] : [];
-  const setting = `${machine.cpu_model}, ${machine.threads} threads, node ${tool.node}; up to ${processes} processes.`;
+  const setting = `${machine.cpu_model}, ${machine.threads} threads, ${engines.map(({ id }) => id).join(', ')}, node ${tool.node}; up to ${processes} processes.`;
+  const nameOf = rowNames(cells);
   const table: Table = {
     title: 'Times',
-    columns: ['model', 'phase', 'n', 'engine', 'time', 'tokens/s', 'state'],
-    rows: cells.map(summaryRow),
+    columns: ['model', 'phase', 'n', 'time', 'tokens/s', 'state'],
+    rows: cells.map((cell) => summaryRow(cell, nameOf(cell))),
     notes: [RATES],
   };
   const remarks = [setting, `Models: ${shapeText(config)}.`].map(markdownParagraph);
   return toMarkdown('compare-models', [...remarks, ...missing, ...noisy], [table]);
 }
 
-function summaryRow(cell: Cell): string[] {
-  const { model, phase, n, engine, summary, counted, status, reason } = cell;
-  const id = [model, phase, integerText(n), engine];
+function summaryRow({ phase, n, summary, counted, status, reason }: Cell, name: string): string[] {
+  const id = [name, phase, integerText(n)];
   if (summary === null) return [...id, reason === null ? status : `${status}: ${reason}`, '', ''];
   const time = timeText({ value: summary.value_ms, ci: summary.ci95_ms });
   const state = counted === null ? 'not counted' : bytesText(counted.state_bytes);

@@ -22,8 +22,10 @@ const suiteRule = rule.extend({
   typical_pct: z.number().nonnegative().describe('the same in half of the cells'),
 });
 
+const VERSION = 2;
+
 const calibrationSchema = z.strictObject({
-  calibration_version: z.literal(2),
+  calibration_version: z.literal(VERSION),
   created_at: z.iso.datetime(),
   cpu_model: z.string(),
   threads: count,
@@ -54,16 +56,31 @@ export type SuiteRule = z.infer<typeof suiteRule>;
 
 /** Checks that a value is a calibration. @throws UserError naming the first bad field */
 export function parseCalibration(value: unknown, where: string): Calibration {
+  const version = (value as { calibration_version?: unknown } | null)?.calibration_version;
+  check(
+    version !== 1,
+    `${where}: calibration_version must be ${VERSION}, got 1 of an older attnscale; run calibrate again`,
+  );
   return checkSchema(calibrationSchema, value, where);
 }
 
-/** Throws unless the calibration was made on this machine for this work. */
-export function checkCalibration(calibration: Calibration, { machine, config_hash }: Results, where: string): void {
+/** Throws unless the calibration was made on this machine, with these engines, for this work. */
+export function checkCalibration(
+  calibration: Calibration,
+  { machine, engines, config_hash }: Results,
+  where: string,
+): void {
   const wanted = { cpu_model: machine.cpu_model, threads: machine.threads, config_hash };
   for (const [field, value] of Object.entries(wanted)) {
     const got = calibration[field as keyof typeof wanted];
     check(got === value, `${where}: ${field}: must be ${value} as in NEW, got ${got}; run calibrate again`);
   }
+  const known = [...new Set(calibration.cells.map(({ engine }) => engine))];
+  const other = engines.find(({ id }) => !known.includes(id));
+  check(
+    other === undefined,
+    `${where}: cells: must be of ${other?.id} too as in NEW, got ${known}; run calibrate again`,
+  );
 }
 
 /** The smallest margin that raised fewer than 1 % false alarms in a cell at the recommended runs; null if none did. */

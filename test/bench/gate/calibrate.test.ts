@@ -9,6 +9,7 @@ import {
 import { calibrate, recommend, sharpest } from '../../../src/bench/gate/draw_suites.js';
 import { marginRule } from '../../../src/bench/gate/margins.js';
 import { judge, leastCalled, type ProcessSet } from '../../../src/bench/gate/timed.js';
+import { WASM } from '../../support/make_results.js';
 import { type NoiseProfile, noisyMachine, SHARED_MACHINE, WIDE_PROFILES } from '../../support/noise.js';
 import { bareRun, suiteCells } from './suites.js';
 
@@ -175,6 +176,16 @@ describe('the gate with a calibration', () => {
     const moved = { ...run, machine: { ...run.machine, cpu_model: 'Other CPU' } };
     expect(() => checkCalibration(calibration, moved, '--calibration: c.json')).toThrow(
       '--calibration: c.json: cpu_model: must be Other CPU as in NEW, got Test CPU; run calibrate again',
+    );
+  });
+  test('refuses that of other engines, and one of an older version', () => {
+    const more = { ...run, engines: [...run.engines, { ...WASM, id: 'torch' }] };
+    expect(() => checkCalibration(calibration, run, 'c.json')).not.toThrow();
+    expect(() => checkCalibration(calibration, more, 'c.json')).toThrow(
+      'c.json: cells: must be of torch too as in NEW, got wasm; run calibrate again',
+    );
+    expect(() => parseCalibration({ ...calibration, calibration_version: 1 }, 'c.json')).toThrow(
+      'c.json: calibration_version must be 2, got 1 of an older attnscale; run calibrate again',
     );
   });
   test('refuses a file that is none, naming the field', () => {
