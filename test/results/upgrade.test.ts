@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { differences } from '../../src/bench/gate/comparable.js';
+import { configHash } from '../../src/results/config_hash.js';
 import { parseCurrent, parseResults } from '../../src/results/parse.js';
 import type { Results } from '../../src/results/schema.js';
 
@@ -80,6 +82,15 @@ test('a file of schema 1 is not compared and not gone on with', () => {
 const results = readdirSync(SHOWCASE, { recursive: true, encoding: 'utf8' }).filter(
   (file) => file.endsWith('.json') && 'cells' in read(file) && 'schema_version' in read(file),
 );
+test('an older checkout that is measured in turns is compared: its work is told by the same fields', () => {
+  const file = parseResults(old(), 'old.json');
+  const changesResults = (option: string) => option !== 'scan_chunk';
+  const now = { ...file, config_hash: configHash(file.config, changesResults) };
+  const [engine] = file.engines as [Results['engines'][number]];
+  const next = { ...now, engines: [{ ...engine, versions: { tfjs: '5.0.0' } }] };
+  expect(differences(file, next, changesResults, 'work')).toEqual([]);
+});
+
 test.each(results)('%s of the showcase is read', (file) => {
   expect(parseResults(read(file), file).cells.length).toBeGreaterThan(0);
 });

@@ -6,7 +6,7 @@ import { type GateOptions, runGate, timedGate } from '../../../src/bench/gate/ga
 import { checkCellMargins, marginRule, parseCellMargins } from '../../../src/bench/gate/margins.js';
 import { USUAL_SETS } from '../../../src/bench/gate/timed.js';
 import { outcomeOf } from '../../../src/bench/gate/verdicts.js';
-import type { Results } from '../../../src/results/schema.js';
+import type { EngineEntry, ModelEntry, Results } from '../../../src/results/schema.js';
 import { makeResults } from '../../support/make_results.js';
 import { bareRun, fakeMeasure, pairsOf, suiteCells } from './suites.js';
 
@@ -158,6 +158,27 @@ describe('unlike runs', () => {
   test('the commit and the version of this package are what is compared, not a difference', () => {
     const later = { ...base, git: { commit: 'ffff', dirty: true }, tool: { ...base.tool, version: '9.9.9' } };
     expect(differences(base, later, () => true)).toEqual([]);
+  });
+  const fieldsOf = (next: Results, scope?: 'work') =>
+    differences(base, next, () => true, scope).map(({ field }) => field);
+  test('another version, or other native code, of an engine is a difference, unless they are measured side by side', () => {
+    const [engine] = base.engines as [EngineEntry];
+    const on = (change: Partial<EngineEntry>): Results => ({ ...base, engines: [{ ...engine, ...change }] });
+    expect(fieldsOf(on({ versions: { tfjs: '5.0.0' } }))).toEqual(['engines.wasm.versions.tfjs']);
+    expect(fieldsOf(on({ native_code: ['causal_attention'] }))).toEqual(['engines.wasm.native_code']);
+    expect(fieldsOf(on({ env: { OMP_NUM_THREADS: '1' } }))).toEqual([]);
+    expect(fieldsOf(on({ versions: { tfjs: '5.0.0' } }), 'work')).toEqual([]);
+    expect(fieldsOf(on({ id: 'torch' }), 'work')).toEqual(['engines']);
+  });
+  test('models are the same by each of their options that changes results', () => {
+    const [model] = base.models as [ModelEntry];
+    const withOptions = (options: ModelEntry['options']): Results => ({ ...base, models: [{ ...model, options }] });
+    const own = withOptions({ chunk_size: 32, scan_chunk: 32 });
+    const fields = (options: ModelEntry['options']) =>
+      differences(own, withOptions(options), (option) => option !== 'scan_chunk', 'work').map(({ field }) => field);
+    expect(fields({ chunk_size: 64, scan_chunk: 64 })).toEqual(['models.Linear.chunk_size']);
+    expect(fields({ chunk_size: 32, scan_chunk: 64 })).toEqual([]);
+    expect(fields({ chunk_size: 32, window: 8 })).toEqual([]); // the older one does not know of it
   });
   test('quick and full sampling are not comparable', () => {
     const quick = { ...base, config: { ...base.config, quick: true } };
