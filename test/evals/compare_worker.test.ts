@@ -65,6 +65,7 @@ test.each(ENGINES)('%s says replies on stdout and nothing else, and ends by itse
   ]);
   const way = engine === 'tensorflow' ? 'compiled' : 'eager';
   expect(replies[0]).toMatchObject({ engine: { way, runtime: engine === 'wasm' ? 'tfjs-wasm' : 'tfjs-node' } });
+  if (way === 'eager') expect(replies[0]).toMatchObject({ engine: { native_code: [] } });
   expect(replies[1]).toMatchObject({ period: 8 });
   expect(replies[4]).toMatchObject({ leaked_tensors: 0, peak_rss_bytes: expect.any(Number) });
   expect(code).toBe(0);

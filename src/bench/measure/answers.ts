@@ -132,7 +132,9 @@ function describeEngine(
   return {
     runtime: backend === 'tensorflow' ? 'tfjs-node' : 'tfjs-wasm',
     versions: { tfjs: tf.version_core, ...(tensorflow !== null && { tensorflow }) },
-    ...{ device: 'cpu', provider: null, way, native_code: [...nativeCode], env },
+    ...{ device: 'cpu', provider: null, way, env },
+    // XLA alone calls it.
+    native_code: way === 'compiled' ? [...nativeCode] : [],
   };
 }
 

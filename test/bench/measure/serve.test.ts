@@ -93,6 +93,17 @@ async function greedyTokens(name: string, count: number): Promise<number[][]> {
   );
 }
 
+test('weights that lack one are refused, and nothing of them stays; so are those that cannot be written', async () => {
+  const path = join(temporaryFolder(), 'weights.safetensors');
+  await worker.load('LinearTransformer');
+  await worker.ask('write_weights', { name: 'LinearTransformer', path });
+  const { numTensors } = tf.memory();
+  await expect(worker.load('BSBR', { weights: path })).rejects.toThrow(`${path}: layers.0.mixer.r.bias is missing`);
+  expect(tf.memory().numTensors).toBe(numTensors);
+  const unwritten = worker.ask('write_weights', { name: 'LinearTransformer', path: join(path, 'x') });
+  await expect(unwritten).rejects.toThrow('ENOTDIR');
+});
+
 describe.each(MODEL_NAMES)('%s', (name) => {
   test.each(PHASES)(
     '%s emits the tokens of greedy steps, however often it runs, and leaves no tensor',
