@@ -18,6 +18,7 @@ import {
   readMeasurements,
   toTerminal,
 } from '../../src/analysis/index.js';
+import { findSeries } from '../../src/analysis/measurements.js';
 import { readPhases } from '../../src/analysis/read_measurements.js';
 import { engineTables } from '../../src/analysis/tables/engines.js';
 import { check } from '../../src/errors.js';
@@ -41,6 +42,7 @@ export async function analyzeResults(flags: Flags, streams: Streams): Promise<nu
   const { stdout, stderr } = streams;
   const formats = flags.export === undefined ? [] : parseFormats(flags.export, ANALYSIS_FORMATS);
   const { measurements, phases } = measurementsOf(flags.results_file, flags.phase ?? null);
+  if (flags.reference !== undefined) findSeries(measurements, flags.reference, '--reference');
   const analysis = analyze(measurements, flags.reference ?? null, WHERE);
   const ratios = engineRatios(phases, referenceEngine(measurements, flags.reference_engine));
   const tables = [...buildTables(analysis), ...engineTables(ratios)];

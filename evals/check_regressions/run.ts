@@ -57,11 +57,11 @@ async function judge(
   );
   check(flags.ab || compareFlags.length === 0, `check-regressions: needs 2 files, got ${positional.length}`);
   check(!(flags.ab && flags.confirm), '--confirm: is part of --ab already, got both');
-  const cellMargins = parseCellMargins(flags.cell_margin);
+  const cellMargins = parseCellMargins(flags.cell_margin, CELL_MARGIN);
   const calibration = flags.calibration === undefined ? null : readCalibration(flags.calibration);
   const formats = flags.export === undefined ? [] : parseFormats(flags.export, EXPORT_FORMATS);
   prepareExports(flags.output_dir, 'regressions', formats);
-  const checkCells = ({ cells }: Results): void => checkCellMargins(cellMargins, cells);
+  const checkCells = ({ cells }: Results): void => checkCellMargins(cellMargins, cells, CELL_MARGIN);
   const { runs, seed } = flags;
   const pair: RunPair =
     laboratory !== null && flags.ab
@@ -91,6 +91,7 @@ async function judge(
 
 const EXIT_OF = { pass: EXIT.ok, regressed: EXIT.failed, 'cannot tell': EXIT.cannotTell } as const;
 
+const CELL_MARGIN = '--cell_margin';
 const NO_EXPONENTS = { base: [], new: [] };
 
 const exponentsOf = (base: NamedResults, next: NamedResults): GateOptions['exponents'] => ({

@@ -61,7 +61,7 @@ export function analyze(measurements: Measurements, reference: string | null, wh
   check(series.length > 0, `${where}: needs at least one measured model, got none`);
   const curves = series.map(({ points }) => points.map(({ n, processMs }) => ({ n, processes: processMs })));
   const replicates = replicate(curves, seed);
-  const base = reference === null ? fastest(series) : findSeries(measurements, reference, '--reference');
+  const base = reference === null ? fastest(series) : findSeries(measurements, reference, `${where}: reference`);
   const baseReplicates = replicates[series.indexOf(base)] as Replicates;
   const counts = curves.flat().map((point) => presentValues(point).length);
   const models = series.map((one, i) => analyzeModel(one, replicates[i] as Replicates, baseReplicates));

@@ -150,16 +150,13 @@ function lineOf(lines: readonly (readonly string[])[], i: number): number {
 function ofPhase(rows: readonly Row[], wanted: string | null, where: string): [string | null, readonly Row[]] {
   const phases = [...new Set(rows.map(({ phase }) => phase).filter((phase) => phase !== null))];
   if (phases.length === 0) {
-    check(wanted === null, `--phase: needs a column phase in the table, got none`);
+    check(wanted === null, `${where}: needs a column phase to choose ${wanted}, got none`);
     return [null, rows];
   }
   const usual = phases.includes('generate') ? 'generate' : phases.length === 1 ? phases[0] : undefined;
   const chosen = wanted ?? usual;
   const own = rows.filter(({ phase }) => phase === chosen);
-  check(
-    chosen !== undefined,
-    `${where}: has the phases ${phases.join(', ')}: choose one of ${PHASES.join(', ')} with --phase`,
-  );
+  check(chosen !== undefined, `${where}: has the phases ${phases.join(', ')}: choose one of ${PHASES.join(', ')}`);
   check(own.length > 0, `${where}: no row of phase ${chosen}; the table has only ${phases.join(', ')}`);
   return [chosen, own];
 }

@@ -53,13 +53,13 @@ export interface Measurements {
   readonly footer: readonly string[];
 }
 
-/** The series of that name. @throws UserError naming the flag and the nearest name */
-export function findSeries(measurements: Measurements, name: string, flag: string): Series {
+/** The series of that name. @throws UserError naming the nearest name */
+export function findSeries(measurements: Measurements, name: string, where: string): Series {
   const names = measurements.series.map((series) => series.name);
   const found = measurements.series.find((series) => series.name === name);
   check(
     found !== undefined,
-    `${flag}: must be one of ${names.join(', ')}, got ${name}; did you mean ${nearest(name, names)}?`,
+    `${where}: must be one of ${names.join(', ')}, got ${name}; did you mean ${nearest(name, names)}?`,
   );
   return found;
 }

@@ -18,15 +18,16 @@ export function readMeasurements(value: unknown, where: string, phase: Phase | n
   if (isResults(value, where)) return fromResults(parseResults(value, where), where, phase ?? 'generate');
   check(
     phase === null || phase === 'generate',
-    `--phase: a file of the original project has only generate, got ${phase}`,
+    `${where}: a file of the original project has only the phase generate, got ${phase}`,
   );
   return fromOriginal(value, where);
 }
 
-/** The measurements of every phase that has any, by its name; none of a file of the original project, which has one engine. */
+/** The measurements of every phase of a file with several engines, by its name; none of a file with one. */
 export function readPhases(value: unknown, where: string): Map<Phase, Measurements> {
   if (!isResults(value, where)) return new Map();
   const results = parseResults(value, where);
+  if (results.engines.length < 2) return new Map();
   const phases = new Set(results.cells.filter(isMeasured).map(({ phase }) => phase));
   return new Map([...phases].map((phase) => [phase, fromResults(results, where, phase)]));
 }

@@ -8,7 +8,7 @@ import { readMeasurements, readPhases } from '../../src/analysis/read_measuremen
 import { engineTables } from '../../src/analysis/tables/engines.js';
 import type { Results } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
-import { makeResults, type Times } from '../support/make_results.js';
+import { makeResults, type Times, WASM } from '../support/make_results.js';
 
 /** Five processes, 4 % apart, slow in the same processes on every engine. */
 const spread = (ms: number): number[] => [0.96, 0.98, 1, 1.02, 1.04].map((factor) => factor * ms);
@@ -16,6 +16,7 @@ const cellsOf = (engine: string, phase: Phase, times: Times): Results['cells'] =
   makeResults(times, { phase }).cells.map((cell) => ({ ...cell, engine }));
 const file: Results = {
   ...makeResults({ A: { 64: [1] } }),
+  engines: ['tensorflow', 'wasm', 'torch'].map((id) => ({ ...WASM, id })),
   cells: [
     ...cellsOf('tensorflow', 'prefill', { A: { 64: spread(2), 128: spread(4) }, B: { 64: spread(1) } }),
     ...cellsOf('wasm', 'prefill', { A: { 64: spread(10), 256: spread(40) } }),

@@ -84,7 +84,9 @@ describe('a phase', () => {
     );
   });
   test('cannot be asked of a table without that column', () => {
-    expect(() => read('model,n,time_ms\nA,128,5\n', 'decode')).toThrow('--phase: needs a column phase');
+    expect(() => read('model,n,time_ms\nA,128,5\n', 'decode')).toThrow(
+      'needs a column phase to choose decode, got none',
+    );
   });
 });
 

@@ -67,7 +67,7 @@ describe('a file of the original project', () => {
   test('has the generate phase only', async () => {
     expect(await runOn(ORIGINAL, '--phase', 'decode')).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('--phase'),
+      stderr: expect.stringContaining('a file of the original project has only the phase generate, got decode'),
     });
   });
 });
@@ -181,6 +181,7 @@ const BAD_FILES: [string, unknown, string[], string][] = [
     'no measured cell of phase decode; the file has only generate',
   ],
   ['an unknown phase', good, ['--phase', 'training'], 'training'],
+  ['an unknown engine', good, ['--reference_engine', 'wasn'], '--reference_engine: must be one of wasm, got wasn; did'],
   ['an unknown reference', good, ['--reference', 'a'], '--reference: must be one of A, got a; did you mean A?'],
   ['an unknown flag', good, ['--colour'], '--colour'],
 ];

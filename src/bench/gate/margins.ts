@@ -14,12 +14,16 @@ export interface CellMargin {
   readonly marginPct: number;
 }
 
-/** `BSBR:decode:4096=10`, `BSBR@wasm=10`. @throws UserError naming what cannot be read */
-export function parseCellMargins(texts: readonly string[]): CellMargin[] {
+/**
+ * `BSBR:decode:4096=10`, `BSBR@wasm=10`.
+ * @param where names their source in errors
+ * @throws UserError naming what cannot be read
+ */
+export function parseCellMargins(texts: readonly string[], where: string): CellMargin[] {
   return texts.map((text) => {
     const [, cell = '', pct = ''] = /^(.+)=([^=]+)$/.exec(text) ?? [];
     const parts = cell.split(':');
-    const rule = `--cell_margin: must read like BSBR:decode:4096=10, got ${text}`;
+    const rule = `${where}: must read like BSBR:decode:4096=10, got ${text}`;
     check(cell !== '' && parts.length <= 3 && parts.every((part) => part !== ''), rule);
     const marginPct = Number(pct);
     const isPercentage = marginPct > 0 && marginPct < MARGIN_LIMIT_PCT;
@@ -29,12 +33,12 @@ export function parseCellMargins(texts: readonly string[]): CellMargin[] {
 }
 
 /** Throws unless each margin is that of a cell, naming the nearest. */
-export function checkCellMargins(margins: readonly CellMargin[], cells: readonly CellId[]): void {
+export function checkCellMargins(margins: readonly CellMargin[], cells: readonly CellId[], where: string): void {
   for (const margin of margins) {
     if (cells.some((cell) => specialness(margin, cell) > 0)) continue;
     const known = cells.flatMap((cell) => namesOf(cell).map((parts) => parts.slice(0, margin.parts.length).join(':')));
     const wanted = margin.parts.join(':');
-    throw new UserError(`--cell_margin: no cell is called ${wanted}; did you mean ${nearest(wanted, known)}?`);
+    throw new UserError(`${where}: no cell is called ${wanted}; did you mean ${nearest(wanted, known)}?`);
   }
 }
 
@@ -48,7 +52,7 @@ function specialness({ parts }: CellMargin, cell: CellId): number {
   return named < 0 ? 0 : 2 * parts.length + named;
 }
 
-/** The margin of each cell, as a fraction: the most special of `cellMargins`, else --margin, else the calibration's, else 5 %. */
+/** The margin of each cell, as a fraction: the most special of `cellMargins`, else `marginPct`, else the calibration's, else 5 %. */
 export function marginRule(
   cellMargins: readonly CellMargin[],
   marginPct: number | undefined,

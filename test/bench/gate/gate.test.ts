@@ -254,7 +254,7 @@ describe('the complexity gate', () => {
 
 describe('margins', () => {
   test('the most special one holds', () => {
-    const rule = marginRule(parseCellMargins(['BSBR=7', 'BSBR:decode:64=20', 'BSBR:decode=10']), 3, null);
+    const rule = marginRule(parseCellMargins(['BSBR=7', 'BSBR:decode:64=20', 'BSBR:decode=10'], 'margins'), 3, null);
     const cell = { ...CELL, model: 'BSBR', n: 64 };
     expect(rule(cell)).toBe(0.2);
     expect(rule({ ...cell, n: 128 })).toBe(0.1);
@@ -263,7 +263,11 @@ describe('margins', () => {
     expect(marginRule([], undefined, null)(CELL)).toBe(0.05);
   });
   test('of an engine holds there, before that of all engines', () => {
-    const rule = marginRule(parseCellMargins(['BSBR@wasm:decode=20', 'BSBR:decode=10', 'BSBR@torch=7']), 3, null);
+    const rule = marginRule(
+      parseCellMargins(['BSBR@wasm:decode=20', 'BSBR:decode=10', 'BSBR@torch=7'], 'margins'),
+      3,
+      null,
+    );
     const cell = { ...CELL, model: 'BSBR', n: 64 };
     const marginOn = (engine: string, phase = cell.phase) => rule({ ...cell, engine, phase });
     expect([marginOn('wasm'), marginOn('tensorflow')]).toEqual([0.2, 0.1]);
@@ -272,7 +276,9 @@ describe('margins', () => {
   test.each(['BSBR', 'BSBR=', '=5', 'BSBR=-5', 'BSBR=x', 'BSBR=5%', 'BSBR=1000', 'BSBR:decode:64:x=5', 'BSBR::64=5'])(
     '%s is refused',
     (text) => {
-      expect(() => parseCellMargins([text])).toThrow(`--cell_margin: must read like BSBR:decode:4096=10, got ${text}`);
+      expect(() => parseCellMargins([text], 'margins')).toThrow(
+        `margins: must read like BSBR:decode:4096=10, got ${text}`,
+      );
     },
   );
   test.each([
@@ -288,10 +294,10 @@ describe('margins', () => {
     const cells = ['BSBR', 'Linear'].flatMap((model) =>
       (['prefill', 'decode'] as const).flatMap((phase) => [64, 1024].map((n) => ({ ...CELL, model, phase, n }))),
     );
-    expect(() => checkCellMargins(parseCellMargins([`${text}=7`]), cells)).toThrow(
-      `--cell_margin: no cell is called ${text}; did you mean ${nearest}?`,
+    expect(() => checkCellMargins(parseCellMargins([`${text}=7`], 'margins'), cells, 'margins')).toThrow(
+      `margins: no cell is called ${text}; did you mean ${nearest}?`,
     );
-    expect(() => checkCellMargins(parseCellMargins([`${nearest}=7`]), cells)).not.toThrow();
+    expect(() => checkCellMargins(parseCellMargins([`${nearest}=7`], 'margins'), cells, 'margins')).not.toThrow();
   });
 });
 
