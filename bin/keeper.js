@@ -1,22 +1,51 @@
 /**
- * Ends the processes that a command started: when the command asks, and when it is gone, however it ended. The command
- * forks it (evals/shared/interruption.ts) and tells it { keep: pid }, { forget: pid } of one that has ended, and { end: pid }.
+ * Ends the processes that a command started, and all that these started: when the command asks, when one of them has ended,
+ * and when the command is gone, however it ended. The command forks it (evals/shared/interruption.ts) and tells it
+ * { keep: pid, mark }, { forget: pid, mark } of one that has ended, and { end: pid }. A mark is in the environment of all
+ * that comes from a process: by it what has lost its parent is found, on Linux.
  * It leads a session of its own, so that what is sent to the command's group does not reach it.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { SIGNALS } from '../scripts/ending.mjs';
 
-const kept = new Set();
+const kept = new Map();
 
-process.on('message', ({ keep, forget, end }) => {
-  if (keep) kept.add(keep);
+process.on('message', ({ keep, forget, end, mark }) => {
+  if (keep) kept.set(keep, mark);
   if (forget) kept.delete(forget);
-  if (end) endTree(end);
+  if (forget) endMarked(mark);
+  if (end) endTree(end); // and its marked ones once it is forgotten
 });
 // what ends all processes of a job ends the command, and that ends this one
 for (const signal of SIGNALS) process.on(signal, () => {});
-process.on('disconnect', () => kept.forEach(endTree));
+process.on('disconnect', () => {
+  for (const [pid, mark] of kept) {
+    endTree(pid);
+    endMarked(mark);
+  }
+});
+
+/** What is ended is there for a moment yet, and what was not looked at may have started others. */
+const MOST_ROUNDS = 20;
+
+/** Ends what carries a mark, or one that begins with it. */
+function endMarked(mark) {
+  if (process.platform !== 'linux') return;
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const marked = allPids().filter((pid) => isMarked(pid, mark));
+    if (marked.length === 0) return;
+    marked.forEach(endTree);
+  }
+}
+
+function isMarked(pid, mark) {
+  try {
+    return `\0${readFileSync(`/proc/${pid}/environ`)}`.includes(`\0ATTNSCALE_STARTED_BY=${mark}`);
+  } catch {
+    return false; // it has ended, or is another user's
+  }
+}
 
 /** Ends a process and all that come from it. It is stopped first: it starts no others while these are looked for. */
 function endTree(pid) {
@@ -46,9 +75,13 @@ function parents() {
     const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
     return lines.map((line) => line.trim().split(/\s+/).map(Number));
   }
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.map((pid) => [Number(pid), parentOf(pid)]);
+  return allPids().map((pid) => [pid, parentOf(pid)]);
 }
+
+const allPids = () =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 
 function parentOf(pid) {
   try {

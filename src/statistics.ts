@@ -109,3 +109,15 @@ export function chiSquared99(freedom: number): number {
   const ninth = 2 / (9 * freedom);
   return freedom * (1 - ninth + 2.326348 * Math.sqrt(ninth)) ** 3;
 }
+
+/** rms(got − expected) / (rms(expected) + 1e-8); NaN where they differ in length or either is not a number. */
+export function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (got.length !== expected.length) return Number.NaN;
+  let error = 0;
+  let size = 0;
+  for (let i = 0; i < expected.length; i++) {
+    error += ((got[i] as number) - (expected[i] as number)) ** 2;
+    size += (expected[i] as number) ** 2;
+  }
+  return Math.sqrt(error / expected.length) / (Math.sqrt(size / expected.length) + 1e-8);
+}

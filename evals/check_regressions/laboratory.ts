@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Measure } from '../../src/bench/gate/gate.js';
 import type { NamedResults } from '../../src/bench/gate/paired_cells.js';
 import { flagsOf, measureInTurns, narrowed, type RunCompareModels } from '../../src/bench/gate/remeasure.js';
+import type { Life } from '../../src/bench/run/launch.js';
 import { check, checkSchema } from '../../src/errors.js';
 import { random } from '../../src/random.js';
 import { countText } from '../../src/report/format.js';
@@ -15,7 +16,6 @@ import type { Results } from '../../src/results/schema.js';
 import { DEFAULTS } from '../compare_models/flags.js';
 import { lastLine, runChild } from '../shared/child.js';
 import type { Streams } from '../shared/command_line.js';
-import type { Life } from '../shared/interruption.js';
 import { packageFolder } from '../shared/package_folder.js';
 import { openTemporaryFolder } from '../shared/temporary_folder.js';
 

@@ -24,7 +24,7 @@ const GRAPH_MS = { thorough: 370, quick: 40 };
 
 /** Without processes that are added for precision. */
 export function estimateMs({ cells, runs, workload, rules }: RunSpec): number {
-  const flops = denseFlopsPerToken(workload.config) * workload.batchSize;
+  const flops = denseFlopsPerToken(workload.shape) * workload.batchSize;
   const { warmup, samples } = rules;
   const callMs = (cell: CellId): number => callOf(cell, flops, workload.nTokens, speedOf(cell));
   const cellMs = (cell: CellId): number => {
@@ -54,6 +54,6 @@ function callOf({ phase, n }: CellId, flops: number, nTokens: number, { flopsPer
 const DECODE_STEPS = 32;
 
 /** Of the maps of a layer and its feed-forward. */
-function denseFlopsPerToken({ numLayers, hiddenDim, ffDim }: RunSpec['workload']['config']): number {
-  return numLayers * (8 * hiddenDim ** 2 + 4 * hiddenDim * ffDim);
+function denseFlopsPerToken({ num_layers, hidden_dim, ff_dim }: RunSpec['workload']['shape']): number {
+  return num_layers * (8 * hidden_dim ** 2 + 4 * hidden_dim * ff_dim);
 }

@@ -1,13 +1,15 @@
 /** From the flags of compare-models to what is to be measured. */
 import { DEFAULT_RULES, QUICK_RULES } from '../../src/bench/protocol/plan.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
+import { ownEngine } from '../../src/engines/registry.js';
 import { check } from '../../src/errors.js';
 import { type ModelConfig, scanChunkOf } from '../../src/models/model.js';
-import { checkModelConfig, findModelName, MODEL_NAMES } from '../../src/models/registry.js';
+import { checkModelConfig, findModelName, MODEL_NAMES, optionsOf } from '../../src/models/registry.js';
 import { nativeProblem, SET_UP } from '../../src/native_check.js';
 import type { CellId } from '../../src/results/cell.js';
 import type { Options, RunConfig } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
+import { WORKER_FILE } from '../shared/package_folder.js';
 import { DEFAULTS, type Flags } from './flags.js';
 import type { Prompt } from './prompt.js';
 
@@ -19,13 +21,16 @@ export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt 
   checkModelConfig(config);
   if (prompt) checkPrompt(prompt.bytes, config.vocabSize);
   const phases: Phase[] = ['prefill', 'decode', 'generate', ...(flags.recompute ? (['recompute'] as const) : [])];
-  const cells: CellId[] = modelsOf(flags).flatMap((model) =>
-    enginesOf(flags).flatMap((engine) => phases.flatMap((phase) => lengths.map((n) => ({ model, phase, n, engine })))),
+  const [models, engines] = [modelsOf(flags), enginesOf(flags)];
+  const cells: CellId[] = models.flatMap((model) =>
+    engines.flatMap((engine) => phases.flatMap((phase) => lengths.map((n) => ({ model, phase, n, engine })))),
   );
   return {
     cells,
+    engines: engines.map((id) => ownEngine(id, WORKER_FILE)),
     workload: {
-      config,
+      models: models.map((model) => ({ name: model, model, options: optionsOf(model, config) })),
+      shape: shapeOf(flags),
       nTokens: flags.n_tokens,
       batchSize: flags.batch_size,
       seed: flags.seed,
@@ -39,6 +44,10 @@ export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt 
     threads: flags.threads,
   };
 }
+
+const shapeOf = ({ vocab_size, hidden_dim, num_layers, num_heads, ff_dim }: Flags): RunSpec['workload']['shape'] => ({
+  ...{ vocab_size, hidden_dim, num_layers, num_heads, ff_dim },
+});
 
 function modelConfigOf(flags: Flags): ModelConfig {
   return {
@@ -95,11 +104,7 @@ export function runConfigOf(
   prompt: Prompt | null,
 ): RunConfig {
   return {
-    vocab_size: flags.vocab_size,
-    hidden_dim: flags.hidden_dim,
-    num_layers: flags.num_layers,
-    num_heads: flags.num_heads,
-    ff_dim: flags.ff_dim,
+    ...shapeOf(flags),
     options: givenOptions(flags),
     seq_lengths: [...lengths],
     ...(added.length === 0 ? {} : { added_lengths: [...added] }),

@@ -27,10 +27,10 @@ function createBar(stderr: Streams['stderr']): ProgressView {
   let doing = 'checking the models';
   return {
     update(progress) {
-      const { done, total, message } = progress;
+      const { done, total, heard } = progress;
       const left = timeLeft(progress);
       if (!bar.isActive) bar.start(total, done, { doing, left: '' });
-      if (message.type === 'start') doing = printable(`${message.cell.model} ${message.cell.phase} ${message.cell.n}`);
+      if (heard.type === 'start') doing = printable(`${heard.cell.model} ${heard.cell.phase} ${heard.cell.n}`);
       bar.setTotal(total);
       bar.update(done, { doing, left: left === null ? '' : `${left} left, ` });
     },
@@ -44,13 +44,13 @@ function createLines(stderr: Streams['stderr']): ProgressView {
   let known = Number.POSITIVE_INFINITY;
   return {
     update(progress) {
-      const { done, total, message } = progress;
+      const { done, total, heard } = progress;
       const left = timeLeft(progress);
-      if (message.type === 'ready' && nextLine === 0) stderr.write('checking the models, counting what they do\n');
+      if (heard.type === 'ready' && nextLine === 0) stderr.write('checking the models, counting what they do\n');
       if (total > known) stderr.write(`not precise enough yet: ${total - done} measured once more\n`);
       known = total;
       nextLine ||= done + total / LINES;
-      if (message.type !== 'measured' || done < nextLine) return;
+      if (heard.type !== 'measured' || done < nextLine) return;
       nextLine = done + total / LINES;
       stderr.write(`${done} of ${total} measured${left === null ? '' : `, ${left} left`}\n`);
     },
@@ -61,8 +61,8 @@ function createLines(stderr: Streams['stderr']): ProgressView {
 /** Estimates from the first measurement on: what comes before it is no measure of it. */
 function createTimeLeft(): (progress: Progress) => string | null {
   let first: { readonly at: number; readonly done: number } | undefined;
-  return ({ done, total, message }) => {
-    if (message.type === 'measured') first ??= { at: performance.now(), done };
+  return ({ done, total, heard }) => {
+    if (heard.type === 'measured') first ??= { at: performance.now(), done };
     if (first === undefined || done === first.done) return null;
     const seconds = ((performance.now() - first.at) / 1000 / (done - first.done)) * (total - done);
     return roughTimeText(seconds);

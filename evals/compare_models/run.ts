@@ -4,8 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import { EXIT } from '#scripts/ending.mjs';
 import { describeGit } from '../../src/bench/run/environment.js';
 import { pinnableCpu } from '../../src/bench/run/pinning.js';
-import { type WorkerSettings, workerLimits } from '../../src/bench/run/process.js';
-import { type RunLabel, type RunSpec, runBenchmark } from '../../src/bench/run/run.js';
+import { type RunHost, type RunLabel, type RunSpec, runBenchmark } from '../../src/bench/run/run.js';
+import { type WorkerHost, workerLimits } from '../../src/bench/run/session.js';
 import { preferredEngine } from '../../src/engines/registry.js';
 import { isMeasured } from '../../src/results/cell.js';
 import { configHash } from '../../src/results/config_hash.js';
@@ -19,8 +19,9 @@ import { EXPORT_FORMATS, parseFormats } from '../shared/formats.js';
 import { interruptible } from '../shared/interruption.js';
 import { lockFile } from '../shared/lock_file.js';
 import { createOutputWriter, outputFile, prepareOutput } from '../shared/output.js';
-import { packageFolder, packageVersion, WORKER_FILE } from '../shared/package_folder.js';
+import { packageFolder, packageVersion } from '../shared/package_folder.js';
 import { shellLine } from '../shared/shell.js';
+import { openTemporaryFolder } from '../shared/temporary_folder.js';
 import { type AddedLengths, addLengths } from './added_lengths.js';
 import { estimateMs } from './estimate.js';
 import { exportResults } from './exports.js';
@@ -76,10 +77,9 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   const results = await interruptible(
     () => leftText(writer.written(), file),
     (life) => {
-      const limits = workerLimits(flags.cell_timeout);
-      const worker = { ...life, ...limits, workerFile: WORKER_FILE, pinnedCpu };
+      const processes = { ...life, ...workerLimits(flags.cell_timeout), pinnedCpu };
       const progress = createProgress(streams.stderr, !flags.no_progress);
-      return measure(spec, label, previous, worker, writer, progress);
+      return measure(spec, label, previous, processes, writer, progress);
     },
   );
   return finish(results, `written to ${writer.written()}`);
@@ -129,11 +129,13 @@ async function measure(
   spec: RunSpec,
   label: RunLabel,
   previous: Results | undefined,
-  worker: WorkerSettings,
+  processes: WorkerHost,
   writer: ResultsWriter,
   progress: ProgressView,
 ): Promise<Results> {
-  const host = { ...worker, now, note: writer.note, save: writer.save, onProgress: progress.update };
+  using folder = openTemporaryFolder();
+  const { note, save } = writer;
+  const host: RunHost = { ...processes, now, temporaryFile: folder.file, note, save, onProgress: progress.update };
   try {
     return await runBenchmark(spec, label, host, previous);
   } catch (error) {

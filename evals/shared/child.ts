@@ -1,8 +1,7 @@
 /** Another program as a child of a command. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { endOf, type Life } from '../../src/bench/run/launch.js';
 import { startLimit } from '../../src/bench/run/time_limit.js';
-import type { Life } from './interruption.js';
 
 export interface EndedChild {
   /** Null when a signal ended it. */
@@ -16,8 +15,6 @@ export interface EndedChild {
 
 /** Kept of what a child writes. */
 const MOST_TEXT = 10_000;
-/** What a child that has ended may still have on its way to us; others may hold the pipe open for ever. */
-const CLOSING_MS = 2000;
 
 /**
  * Runs a program to its end, in a child that ends with this process, with all that it started.
@@ -32,8 +29,8 @@ export async function runChild(
   onLine?: (line: string) => void,
 ): Promise<EndedChild> {
   life.signal.throwIfAborted();
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  life.keep(child);
+  const child = life.start(command, args);
+  child.stdin.on('error', () => undefined).end();
   const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
   if (onLine !== undefined) createInterface({ input: child.stderr }).on('line', onLine);
   let overtime = false;
@@ -44,9 +41,9 @@ export async function runChild(
   });
   life.signal.addEventListener('abort', end);
   try {
-    const code = await endOf(child);
+    const { exitCode } = await endOf(child);
     life.signal.throwIfAborted();
-    return { code, overtime, stdout: stdout(), stderr: stderr() };
+    return { code: exitCode, overtime, stdout: stdout(), stderr: stderr() };
   } finally {
     limit.stop();
     life.signal.removeEventListener('abort', end);
@@ -62,15 +59,4 @@ function textOf(stream: NodeJS.ReadableStream): () => string {
     text = (text + part).slice(-MOST_TEXT);
   });
   return () => text;
-}
-
-async function endOf(child: ChildProcess): Promise<number | null> {
-  child.on('exit', () => {
-    const closing = setTimeout(() => {
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-    }, CLOSING_MS);
-    child.on('close', () => clearTimeout(closing));
-  });
-  return new Promise((done, fail) => child.on('error', fail).on('close', done));
 }

@@ -2,20 +2,11 @@
  * How commands end early, and what they started with them. INT, TERM and HUP are handled here alone: children are ended,
  * what was opened is closed on the way out, and the exit code is 128 and the signal's number.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { endingSignals, exitOfSignal } from '#scripts/ending.mjs';
+import type { Life } from '../../src/bench/run/launch.js';
 import { packageFolder } from './package_folder.js';
-
-/** What ties children to their command. */
-export interface Life {
-  /** Aborted when the command is to end. */
-  readonly signal: AbortSignal;
-  /** Has a child end with this process, however this one ends. */
-  keep(child: ChildProcess): void;
-  /** Ends a child that is kept, and all that it started. */
-  end(child: ChildProcess): void;
-}
 
 /** A signal ended the command. */
 export class Interrupted extends Error {
@@ -52,7 +43,7 @@ export async function interruptible<T>(lost: () => string, work: (life: Life) =>
   for (const signal of signals) process.on(signal, interrupt);
   using keeper = createKeeper();
   try {
-    return await work({ signal: interruption.signal, keep: keeper.keep, end: keeper.end });
+    return await work({ signal: interruption.signal, start: keeper.start, end: keeper.end });
   } catch (error) {
     if (received === null) throw error;
     throw new Interrupted(received, lost());
@@ -62,29 +53,40 @@ export async function interruptible<T>(lost: () => string, work: (life: Life) =>
 }
 
 /**
+ * A variable in the environment of all that a child starts, by which what outlives the child is found (on Linux): the marks
+ * of the commands around this one, and of the child.
+ */
+const MARK = 'ATTNSCALE_STARTED_BY';
+
+/**
  * A process that outlives this one for as long as it takes to end the children; started with the first of them, and
  * again where it was ended itself.
  */
 function createKeeper(): Omit<Life, 'signal'> & Disposable {
   let keeper: ChildProcess | undefined;
-  const kept = new Set<number | undefined>();
-  const say = (order: { readonly [verb in 'keep' | 'forget' | 'end']?: number | undefined }): void => {
+  let count = 0;
+  const kept = new Map<number | undefined, string>();
+  const say = (order: object): void => {
     if (keeper?.connected) keeper.send(order, () => undefined);
   };
   const ensure = (): void => {
     if (keeper?.connected) return;
     keeper = startKeeper();
-    for (const pid of kept) say({ keep: pid });
+    for (const [pid, mark] of kept) say({ keep: pid, mark });
   };
   return {
-    keep(child) {
+    start(command, args, env = process.env) {
       ensure();
-      kept.add(child.pid);
-      say({ keep: child.pid });
+      count += 1;
+      const mark = `${process.env[MARK] ?? ''}${process.pid}.${count}/`;
+      const child = spawn(command, args, { stdio: 'pipe', env: { ...env, [MARK]: mark } });
+      kept.set(child.pid, mark);
+      say({ keep: child.pid, mark });
       child.once('exit', () => {
         kept.delete(child.pid);
-        say({ forget: child.pid });
+        say({ forget: child.pid, mark });
       });
+      return child;
     },
     end(child) {
       ensure();
@@ -95,9 +97,11 @@ function createKeeper(): Omit<Life, 'signal'> & Disposable {
   };
 }
 
+/** Without a mark: it is nobody's to end. */
 function startKeeper(): ChildProcess {
   const file = join(packageFolder(), 'bin', 'keeper.js');
-  const keeper = fork(file, { detached: true, stdio: 'ignore', execArgv: [], cwd: dirname(file) });
+  const { [MARK]: _, ...env } = process.env;
+  const keeper = fork(file, { detached: true, stdio: 'ignore', execArgv: [], cwd: dirname(file), env });
   keeper.on('error', () => undefined); // no process to be had: then children end when the command can end them
   keeper.unref();
   keeper.channel?.unref();

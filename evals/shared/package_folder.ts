@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What compare-models starts afresh for every process of ours. */
+/** The program of our engines, started afresh for every process. */
 export const WORKER_FILE = fileURLToPath(new URL('../compare_worker.js', import.meta.url));
 
 export function packageFolder(): string {

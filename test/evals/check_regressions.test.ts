@@ -11,6 +11,7 @@ import { timedGate } from '../../src/bench/gate/gate.js';
 import { flagsOf, narrowed } from '../../src/bench/gate/remeasure.js';
 import type { Results } from '../../src/results/schema.js';
 import { pairsOf } from '../bench/gate/suites.js';
+import { plainLife } from '../support/fake_worker.js';
 import { makeResults } from '../support/make_results.js';
 import { fakeCheckout } from './fake_checkout.js';
 
@@ -268,7 +269,7 @@ describe('confirming a stored run', () => {
   const measuredBy = async (slowdown: number) => {
     const own = fakeCheckout(join(folder, 'own'), run(1, [10]), slowdown);
     const next = run(1.2);
-    const life = { signal: new AbortController().signal, keep: () => undefined, end: () => undefined };
+    const life = plainLife();
     const streams = { stdout: { write: () => 0 }, stderr: { write: () => 0 } };
     using laboratory = openLaboratory(streams, life, {}, own.folder);
     const verdicts = await timedGate(pairsOf(run(1), next), () => 0.05, laboratory.measureHere(next), 2);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PROTOCOL_VERSION, type Request, replySchema } from '../../src/bench/protocol/wire.js';
+import { PROTOCOL_VERSION, type Request, replySchema } from '../../src/bench/protocol/messages.js';
 import { nativeProblem } from '../../src/native_check.js';
 import { type Build, build } from '../support/built.js';
 

@@ -1,11 +1,12 @@
 /** All laws on one backend: a process holds one backend well, so each has a test file of its own. */
 import { describe, expect, test } from 'vitest';
 import { parseFixture } from '../../src/bench/measure/fixture.js';
-import { checkParity, PARITY_TOLERANCE, relativeError } from '../../src/bench/measure/parity.js';
+import { checkParity, PARITY_TOLERANCE } from '../../src/bench/measure/parity.js';
 import { messageOf } from '../../src/errors.js';
 import type { Runner } from '../../src/models/model.js';
 import { createModel, MODEL_NAMES } from '../../src/models/registry.js';
 import { randomWeights } from '../../src/models/weights.js';
+import { relativeError } from '../../src/statistics.js';
 import * as tf from '../../src/tf.js';
 import { disposeTree } from '../../src/tree.js';
 import { GOLDEN_FILES, goldenBytes } from '../support/golden_files.js';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseFixture } from '../../src/bench/measure/fixture.js';
-import { relativeError } from '../../src/bench/measure/parity.js';
 import { createModel, MODEL_NAMES } from '../../src/models/registry.js';
+import { relativeError } from '../../src/statistics.js';
 import { GOLDEN_FILES, goldenBytes } from '../support/golden_files.js';
 import { range } from './arrays.js';
 import { ORACLES } from './oracles.js';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseFixture } from '../../src/bench/measure/fixture.js';
 import { parseLine } from '../../src/bench/protocol/lines.js';
-import { type Reply, replySchema } from '../../src/bench/protocol/wire.js';
+import { type Reply, replySchema } from '../../src/bench/protocol/messages.js';
 import { fixtureNameOf, MODEL_NAMES } from '../../src/models/registry.js';
 import { startConversation } from '../support/conversation.js';
 

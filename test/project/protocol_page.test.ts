@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { WorkerHost } from '../../src/bench/measure/holding.js';
 import { serve } from '../../src/bench/measure/serve.js';
 import { parseLine } from '../../src/bench/protocol/lines.js';
-import { REPLY_TO, replySchema, requestSchema } from '../../src/bench/protocol/wire.js';
+import { REPLY_TO, replySchema, requestSchema } from '../../src/bench/protocol/messages.js';
 import { shapeOf } from '../../src/models/model.js';
 import { loadModel } from '../../src/models/registry.js';
 

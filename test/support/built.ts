@@ -33,12 +33,13 @@ export interface Ended {
   readonly loaded: readonly string[];
 }
 
-/** Tells of every module that is loaded, on stdout and behind a mark. */
+/** Tells of every module that the command loads, on stdout and behind a mark; not of a worker's, whose stdout is taken. */
 const LOADED = 'loaded-module ';
 const HOOK = `
 import { register } from 'node:module';
 import { writeSync } from 'node:fs';
-register('data:text/javascript,' + encodeURIComponent(\`
+const isWorker = process.argv.includes('--engine');
+if (!isWorker) register('data:text/javascript,' + encodeURIComponent(\`
   import { writeSync } from 'node:fs';
   export const load = (url, context, next) => { writeSync(1, '${LOADED}' + url + '\\\\n'); return next(url, context); };
 \`));`;

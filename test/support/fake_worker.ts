@@ -1,87 +1,113 @@
-/** Worker processes that do what a test wants instead of measuring. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** Engines whose program does what a test wants instead of measuring. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { Life } from '../../src/bench/run/launch.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
+import type { Engine } from '../../src/engines/engine.js';
 import type { CellId } from '../../src/results/cell.js';
-import { makeModel, WASM } from './make_results.js';
+import { WASM } from './make_results.js';
 
-/**
- * A worker file. `onCell` is the body of `async (cell, order)`, run between start and the answer for each cell; it may
- * end the process, hang, `throw` to fail the cell, or return a factor of its time. `first` runs before everything.
- */
-export function fakeWorker(onCell = '', first = ''): string {
-  const folder = mkdtempSync(join(tmpdir(), 'attnscale-worker-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const file = join(folder, 'worker.mjs');
-  writeFileSync(
-    file,
-    `import { appendFileSync } from 'node:fs';
-    const send = (message) => new Promise((done) => process.send(message, done));
-    const counted = ${JSON.stringify(COUNTED)};
-    const onCell = async (cell, order) => { ${onCell} };
-    process.once('message', async (order) => {
-      ${first}
-      await send({ type: 'ready', engines: [${JSON.stringify(WASM)}] });
-      const failed = [];
-      for (const [position, cell] of order.cells.entries()) {
-        const isLonger = ({ model, phase, n }) => model === cell.model && phase === cell.phase && cell.n > n;
-        if (failed.some(isLonger)) continue;
-        await send({ type: 'start', cell });
-        let factor;
-        try {
-          factor = (await onCell(cell, order)) ?? 1;
-        } catch (error) {
-          failed.push(cell);
-          await send({ type: 'failed', cell, reason: error.message });
-          continue;
-        }
-        if (order.task === 'count') {
-          await send({ type: 'model', model: { ...${JSON.stringify(makeModel(''))}, name: cell.model, model: cell.model } });
-          await send({ type: 'counted', cell, counted });
-        } else {
-          const times = { warmup_ms: [3], compile_ms: 0, samples_ms: [(factor * cell.n) / 8, (factor * cell.n) / 4], steps: null, steps_ms: null, batch: 1 };
-          const process = { run: order.run, order: position, ...times, peak_rss_bytes: 1, leaked_tensors: 0 };
-          await send({ type: 'measured', cell, process });
-        }
-      }
-      await send({ type: 'done' });
-      process.disconnect();
-    });`,
-  );
-  return file;
+export interface FakeEngine extends Engine {
+  /** What it was asked for so far: `measure A prefill 8`. */
+  asked(): string[];
+  /** The program. */
+  readonly file: string;
 }
 
+/**
+ * An engine of ours, but in name. `onCell` is the body of `async (cell, task, times)`, run when a cell is to be prepared
+ * (task `measure`) or counted (`count`), `times` being how often that was asked before; it may end the process, hang,
+ * `throw` to fail the cell, or return a factor of its time. `first` runs before everything; `replies` is the body of an
+ * object of functions from a request to what replies to it, for those that are to do something else.
+ */
+export function fakeEngine(onCell = '', { first = '', replies = '', id = 'wasm' } = {}): FakeEngine {
+  const folder = mkdtempSync(join(tmpdir(), 'attnscale-engine-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const [file, log] = [join(folder, 'engine.mjs'), join(folder, 'log')];
+  writeFileSync(log, '');
+  writeFileSync(file, programOf(onCell, first, replies, log));
+  const asked = (): string[] => readFileSync(log, 'utf8').split('\n').slice(0, -1);
+  return { id, command: null, program: [process.execPath, file], asked, file };
+}
+
+const { id: _, command, threads, ...INFO } = WASM;
 const COUNTED = {
-  kernels: 1,
-  flops: 2,
-  bytes: 3,
-  state_bytes: 4,
-  state_allocated_bytes: 5,
-  peak_activation_bytes: 6,
+  ...{ kernels: 1, flops: 2, bytes: 3, state_bytes: 4, state_allocated_bytes: 5, peak_activation_bytes: 6 },
 };
+
+const programOf = (onCell: string, first: string, replies: string, log: string): string => `
+import { appendFileSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+const say = (text) => new Promise((done) => process.stdout.write(text, done));
+const forever = () => new Promise(() => setInterval(() => {}, 1e6));
+const note = (line) => appendFileSync(${JSON.stringify(log)}, line + '\\n');
+const onCell = async (cell, task, times) => { ${onCell} };
+let n, factor;
+async function work(task, { name: model, phase, n }) {
+  const line = [task, model, phase, n].join(' ');
+  const times = readFileSync(${JSON.stringify(log)}, 'utf8').split('\\n').filter((other) => other === line).length;
+  note(line);
+  return (await onCell({ model, phase, n }, task, times)) ?? 1;
+}
+const replies = {
+  hello: () => ({ type: 'hello', protocol: 1, engine: ${JSON.stringify(INFO)} }),
+  load: () => ({ type: 'loaded', period: null, same_weights: true, params: 10, params_without_head: 8 }),
+  check: () => ({ type: 'checked' }),
+  count: async (request) => {
+    await work('count', request);
+    return { type: 'counted', counted: ${JSON.stringify(COUNTED)} };
+  },
+  write_weights: () => ({ type: 'written' }),
+  logits: ({ tokens }) => ({ type: 'logits', logits: tokens.map(() => [1, 2, 3]) }),
+  prepare: async (request) => {
+    [n, factor] = [request.n, await work('measure', request)];
+    return { type: 'prepared', compile_ms: 0 };
+  },
+  run: async ({ repeats }) => {
+    const ms = (repeats * factor * n) / 8000;
+    if (ms > 0.5) await new Promise((done) => setTimeout(done, ms + 1));
+    return { type: 'ran', ms, tokens: [1] };
+  },
+  steps: ({ count }) => ({ type: 'stepped', ms: Array(count).fill(n / 8000) }),
+  release: () => ({ type: 'released', peak_rss_bytes: 1, leaked_tensors: 0 }),
+  bye: () => ({ type: 'bye' }),
+  ${replies}
+};
+${first}
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, type, ...request } = JSON.parse(line);
+  let reply;
+  try {
+    reply = await replies[type](request);
+  } catch (error) {
+    reply = { type: 'failed', reason: error.message };
+  }
+  await say(JSON.stringify({ id, ...reply }) + '\\n');
+  if (type === 'bye') process.stdin.destroy();
+}`;
+
+/** Processes that are ended by their number alone. */
+export const plainLife = (signal: AbortSignal = new AbortController().signal): Life => ({
+  signal,
+  start: (command, args, env) => spawn(command, args, { env, stdio: 'pipe' }),
+  end: (child) => void child.kill('SIGKILL'),
+});
 
 export const cellsOf = (models: readonly string[], lengths: readonly number[]): CellId[] =>
   models.flatMap((model) =>
     (['prefill', 'generate'] as const).flatMap((phase) => lengths.map((n) => ({ model, phase, n, engine: 'wasm' }))),
   );
 
-/** A plan of two models, two phases and three lengths. */
+/** A plan of two models, two phases and three lengths, of engines to be given. */
 export const SPEC: RunSpec = {
   cells: cellsOf(['A', 'B'], [8, 16, 32]),
+  engines: [],
   workload: {
-    config: {
-      vocabSize: 64,
-      hiddenDim: 16,
-      numLayers: 2,
-      numHeads: 2,
-      ffDim: 32,
-      chunkSize: 8,
-      scanChunk: 8,
-      compressionFactor: 2,
-      retrievalNorm: 'none',
-    },
+    models: ['A', 'B'].map((name) => ({ name, model: name, options: {} })),
+    shape: { vocab_size: 64, hidden_dim: 16, num_layers: 2, num_heads: 2, ff_dim: 32 },
     nTokens: 4,
     batchSize: 1,
     seed: 1,

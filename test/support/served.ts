@@ -1,20 +1,16 @@
 /** A worker of ours in this process, asked through the protocol. */
-import type { RequestOf } from '../../src/bench/measure/holding.js';
 import { createServer } from '../../src/bench/measure/serve.js';
+import { type Details, type ReplyOf, type Request, replySchema } from '../../src/bench/protocol/messages.js';
 import { promptTokens } from '../../src/bench/protocol/plan.js';
-import { type REPLY_TO, type Reply, type Request, replySchema } from '../../src/bench/protocol/wire.js';
 import type { ModelConfig, SequenceModel } from '../../src/models/model.js';
 import { createModel } from '../../src/models/registry.js';
 import type { Phase } from '../../src/results/words.js';
 
-type Body<T extends Request['type']> = Omit<RequestOf<T>, 'id' | 'type'>;
-type ReplyOf<T extends Request['type']> = Extract<Reply, { readonly type: (typeof REPLY_TO)[T] }>;
-
 export interface Served {
   /** The reply, as it reads on the other side of a line of JSON. @throws Error of a failure, with its reason */
-  ask<T extends Request['type']>(type: T, body: Body<T>): Promise<ReplyOf<T>>;
+  ask<T extends Request['type']>(type: T, body: Details<T>): Promise<ReplyOf<T>>;
   /** Loads a model under its own name. */
-  load(model: string, more?: Partial<Body<'load'>>): Promise<ReplyOf<'load'>>;
+  load(model: string, more?: Partial<Details<'load'>>): Promise<ReplyOf<'load'>>;
 }
 
 export interface ServedOptions {
@@ -29,7 +25,7 @@ export interface ServedOptions {
 export const BATCH = 2;
 
 /** A worker that has been greeted. */
-export async function served(options: ServedOptions, hello: Partial<Body<'hello'>> = {}): Promise<Served> {
+export async function served(options: ServedOptions, hello: Partial<Details<'hello'>> = {}): Promise<Served> {
   const worker = unserved(options);
   await worker.ask('hello', { protocol: 1, threads: 1, thorough: true, ...hello });
   return worker;
@@ -74,10 +70,10 @@ export function unserved({
 
 /** Ids [B, n] of the vocabulary. */
 export const promptOf = (config: ModelConfig, n: number): number[][] =>
-  promptTokens({ config, nTokens: 3, batchSize: BATCH, seed: 1, promptBytes: null }, n);
+  promptTokens({ shape: { vocab_size: config.vocabSize }, batchSize: BATCH, seed: 1, promptBytes: null }, n);
 
 /** What is asked for to prepare a cell: three tokens to emit, or `steps` of decode. */
-export const cellOf = (config: ModelConfig, name: string, phase: Phase, n = 11, steps = 16): Body<'prepare'> => ({
+export const cellOf = (config: ModelConfig, name: string, phase: Phase, n = 11, steps = 16): Details<'prepare'> => ({
   ...{ name, phase, n, n_tokens: 3, tokens: promptOf(config, n) },
   steps: phase === 'decode' ? steps : null,
 });

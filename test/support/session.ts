@@ -1,10 +1,10 @@
 /** A model with its parameters that keeps account of every tensor it handed out. */
 import { randomNormal } from 'd3-random';
 import { expect } from 'vitest';
-import { relativeError } from '../../src/bench/measure/parity.js';
 import type { ModelConfig, SequenceModel } from '../../src/models/model.js';
 import { randomWeights } from '../../src/models/weights.js';
 import { random } from '../../src/random.js';
+import { relativeError } from '../../src/statistics.js';
 import * as tf from '../../src/tf.js';
 import { disposeTree, type Tree } from '../../src/tree.js';
 

@@ -6,7 +6,7 @@ import { noted, randomWeights, remembered, storedWeights, type WeightSource } fr
 import type { EngineInfo } from '../../results/schema.js';
 import * as tf from '../../tf.js';
 import { disposeTree, sizeOfTree, type Tree } from '../../tree.js';
-import { PROTOCOL_VERSION, type REPLY_TO, type Reply, type Request } from '../protocol/wire.js';
+import { PROTOCOL_VERSION, type REPLY_TO, type Reply, type Request } from '../protocol/messages.js';
 import { countCell } from './counts.js';
 import {
   type Holding,

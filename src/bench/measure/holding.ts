@@ -4,7 +4,7 @@ import type { SequenceModel } from '../../models/model.js';
 import type { TransformerOptions } from '../../models/transformer.js';
 import type { WeightSource } from '../../models/weights.js';
 import * as tf from '../../tf.js';
-import type { Request } from '../protocol/wire.js';
+import type { Request } from '../protocol/messages.js';
 import type { Modes } from './modes.js';
 import { type PreparedCell, prepareCell, type Work } from './phases.js';
 import { type Subject, tensorOf } from './subject.js';

@@ -1,6 +1,7 @@
 /** Does a model return what a golden file says, on both of its paths? */
 
 import type { SequenceModel } from '../../models/model.js';
+import { relativeError } from '../../statistics.js';
 import * as tf from '../../tf.js';
 import { disposeTree } from '../../tree.js';
 import type { Fixture } from './fixture.js';
@@ -70,15 +71,3 @@ function createTracker({ logits: expected, batch, tokens, config: { vocabSize: V
 
 /** A ratio that is no number is worse than any that is, and no later one takes its place. */
 const isWorse = (ratio: number, than: number): boolean => !Number.isNaN(than) && !(ratio <= than);
-
-/** rms(got − expected) / (rms(expected) + 1e-8); NaN where they differ in length or either is not a number. */
-export function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (got.length !== expected.length) return Number.NaN;
-  let error = 0;
-  let size = 0;
-  for (let i = 0; i < expected.length; i++) {
-    error += ((got[i] as number) - (expected[i] as number)) ** 2;
-    size += (expected[i] as number) ** 2;
-  }
-  return Math.sqrt(error / expected.length) / (Math.sqrt(size / expected.length) + 1e-8);
-}

@@ -1,9 +1,9 @@
 /** Correct first: what every model must show before it is timed (docs/method.md, A.1). */
 import { check } from '../../errors.js';
+import { relativeError } from '../../statistics.js';
 import type * as tf from '../../tf.js';
 import { disposeTree, leaves, sizeOfTree, type Tree } from '../../tree.js';
 import { checkedLengths } from '../protocol/plan.js';
-import { relativeError } from './parity.js';
 import { prefillOf, type Subject, walk } from './subject.js';
 
 /** float32 sums in another order differ by about 1e-6; a wrong model by about 1. */

@@ -1,7 +1,7 @@
 /** The worker's end of the protocol (docs/protocol.md): lines in, lines out. */
 import { messageOf } from '../../errors.js';
 import { lineSplitter, parseLine, toLine } from '../protocol/lines.js';
-import { REPLY_TO, type Reply, type Request, requestSchema } from '../protocol/wire.js';
+import { REPLY_TO, type Reply, type Request, requestSchema } from '../protocol/messages.js';
 import { ANSWERS, type Answer } from './answers.js';
 import { createHolding, type OwnWay, type WorkerHost } from './holding.js';
 

@@ -1,8 +1,9 @@
 /** What is to be measured: cells, their order in a process, and the rules of sampling. Plain data, sent to the workers. */
 import { group } from 'd3-array';
-import type { ModelConfig } from '../../models/model.js';
 import { random, shuffled } from '../../random.js';
 import { type CellId, seriesKey } from '../../results/cell.js';
+import type { Options } from '../../results/schema.js';
+import type { Details } from './messages.js';
 
 /** When to stop warming up and sampling (docs/method.md, A.4). */
 export interface SamplingRules {
@@ -21,9 +22,19 @@ export interface SamplingRules {
   readonly compileThoroughly: boolean;
 }
 
-/** Everything a model's cells share. */
+/** A model as a row of results. */
+export interface ModelRow {
+  /** What cells call it. */
+  readonly name: string;
+  readonly model: string;
+  /** All that the model has. */
+  readonly options: Options;
+}
+
+/** Everything that cells share. */
 export interface Workload {
-  readonly config: ModelConfig;
+  readonly models: readonly ModelRow[];
+  readonly shape: Details<'load'>['shape'];
   readonly nTokens: number;
   readonly batchSize: number;
   readonly seed: number;
@@ -50,12 +61,34 @@ export function checkedLengths(period: number | null): [first: number, whole: nu
   return [1, whole, 2 * whole + 1, 2 * whole + 4];
 }
 
+/** What makes the tokens. */
+export type Prompt = Pick<Workload, 'batchSize' | 'seed' | 'promptBytes'> & {
+  readonly shape: { readonly vocab_size: number };
+};
+
 /** The prompt of a cell, the same for every model: ids [B, n]. */
-export function promptTokens({ batchSize, seed, promptBytes, config }: Workload, n: number): number[][] {
+export function promptTokens({ batchSize, seed, promptBytes, shape }: Prompt, n: number): number[][] {
   const rng = random(seed, 'tokens');
   const id = (_: unknown, i: number): number =>
-    promptBytes === null ? rng.integer(config.vocabSize) : (promptBytes[i % promptBytes.length] as number);
+    promptBytes === null ? rng.integer(shape.vocab_size) : (promptBytes[i % promptBytes.length] as number);
   return Array.from({ length: batchSize }, () => Array.from({ length: n }, id));
+}
+
+/** How a model is asked for. @param weights a file of them; null: made from the seed */
+export function loadOf(workload: Workload, name: string, weights: string | null): Details<'load'> {
+  const { shape, batchSize: batch_size, seed } = workload;
+  return { ...rowOf(workload, name), shape, batch_size, seed, weights };
+}
+
+/** What a cell is asked for with. */
+export const workOf = ({ model: name, phase, n }: CellId, workload: Workload): Details<'count'> => ({
+  ...{ name, phase, n, n_tokens: workload.nTokens, tokens: promptTokens(workload, n) },
+});
+
+export function rowOf({ models }: Workload, name: string): ModelRow {
+  const row = models.find((model) => model.name === name);
+  if (row === undefined) throw new Error(`plan: no model is called ${name}`);
+  return row;
 }
 
 /** Lower floors than the method's first draft: see docs/decisions/003-sampling-floors.md. */
@@ -82,7 +115,7 @@ export const QUICK_RULES: SamplingRules = {
  * be measured spares it, and all after it, the longer ones (docs/decisions/003-sampling-floors.md).
  */
 export function shuffledCells(cells: readonly CellId[], seed: number, run: number): CellId[] {
-  const order = shuffled(cells, random(seed, `order of run ${run}`));
+  const order = shuffled(cells, random(seed, `run ${run}: order`));
   return run === 0 ? goingUp(order) : order;
 }
 

@@ -3,22 +3,17 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { Engine } from '../../engines/engine.js';
 import { check, messageOf } from '../../errors.js';
 import { lineSplitter, parseLine, toLine } from '../protocol/lines.js';
-import { REPLY_TO, type Reply, type Request, replySchema } from '../protocol/wire.js';
+import { type Details, REPLY_TO, type Reply, type ReplyOf, type Request, replySchema } from '../protocol/messages.js';
 import { deathOf, endOf, type Life, lastWordsOf, launch } from './launch.js';
 import { startLimit, type TimeLimit } from './time_limit.js';
 
-type RequestType = Request['type'];
-/** What a request says beside its type and number. */
-export type Details<T extends RequestType> = Omit<Extract<Request, { readonly type: T }>, 'id' | 'type'>;
-export type ReplyOf<T extends RequestType> = Extract<Reply, { readonly type: (typeof REPLY_TO)[T] }>;
-
 export interface Connection {
   /**
-   * @throws Refusal when the worker says that it cannot; it may be asked for something else
+   * @throws Failure when the worker says that it cannot
    * @throws Lost when it ended, was over its time or broke the protocol: there is nobody to be asked any more
    * @throws Error when `life` ends
    */
-  ask<T extends RequestType>(type: T, details: Details<T>): Promise<ReplyOf<T>>;
+  ask<T extends Request['type']>(type: T, details: Details<T>): Promise<ReplyOf<T>>;
   /**
    * What is asked from now on may take so long, all together, in time that the process was given.
    * @param overtime what is said of one that took longer
@@ -30,8 +25,8 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** The worker's own word for why it cannot do what it was asked for. */
-export class Refusal extends Error {
+/** What was asked for did not succeed; the worker may be asked for something else. */
+export class Failure extends Error {
   readonly status = 'failed';
 }
 
@@ -48,7 +43,7 @@ export class Lost extends Error {
 /** A request that waits for its reply. */
 interface Asked {
   readonly id: number;
-  readonly type: RequestType;
+  readonly type: Request['type'];
   resolve(reply: Reply): void;
   reject(error: Error): void;
 }
@@ -75,7 +70,7 @@ export function connect(engine: Engine, pinnedCpu: number | null, life: Life): C
     const waiting = asked;
     checkAnswers(reply, waiting);
     asked = null;
-    if (reply.type === 'failed') waiting.reject(new Refusal(firstLine(reply.reason)));
+    if (reply.type === 'failed') waiting.reject(new Failure(firstLine(reply.reason)));
     else waiting.resolve(reply);
   };
   const abort = (): void => breakOff(life.signal.reason as Error);

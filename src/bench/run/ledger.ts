@@ -17,7 +17,6 @@ import {
   type Results,
 } from '../../results/schema.js';
 import { type Evidence, halfWidthPct, needsMore, type StoppingRule, stopReason } from './precision.js';
-import type { Casualty } from './process.js';
 import { type Figures, summarize, tokensOf } from './summary.js';
 
 export interface LedgerSettings {
@@ -46,6 +45,8 @@ export const findingSchema = z.discriminatedUnion('type', [
   }),
 ]);
 export type Finding = z.infer<typeof findingSchema>;
+/** A cell that could not be measured. */
+export type Casualty = Pick<Extract<Finding, { type: 'failed' }>, 'cell' | 'status' | 'reason'>;
 
 export interface Ledger {
   addEngine(engine: EngineEntry): void;

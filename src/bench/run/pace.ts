@@ -1,29 +1,35 @@
 /** How long the next process will take, learnt from what the workers of this run said and when. */
 
 import { type CellId, cellKey } from '../../results/cell.js';
-import type { WorkerMessage } from '../protocol/messages.js';
 import type { Clock } from './sampling.js';
+import type { Heard } from './session.js';
 
 export interface Pace {
-  /** To be told of every message as it comes. */
-  hear(message: WorkerMessage): void;
-  /** The longest start of a process and the longest times of these cells so far; cells that are not known yet take 0. */
+  /** To be told of everything as it comes. */
+  hear(heard: Heard): void;
+  /** The longest starts of their engines' processes and the longest times of these cells so far; what is not known yet takes 0. */
   expectedMs(cells: readonly CellId[]): number;
 }
 
 export function createPace(now: Clock): Pace {
   const cellMs = new Map<string, number>();
-  let startMs = 0;
+  const startMs = new Map<string, number>();
   let since = now();
   return {
-    hear(message) {
+    hear(heard) {
       const ms = now() - since;
       since += ms;
-      if (message.type === 'ready') startMs = Math.max(startMs, ms);
-      if (message.type !== 'measured') return;
-      const key = cellKey(message.cell);
-      cellMs.set(key, Math.max(cellMs.get(key) ?? 0, ms));
+      if (heard.type === 'ready') raise(startMs, heard.engine, ms);
+      if (heard.type === 'measured') raise(cellMs, cellKey(heard.cell), ms);
     },
-    expectedMs: (cells) => cells.reduce((sum, cell) => sum + (cellMs.get(cellKey(cell)) ?? 0), startMs),
+    expectedMs: (cells) =>
+      sum(cells.map((cell) => cellMs.get(cellKey(cell)) ?? 0)) +
+      sum([...new Set(cells.map(({ engine }) => engine))].map((engine) => startMs.get(engine) ?? 0)),
   };
 }
+
+function raise(longest: Map<string, number>, key: string, ms: number): void {
+  longest.set(key, Math.max(longest.get(key) ?? 0, ms));
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

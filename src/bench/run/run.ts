@@ -1,21 +1,27 @@
 /**
- * A whole run: one process that checks and counts, then G fresh processes that time every cell, then more for the cells
- * that are not precise enough, while there is time (docs/method.md, A).
+ * A whole run: a process of each engine of ours that checks the models, the first of which counts; then G fresh processes
+ * of every engine that time all cells, then more for the cells that are not precise enough, while there is time
+ * (docs/method.md, A).
  */
-import { check } from '../../errors.js';
-import { type CellId, cellKey, isLonger } from '../../results/cell.js';
-import type { EngineEntry, Results } from '../../results/schema.js';
-import type { WorkerMessage, WorkerOrder } from '../protocol/messages.js';
-import { type SamplingRules, shuffledCells, type Workload } from '../protocol/plan.js';
+import type { Engine } from '../../engines/engine.js';
+import { random, shuffled } from '../../random.js';
+import type { CellId } from '../../results/cell.js';
+import type { Comparison, EngineEntry, Results } from '../../results/schema.js';
+import { loadOf, type SamplingRules, shuffledCells, type Workload } from '../protocol/plan.js';
+import { checkModels } from './checking.js';
 import { describeMachine, type Observation, observe } from './environment.js';
 import { createLedger, enter, type Finding, type ResultsHead } from './ledger.js';
+import { measureCell } from './measuring.js';
 import { createPace } from './pace.js';
 import { mostProcesses, type StoppingRule } from './precision.js';
-import { cellsAfter, runProcess, type WorkerSettings } from './process.js';
+import { errorOf, type Reference } from './references.js';
 import type { Clock } from './sampling.js';
+import { EngineRefused, type Heard, type Task, type Worker, type WorkerHost, workThroughAll } from './session.js';
 
 export interface RunSpec extends StoppingRule {
   readonly cells: readonly CellId[];
+  /** Those that the cells name, ours first. */
+  readonly engines: readonly Engine[];
   readonly workload: Workload;
   readonly rules: SamplingRules;
   readonly threads: number;
@@ -24,8 +30,10 @@ export interface RunSpec extends StoppingRule {
 }
 
 /** What a run needs of the world. */
-export interface RunHost extends WorkerSettings {
+export interface RunHost extends WorkerHost {
   readonly now: Clock;
+  /** Where a file may be that is needed only while the run goes on. */
+  temporaryFile(name: string): string;
   /** Hears everything that is found out, in order, with what was known before. */
   note(finding: Finding, before: () => Results): void;
   /** Gets the whole, once it is. */
@@ -38,7 +46,7 @@ export interface Progress {
   readonly done: number;
   /** With those that can still be measured; it grows when processes are added. */
   readonly total: number;
-  readonly message: WorkerMessage;
+  readonly heard: Heard;
 }
 
 /** The part of a results file that is known before the run. */
@@ -46,7 +54,7 @@ export type RunLabel = Omit<ResultsHead, 'complete' | 'machine'>;
 
 /**
  * Measures everything that `previous` does not hold.
- * @throws UserError when a worker cannot do its work at all, or `previous` ran on something else
+ * @throws UserError when an engine of ours cannot do its work at all, or is another than that of `previous`
  * @throws Error when `host.signal` aborts
  */
 export async function runBenchmark(
@@ -55,84 +63,92 @@ export async function runBenchmark(
   host: RunHost,
   previous?: Results,
 ): Promise<Results> {
-  const { cells, workload, rules, threads } = spec;
+  const { cells, workload } = spec;
   const startedAt = host.now();
   const ledger = createLedger({ cells, ...workload, rule: spec }, previous);
   const before = observe(host.now, spec.spinMs);
   const pace = createPace(host.now);
-  const engines = new Map(previous?.engines.map((engine) => [engine.id, engine]));
+  const meet = createMeeting(spec, previous?.engines ?? []);
   let run = 0;
   const results = (after: Observation | null): Results => {
-    const machine = describeMachine(threads, host.pinnedCpu, before, after, previous?.machine);
+    const machine = describeMachine(spec.threads, host.pinnedCpu, before, after, previous?.machine);
     return ledger.results({ ...label, complete: after !== null, machine });
   };
-  let isCounting = true;
-  /** What is counted, or cannot be, is the same on every engine: it is counted on one. */
-  const everywhere = (finding: Finding): Finding[] =>
-    isCounting && 'cell' in finding
-      ? cells.filter((cell) => workKey(cell) === workKey(finding.cell)).map((cell) => ({ ...finding, cell }))
-      : [finding];
-  const hear = (heard: Finding): void => {
-    for (const finding of everywhere(heard)) {
+  const hear = (heard: Heard): void => {
+    pace.hear(heard);
+    const finding = heard.type === 'ready' ? meet(heard) : heard.type === 'start' ? null : heard;
+    if (finding !== null) {
       host.note(finding, () => results(null));
       enter(ledger, finding);
     }
+    host.onProgress({ ...ledger.progress(run), heard });
   };
-  const onMessage = (message: WorkerMessage): void => {
-    pace.hear(message);
-    for (const engine of message.type === 'ready' ? message.engines : []) {
-      const known = engines.get(engine.id);
-      if (known) checkSameEngine(known, engine);
-      else hear({ type: 'engine', engine });
-      engines.set(engine.id, engine);
-    }
-    const finding = findingIn(message);
-    if (finding !== null) hear(finding);
-    host.onProgress({ ...ledger.progress(run), message });
-  };
-  const common = { workload, rules, threads };
-  const uncounted = new Map(cells.filter(ledger.isUncounted).map((cell) => [workKey(cell), cell]));
-  const ids = [...new Set(cells.map(({ engine }) => engine))];
-  await workThrough({ ...common, task: 'count', engines: ids, cells: [...uncounted.values()] }, hear, host, onMessage);
-  isCounting = false;
+  const settings = { ...host, threads: spec.threads, thorough: spec.rules.compileThoroughly };
+  const { isUncounted } = ledger;
+  const references = await checkModels({ ...spec, settings, temporaryFile: host.temporaryFile, isUncounted, hear });
+  const taskOf = createMeasuring(spec, host.now, references, previous?.comparisons ?? [], hear);
   for (; run < mostProcesses(spec); run++) {
     const open = shuffledCells(cells, workload.seed, run).filter((cell) => ledger.isOpen(cell, run));
     const endMs = host.now() - startedAt + pace.expectedMs(open) + spec.spinMs;
     if (run >= spec.runs && endMs > 1000 * spec.maxTimeS) break;
-    await workThrough({ ...common, task: 'measure', run, cells: open }, hear, host, onMessage);
+    for (const engine of shuffled(spec.engines, random(workload.seed, `run ${run}: engines`))) {
+      const own = open.filter((cell) => cell.engine === engine.id);
+      await workThroughAll(engine, own, settings, hear, (left) => taskOf(engine, left, run));
+    }
   }
   const whole = results(observe(host.now, spec.spinMs));
   host.save(whole);
   return whole;
 }
 
-/** Times of two runtimes do not belong under one name. */
-function checkSameEngine({ env: _, ...then }: EngineEntry, now: EngineEntry): void {
-  for (const key of Object.keys(then) as (keyof typeof then)[]) {
-    const [before, after] = [JSON.stringify(then[key]), JSON.stringify(now[key])];
-    check(before === after, `engine ${now.id}: ${key}: must be ${before} as before, got ${after}`);
+/**
+ * What is to be noted of an engine that is ready: nothing where it is known.
+ * @throws EngineRefused when it is another than before: times of two do not belong under one name
+ */
+function createMeeting({ engines, threads }: RunSpec, known: readonly EngineEntry[]) {
+  const met = new Map(known.map((engine) => [engine.id, engine]));
+  return ({ engine: id, info }: Extract<Heard, { type: 'ready' }>): Finding | null => {
+    const command = engines.find((engine) => engine.id === id)?.command ?? null;
+    const engine = { id, command, threads, ...info };
+    const before = met.get(id);
+    if (before) checkSame(before, engine);
+    met.set(id, engine);
+    return before ? null : { type: 'engine', engine };
+  };
+}
+
+function checkSame({ env: _, ...before }: EngineEntry, now: EngineEntry): void {
+  for (const key of Object.keys(before) as (keyof typeof before)[]) {
+    const [then, got] = [JSON.stringify(before[key]), JSON.stringify(now[key])];
+    if (then !== got) throw new EngineRefused(`engine ${now.id}: ${key}: must be ${then} as before, got ${got}`);
   }
 }
 
-const workKey = (cell: CellId): string => cellKey({ ...cell, engine: '' });
-
-/** Runs fresh processes until every cell of the order was tried. */
-async function workThrough(
-  order: WorkerOrder,
-  hear: (finding: Finding) => void,
-  host: RunHost,
-  onMessage: (message: WorkerMessage) => void,
-): Promise<void> {
-  let { cells } = order;
-  while (cells.length > 0) {
-    const casualty = await runProcess({ ...order, cells }, host, onMessage);
-    if (casualty === null) return;
-    hear({ type: 'failed', ...casualty });
-    cells = cellsAfter(cells, casualty.cell).filter((cell) => !isLonger(cell, casualty.cell));
-  }
-}
-
-function findingIn(message: WorkerMessage): Finding | null {
-  if (message.type === 'failed') return { ...message, status: 'failed' };
-  return message.type === 'model' || message.type === 'counted' || message.type === 'measured' ? message : null;
+/** What a process of an engine is to do in a run. A peer is compared with our results before it is measured. */
+function createMeasuring(
+  { workload, rules }: RunSpec,
+  now: Clock,
+  references: ReadonlyMap<string, Reference>,
+  known: readonly Comparison[],
+  hear: (heard: Heard) => void,
+): (engine: Engine, cells: readonly CellId[], run: number) => Task {
+  const compared = new Set(known.map(({ model, engine }) => JSON.stringify([model, engine])));
+  const compare = async (engine: Engine, model: string, worker: Worker): Promise<void> => {
+    const key = JSON.stringify([model, engine.id]);
+    if (engine.command === null || compared.has(key)) return;
+    const reference = references.get(model);
+    const relative_error = reference ? await errorOf(worker, model, workload, reference) : null;
+    compared.add(key);
+    hear({ type: 'compared', comparison: { model, engine: engine.id, relative_error } });
+  };
+  return (engine, cells, run) => ({
+    cells,
+    loading: (model) =>
+      loadOf(workload, model, engine.command === null ? null : (references.get(model)?.weights ?? null)),
+    async work(worker, cell, position) {
+      await compare(engine, cell.model, worker);
+      const measured = await measureCell(worker, cell, workload, rules, now);
+      return { type: 'measured', cell, process: { run, order: position, ...measured } };
+    },
+  });
 }

@@ -1,13 +1,12 @@
 /** Warm-up and sampling of one cell in one process (docs/method.md, A.4). */
-
 import { max, min } from '../../statistics.js';
 import type { SamplingRules } from '../protocol/plan.js';
 
 /** Milliseconds from a fixed point. */
 export type Clock = () => number;
 
-/** Something to time: runs `repeats` times what a sample consists of and ends when its result is in JavaScript. */
-export type Timed = (repeats: number) => void;
+/** Runs `repeats` times what a sample consists of. @returns the time of all, in ms, by the clock of the process that did it */
+export type Timed = (repeats: number) => Promise<number>;
 
 export interface Samples {
   /** The first calls, one repeat each. */
@@ -21,20 +20,15 @@ export interface Samples {
 const STRAY = 10;
 
 /** Samples until there is enough to take the minimum of: one that strayed is kept, but does not use up the time. */
-export function takeSamples(timed: Timed, rules: SamplingRules, now: Clock): Samples {
-  const time = (repeats: number): number => {
-    const start = now();
-    timed(repeats);
-    return now() - start;
-  };
-  const warmupMs = warmUp(() => time(1), rules);
+export async function takeSamples(timed: Timed, rules: SamplingRules): Promise<Samples> {
+  const warmupMs = await warmUp(timed, rules);
   const repeats = Math.max(1, Math.ceil(rules.minSampleMs / Math.max(min(warmupMs), 1e-3)));
   const { minCount, minMs, maxMs } = rules.samples;
   const samplesMs: number[] = [];
   let fastest = repeats * min(warmupMs);
   let elapsed = 0;
   while (elapsed < maxMs && (samplesMs.length < minCount || elapsed < minMs)) {
-    const ms = time(repeats);
+    const ms = await timed(repeats);
     fastest = Math.min(fastest, ms);
     elapsed += Math.min(ms, STRAY * Math.max(fastest, 1)); // a clock may say 0 ms
     samplesMs.push(ms / repeats);
@@ -43,7 +37,7 @@ export function takeSamples(timed: Timed, rules: SamplingRules, now: Clock): Sam
 }
 
 /** The first calls made, at most `maxCalls` of them. */
-function warmUp(call: () => number, { warmup, warmSpread }: SamplingRules): number[] {
+async function warmUp(timed: Timed, { warmup, warmSpread }: SamplingRules): Promise<number[]> {
   const calls: number[] = [];
   let elapsed = 0;
   const isWarm = (): boolean => {
@@ -52,7 +46,7 @@ function warmUp(call: () => number, { warmup, warmSpread }: SamplingRules): numb
     return calls.length >= warmup.maxCalls || (calls.length >= warmup.minCalls && steady);
   };
   while (elapsed < warmup.maxMs && (elapsed < warmup.minMs || !isWarm())) {
-    const ms = call();
+    const ms = await timed(1);
     calls.push(ms);
     elapsed += ms;
   }

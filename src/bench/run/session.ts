@@ -3,8 +3,8 @@ import type { Engine } from '../../engines/engine.js';
 import { UserError } from '../../errors.js';
 import { type CellId, isLonger } from '../../results/cell.js';
 import type { EngineInfo } from '../../results/schema.js';
-import { PROTOCOL_VERSION } from '../protocol/wire.js';
-import { type Connection, connect, type Details, Lost, Refusal, type ReplyOf } from './connection.js';
+import { type Details, PROTOCOL_VERSION, type ReplyOf } from '../protocol/messages.js';
+import { type Connection, connect, Failure, Lost } from './connection.js';
 import type { Life } from './launch.js';
 import type { Finding } from './ledger.js';
 
@@ -15,9 +15,13 @@ export interface WorkerLimits {
   readonly startTimeoutMs: number;
 }
 
-export interface WorkerSettings extends WorkerLimits, Life {
-  /** The CPU that processes run on; null to leave that to the system. */
+/** What processes need of the world. */
+export interface WorkerHost extends WorkerLimits, Life {
+  /** The CPU that they run on; null to leave that to the system. */
   readonly pinnedCpu: number | null;
+}
+
+export interface WorkerSettings extends WorkerHost {
   readonly threads: number;
   /** Whether graphs are made to run fast rather than to be ready soon. */
   readonly thorough: boolean;
@@ -82,7 +86,7 @@ export async function workThrough(
         const finding = await task.work(worker, cell, position);
         if (finding !== null) hear(finding);
       } catch (error) {
-        if (!(error instanceof Refusal || error instanceof Lost)) throw error;
+        if (!(error instanceof Failure || error instanceof Lost)) throw error;
         hear({ type: 'failed', cell, status: error.status, reason: error.message });
         left = left.filter((other) => !isLonger(other, cell));
         if (error instanceof Lost) return left;
@@ -101,18 +105,43 @@ async function greet(engine: Engine, connection: Connection, settings: WorkerSet
   connection.allow(startTimeoutMs, `said nothing for ${startTimeoutMs / 1000} s, was it stopped?`);
   const hello = { protocol: PROTOCOL_VERSION, threads, thorough };
   const { protocol, engine: info } = await connection.ask('hello', hello).catch((error: unknown) => {
-    if (error instanceof Refusal || error instanceof Lost) throw new EngineRefused(`${engine.id}: ${error.message}`);
+    if (error instanceof Failure || error instanceof Lost) throw new EngineRefused(`${engine.id}: ${error.message}`);
     throw error;
   });
   if (protocol === PROTOCOL_VERSION) return info;
   throw new EngineRefused(`${engine.id}: must speak version ${PROTOCOL_VERSION} of the protocol, got ${protocol}`);
 }
 
+/**
+ * Has fresh processes work on cells until every one was tried. Of someone else's engine that cannot be used, all fail.
+ * @throws EngineRefused when one of ours cannot be used @throws Error as `workThrough`
+ */
+export async function workThroughAll(
+  engine: Engine,
+  cells: readonly CellId[],
+  settings: WorkerSettings,
+  hear: (heard: Heard) => void,
+  taskOf: (left: readonly CellId[]) => Task,
+): Promise<void> {
+  let left = cells;
+  try {
+    while (left.length > 0) left = await workThrough(engine, taskOf(left), settings, hear);
+  } catch (error) {
+    if (!(error instanceof EngineRefused) || engine.command === null) throw error;
+    // the longest first: else the others would be said to have been spared
+    for (const cell of left.toSorted((a, b) => b.n - a.n)) {
+      hear({ type: 'failed', cell, status: 'failed', reason: error.message });
+    }
+  }
+}
+
 /** Does its work once for each name: what failed fails again. */
-function remembered<T>(work: (name: string) => Promise<T>): (name: string) => Promise<T> {
+export function remembered<T, Rest extends unknown[]>(
+  work: (name: string, ...rest: Rest) => Promise<T>,
+): (name: string, ...rest: Rest) => Promise<T> {
   const known = new Map<string, Promise<T>>();
-  return (name) => {
-    const result = known.get(name) ?? work(name);
+  return (name, ...rest) => {
+    const result = known.get(name) ?? work(name, ...rest);
     known.set(name, result);
     return result;
   };

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { parseFixture } from '../../../src/bench/measure/fixture.js';
-import { checkParity, passes, relativeError, splits } from '../../../src/bench/measure/parity.js';
+import { checkParity, passes, splits } from '../../../src/bench/measure/parity.js';
 import type { Output } from '../../../src/models/model.js';
 import { createModel } from '../../../src/models/registry.js';
+import { relativeError } from '../../../src/statistics.js';
 import * as tf from '../../../src/tf.js';
 import type { Tree } from '../../../src/tree.js';
 import { goldenBytes, SMALL_GOLDEN, withConfig, withFirst, withName } from '../../support/golden_files.js';

@@ -2,13 +2,11 @@ import { expect, test, vi } from 'vitest';
 import { DEFAULTS } from '../../../evals/compare_models/flags.js';
 import { parseLengths } from '../../../evals/compare_models/lengths.js';
 import { specOf } from '../../../evals/compare_models/plan.js';
-import { work } from '../../../src/bench/measure/worker.js';
-import type { WorkerMessage } from '../../../src/bench/protocol/messages.js';
-import { DEFAULT_RULES, QUICK_RULES, shuffledCells } from '../../../src/bench/protocol/plan.js';
+import { checkedLengths, decodeSteps, shuffledCells, singleSteps, workOf } from '../../../src/bench/protocol/plan.js';
 import type { NativeBackend } from '../../../src/compiled/record/trace_backend.js';
-import { findOwnEngine } from '../../../src/engines/registry.js';
-import { createModel, optionsOf } from '../../../src/models/registry.js';
+import type { ModelConfig } from '../../../src/models/model.js';
 import * as tf from '../../../src/tf.js';
+import { promptOf, served } from '../../support/served.js';
 
 const { backend } = await tf.initBackend('auto');
 const compiledTest = test.skipIf(backend !== 'tensorflow');
@@ -21,46 +19,41 @@ const FLAGS = {
   recompute: false,
   mode: 'compiled',
 } as const;
-const MODELS = { createModel, optionsOf, engineOf: (id: string) => findOwnEngine(id, 'test') };
 const SMALL = { hidden_dim: 16, ff_dim: 16, vocab_size: 32, backend: 'tensorflow', retrieval_norm: 'none' } as const;
+const CONFIG: ModelConfig = {
+  ...{ vocabSize: 32, hiddenDim: 16, numLayers: 2, numHeads: 4, ffDim: 16 },
+  ...{ chunkSize: 32, compressionFactor: 2, retrievalNorm: 'none' },
+};
+const ENGINE = { way: 'compiled', backend: 'tensorflow' } as const;
 
 compiledTest('a quick run at the default lengths compiles 23 graphs', async () => {
   const load = vi.spyOn(tf.backend() as NativeBackend, 'loadSavedModelMetaGraph');
   const { lengths } = parseLengths(DEFAULTS.seq_lengths);
-  const { cells, workload, rules } = specOf({ ...DEFAULTS, ...FLAGS, ...SMALL }, lengths, null);
-  const messages: WorkerMessage[] = [];
-  let ms = 0;
-  await work(
-    { task: 'measure', run: 0, cells: shuffledCells(cells, 1, 0), workload, rules, threads: 1 },
-    {
-      ...MODELS,
-      send: (message) => messages.push(message),
-      now: () => (ms += 1000),
-      peakRssBytes: () => 1,
-      env: () => ({}),
-    },
-  );
-  expect(messages.filter(({ type }) => type === 'measured')).toHaveLength(cells.length);
+  const { cells, workload } = specOf({ ...DEFAULTS, ...FLAGS, ...SMALL }, lengths, null);
+  const worker = await served({ config: CONFIG, ...ENGINE }, { thorough: false });
+  const periods = new Map<string, number | null>();
+  for (const { name } of workload.models) periods.set(name, (await worker.load(name, { batch_size: 1 })).period);
+  for (const cell of shuffledCells(cells, 1, 0)) {
+    const period = periods.get(cell.model) ?? null;
+    const isDecode = cell.phase === 'decode';
+    await worker.ask('prepare', { ...workOf(cell, workload), steps: isDecode ? decodeSteps(period) : null });
+    if (isDecode) await worker.ask('steps', { count: singleSteps(period) });
+    await worker.ask('release', {});
+  }
   // prefill: 6 lengths of BSBR, 4 up to the segment of the others, and for longer ones a segment and the head; a block of
   // steps each; BSBR's bank of two sizes
   expect(load).toHaveBeenCalledTimes(6 + 2 * (4 + 2) + 3 + 2);
 });
 
 compiledTest.each([
-  ['a quick run checks the models with graphs that are built fast', QUICK_RULES, /^call:/],
-  ['any other run checks them with graphs that are built to be fast', DEFAULT_RULES, /^out/],
-])('%s', async (_, rules, fetched) => {
+  ['a quick run checks the models with graphs that are built fast', false, /^call:/],
+  ['any other run checks them with graphs that are built to be fast', true, /^out/],
+])('%s', async (_, thorough, fetched) => {
   const run = vi.spyOn(tf.backend() as NativeBackend, 'runSavedModel');
-  const { workload } = specOf(
-    { ...DEFAULTS, ...FLAGS, ...SMALL, num_heads: 1, chunk_size: 2, scan_chunk: 2 },
-    [4],
-    null,
-  );
-  const cells = [{ model: 'LinearTransformer', phase: 'prefill', n: 4, engine: 'tensorflow' }] as const;
-  await work(
-    { task: 'count', engines: ['tensorflow'], cells, workload, rules, threads: 1 },
-    { ...MODELS, send: () => undefined, now: () => 0, peakRssBytes: () => 1, env: () => ({}) },
-  );
+  const worker = await served({ config: { ...CONFIG, numHeads: 1, scanChunk: 2 }, ...ENGINE }, { thorough });
+  const name = 'LinearTransformer';
+  const { period } = await worker.load(name);
+  await worker.ask('check', { name, tokens: promptOf(CONFIG, checkedLengths(period)[3]) });
   const fetches = run.mock.calls.flatMap(([, , , names]) => names);
   expect(fetches.length).toBeGreaterThan(0);
   expect(fetches.filter((name) => !fetched.test(name))).toEqual([]);

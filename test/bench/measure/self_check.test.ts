@@ -11,7 +11,7 @@ import { SMALL } from '../../support/session.js';
 
 await tf.initBackend('wasm');
 
-const WORKLOAD = { config: SMALL, nTokens: 3, batchSize: 2, seed: 1, promptBytes: null };
+const PROMPT = { shape: { vocab_size: SMALL.vocabSize }, batchSize: 2, seed: 1, promptBytes: null };
 
 /** What a faulty model does to a result, which it may replace, after `length` tokens. */
 type Fault = (out: Output<Tree>, length: number) => Output<Tree>;
@@ -53,7 +53,7 @@ const inState =
 async function check(name: string, ...faults: [inPrefill: Fault, inStep: Fault]): Promise<void> {
   const model = await createModel(name, SMALL);
   const params = model.init(randomWeights(1));
-  const tokens = tensorOf(promptTokens(WORKLOAD, checkedLengths(model.period)[3]));
+  const tokens = tensorOf(promptTokens(PROMPT, checkedLengths(model.period)[3]));
   selfCheck({ model: faulty(model, ...faults), params }, tokens);
   disposeTree([params, tokens]);
 }
@@ -99,7 +99,7 @@ test('a state that the last step leaves is looked at too', async () => {
 
 test('a check of fewer tokens than it takes is refused', async () => {
   const model = await createModel('DeltaNet', SMALL);
-  const tokens = tensorOf(promptTokens(WORKLOAD, 64));
+  const tokens = tensorOf(promptTokens(PROMPT, 64));
   expect(() => selfCheck({ model, params: [] }, tokens)).toThrow('DeltaNet: must be checked with 132 tokens, got 64');
   tokens.dispose();
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { lineSplitter, parseLine, toLine } from '../../../src/bench/protocol/lines.js';
-import { replySchema } from '../../../src/bench/protocol/wire.js';
+import { replySchema } from '../../../src/bench/protocol/messages.js';
 import { UserError } from '../../../src/errors.js';
 
 test('what is cut into pieces anywhere comes out in the lines that it was', () => {

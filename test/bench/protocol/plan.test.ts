@@ -8,7 +8,6 @@ import {
   singleSteps,
   wholePeriods,
 } from '../../../src/bench/protocol/plan.js';
-import type { ModelConfig } from '../../../src/models/model.js';
 import { type CellId, cellKey, isLonger, seriesKey } from '../../../src/results/cell.js';
 
 const LENGTHS = [8, 16, 32, 64];
@@ -101,15 +100,15 @@ test('a model is checked over two whole periods and some tokens more', () => {
 });
 
 describe('the prompt of a cell', () => {
-  const workload = { ...{ nTokens: 3, batchSize: 2, seed: 1 }, config: { vocabSize: 5 } as ModelConfig };
+  const prompt = { batchSize: 2, seed: 1, shape: { vocab_size: 5 } };
 
   test('is the bytes that were given, from the start again where they end, the same in every row', () => {
     const row = [4, 2, 3, 4, 2, 3, 4];
-    expect(promptTokens({ ...workload, promptBytes: [4, 2, 3] }, 7)).toEqual([row, row]);
+    expect(promptTokens({ ...prompt, promptBytes: [4, 2, 3] }, 7)).toEqual([row, row]);
   });
 
   test('is random ids of the vocabulary, decided by the seed', () => {
-    const random = { ...workload, promptBytes: null };
+    const random = { ...prompt, promptBytes: null };
     const tokens = promptTokens(random, 500);
     expect(tokens.map((row) => row.length)).toEqual([500, 500]);
     expect(new Set(tokens.flat())).toEqual(new Set([0, 1, 2, 3, 4]));

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import type { Progress, RunSpec } from '../../../src/bench/run/run.js';
 import { cellKey } from '../../../src/results/cell.js';
 import type { Cell, Results } from '../../../src/results/schema.js';
-import { cellsOf, fakeWorker, SPEC } from '../../support/fake_worker.js';
-import { recordedWorker, run, runsOf, statuses } from './run_support.js';
+import { cellsOf, fakeEngine, SPEC } from '../../support/fake_worker.js';
+import { run, runsOf, statuses } from './run_support.js';
 
 const ADAPTIVE: RunSpec = { ...SPEC, cells: cellsOf(['A', 'B'], [8, 16]), runs: 5, maxTimeS: 1000 };
 /** Times of A prefill never agree, one of the first five of B generate 16 is slow, all others are the same. */
 const NOISE = `
-  if (cell.model === 'A' && cell.phase === 'prefill') return 1 + 0.3 * (order.run % 2);
-  if (cell.model === 'B' && cell.phase === 'generate' && cell.n === 16) return order.run === 3 ? 1.2 : 1;`;
+  if (cell.model === 'A' && cell.phase === 'prefill') return 1 + 0.3 * (times % 2);
+  if (cell.model === 'B' && cell.phase === 'generate' && cell.n === 16) return times === 3 ? 1.2 : 1;`;
 const COUNTS = {
   'A prefill 8 wasm': 15,
   'A prefill 16 wasm': 15,
@@ -27,14 +27,14 @@ const reasons = (file: Results) => byCell(file, ({ summary }) => summary?.stop_r
 /** Every cell takes a second of this clock. */
 function seconds() {
   let ms = 0;
-  const onProgress = ({ message }: Progress) => {
-    if (message.type === 'start') ms += 1000;
+  const onProgress = ({ heard }: Progress) => {
+    if (heard.type === 'start') ms += 1000;
   };
   return { now: () => ms, onProgress };
 }
 
 test('processes are added for the cells whose intervals are wide, and for no others', async () => {
-  const { error, last, steps } = await run({ workerFile: fakeWorker(NOISE), spec: ADAPTIVE });
+  const { error, last, steps } = await run({ engine: fakeEngine(NOISE), spec: ADAPTIVE });
   expect(error).toBeNull();
   expect(counts(last)).toEqual(COUNTS);
   for (const runs of runsOf(last)) expect(runs).toEqual(runs.map((_, i) => i));
@@ -44,14 +44,14 @@ test('processes are added for the cells whose intervals are wide, and for no oth
     'B generate 16 wasm': 'precise to 0 %',
   });
   expect(steps.every(({ done, total }) => done <= total)).toBe(true);
-  expect(steps.find(({ message }) => message.type === 'measured')?.total).toBe(40);
+  expect(steps.find(({ heard }) => heard.type === 'measured')?.total).toBe(40);
   expect(steps.at(-1)).toMatchObject({ done: 65, total: 65 });
 });
 
 test('no process is added that would end after max_time', async () => {
   // counting and five processes take 48 s, a process of the three open cells 3 s
   const within = async (maxTimeS: number) =>
-    (await run({ workerFile: fakeWorker(NOISE), spec: { ...ADAPTIVE, maxTimeS }, ...seconds() })).last;
+    (await run({ engine: fakeEngine(NOISE), spec: { ...ADAPTIVE, maxTimeS }, ...seconds() })).last;
   const [early, late] = [await within(50.5), await within(54.5)];
   expect(counts(early)['A prefill 8 wasm']).toBe(5);
   expect(counts(late)).toMatchObject({
@@ -72,25 +72,26 @@ test.each([
   ['max_time 0 adds none', { maxTimeS: 0 }, expect.stringMatching(/^all 5 processes ran, precise to 15 %$/)],
 ])('%s', async (_, change, reason) => {
   const spec = { ...ADAPTIVE, ...change };
-  const { last } = await run({ workerFile: fakeWorker(NOISE), spec });
+  const { last } = await run({ engine: fakeEngine(NOISE), spec });
   expect(Object.values(counts(last))).toEqual(spec.cells.map(() => spec.runs));
   expect(reasons(last)['A prefill 8 wasm']).toEqual(reason);
 });
 
 test('a cell in trouble is not waited for', async () => {
-  const fail = `if (order.run === 6 && cell.model === 'A' && cell.n === 16) throw new Error('broken');`;
-  const { last } = await run({ workerFile: fakeWorker(`${fail} ${NOISE}`), spec: ADAPTIVE });
+  const fail = `if (times === 6 && cell.model === 'A' && cell.n === 16) throw new Error('broken');`;
+  const { last } = await run({ engine: fakeEngine(`${fail} ${NOISE}`), spec: ADAPTIVE });
   expect(last.complete).toBe(true);
   expect(statuses(last)['A prefill 16 wasm']).toBe('failed');
   expect(counts(last)).toEqual({ ...COUNTS, 'A prefill 16 wasm': 6 });
 });
 
 test('an abort among the added processes is gone on with to the same end, and the end measures nothing more', async () => {
+  const engine = fakeEngine(NOISE);
   const aborted = await run({
-    workerFile: fakeWorker(NOISE),
+    engine,
     spec: ADAPTIVE,
-    onProgress: ({ done, message }, abort) => {
-      if (message.type === 'measured' && done === 47) abort(); // in the midst of a process of three cells
+    onProgress: ({ done, heard }, abort) => {
+      if (heard.type === 'measured' && done === 47) abort(); // in the midst of a process of three cells
     },
   });
   expect(aborted.last.complete).toBe(false);
@@ -99,21 +100,20 @@ test('an abort among the added processes is gone on with to the same end, and th
   expect(done).toBeGreaterThanOrEqual(47);
   expect(done).toBeLessThan(65);
 
-  const { workerFile, lines } = recordedWorker(NOISE);
-  const { last } = await run({ workerFile, spec: ADAPTIVE, previous: aborted.last });
+  const before = engine.asked().length;
+  const { last } = await run({ engine, spec: ADAPTIVE, previous: aborted.last });
   expect(counts(last)).toEqual(COUNTS);
   for (const runs of runsOf(last)) expect(runs).toEqual(runs.map((_, i) => i));
-  expect(lines()).toHaveLength(65 - done);
+  expect(engine.asked()).toHaveLength(before + 65 - done);
 
-  const idle = recordedWorker(NOISE);
-  const again = await run({ workerFile: idle.workerFile, spec: ADAPTIVE, previous: last });
+  const again = await run({ engine, spec: ADAPTIVE, previous: last });
   expect(counts(again.last)).toEqual(COUNTS);
-  expect(idle.lines).toThrow('ENOENT');
+  expect(engine.asked()).toHaveLength(before + 65 - done);
 });
 
 test('a longer max_time goes on with what it stopped', async () => {
   const spec = { ...ADAPTIVE, maxTimeS: 54.5 };
-  const stopped = await run({ workerFile: fakeWorker(NOISE), spec, ...seconds() });
-  const { last } = await run({ workerFile: fakeWorker(NOISE), spec: ADAPTIVE, previous: stopped.last });
+  const stopped = await run({ engine: fakeEngine(NOISE), spec, ...seconds() });
+  const { last } = await run({ engine: fakeEngine(NOISE), spec: ADAPTIVE, previous: stopped.last });
   expect(counts(last)).toEqual(COUNTS);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { type Connection, connect, type Details, Lost, Refusal } from '../../../src/bench/run/connection.js';
-import { fakeEngine, plainLife } from '../../support/fake_engine.js';
+import type { Details } from '../../../src/bench/protocol/messages.js';
+import { type Connection, connect, Failure, Lost } from '../../../src/bench/run/connection.js';
+import { fakeEngine, plainLife } from '../../support/fake_worker.js';
 
 const HELLO = { protocol: 1, threads: 1, thorough: true };
 const CELL: Details<'prepare'> = { name: 'A', phase: 'prefill', n: 8, n_tokens: 4, tokens: [[1]], steps: null };
@@ -26,7 +27,7 @@ test('each request is answered by its own reply, in order, until the process say
 test('what a worker refuses is said in its words, one line of them, and it goes on', async () => {
   const connection = start(`prepare: () => { throw new Error('\\n no room for this\\nat line 3'); },`);
   const error = await reasonOf(connection.ask('prepare', CELL));
-  expect(error).toEqual(new Refusal(' no room for this'));
+  expect(error).toEqual(new Failure(' no room for this'));
   expect(await connection.ask('release', {})).toMatchObject({ type: 'released' });
   await connection.close();
 });

@@ -1,13 +1,13 @@
-/** Runs of the whole benchmark with fake workers. */
-import { readFileSync } from 'node:fs';
+/** Runs of the whole benchmark with fake engines. */
 import { join } from 'node:path';
 import { journalLine, parseJournal } from '../../../src/bench/run/journal.js';
 import type { Finding } from '../../../src/bench/run/ledger.js';
 import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../../../src/bench/run/run.js';
+import type { Engine } from '../../../src/engines/engine.js';
 import { cellKey } from '../../../src/results/cell.js';
 import { parseResults } from '../../../src/results/parse.js';
 import type { Results } from '../../../src/results/schema.js';
-import { fakeWorker, SPEC } from '../../support/fake_worker.js';
+import { plainLife, SPEC } from '../../support/fake_worker.js';
 import { makeResults } from '../../support/make_results.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -20,7 +20,9 @@ const labelOf = ({ runs, precisionPct, maxTimeS }: RunSpec): RunLabel => ({
 });
 
 export interface Run {
-  readonly workerFile: string;
+  readonly engine: Engine;
+  /** Besides `engine`. */
+  readonly others?: readonly Engine[];
   readonly spec?: RunSpec;
   readonly previous?: Results | undefined;
   readonly onProgress?: (progress: Progress, abort: () => void) => void;
@@ -36,7 +38,8 @@ function ticks(): () => number {
 
 /** Runs the benchmark; what the journal tells is read after every measurement, and the whole at the end. */
 export async function run({
-  workerFile,
+  engine,
+  others = [],
   spec = SPEC,
   previous,
   onProgress,
@@ -48,12 +51,11 @@ export async function run({
   const abortion = new AbortController();
   let journal = '';
   const host = {
-    workerFile,
+    ...plainLife(abortion.signal),
     cellTimeoutMs,
     startTimeoutMs: 60_000,
     pinnedCpu: null,
-    signal: abortion.signal,
-    keep: () => undefined,
+    temporaryFile: (name: string) => join(temporaryFolder(), name),
     now,
     note(finding: Finding, before: () => Results) {
       const isFirst = finding.type === 'measured' || finding.type === 'failed';
@@ -68,19 +70,12 @@ export async function run({
       onProgress?.(progress, () => abortion.abort());
     },
   };
-  const error = await runBenchmark(spec, labelOf(spec), host, previous).then(
+  const error = await runBenchmark({ ...spec, engines: [engine, ...others] }, labelOf(spec), host, previous).then(
     () => null,
     (reason: unknown) => reason,
   );
   return { error, saved, steps, last: saved.at(-1) as Results };
 }
 
-/** A worker that writes what it works on into a file, and does `onCell`. */
-export function recordedWorker(onCell = '') {
-  const log = join(temporaryFolder(), 'log');
-  const write = `appendFileSync(${JSON.stringify(log)}, order.task + ' ' + cell.model + ' ' + cell.phase + ' ' + cell.n + '\\n');`;
-  const lines = () => readFileSync(log, 'utf8').trimEnd().split('\n');
-  return { workerFile: fakeWorker(`${write} ${onCell}`), lines };
-}
 export const runsOf = (file: Results) => file.cells.map(({ processes }) => processes.map(({ run }) => run));
 export const statuses = (file: Results) => Object.fromEntries(file.cells.map((cell) => [cellKey(cell), cell.status]));

@@ -6,7 +6,7 @@ const CELL = { model: 'A', phase: 'prefill', n: 8, engine: 'wasm' } as const;
 const step = (done: number, total: number, type: 'ready' | 'measured'): Progress => ({
   done,
   total,
-  message: { type, cell: CELL } as never,
+  heard: { type, cell: CELL } as never,
 });
 
 /** What is written while `total` measurements are made, and then `added` more. */

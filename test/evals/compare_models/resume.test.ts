@@ -9,7 +9,7 @@ import { cellKey } from '../../../src/results/cell.js';
 import { parseResults } from '../../../src/results/parse.js';
 import type { Results } from '../../../src/results/schema.js';
 import { type Build, build, type Running } from '../../support/built.js';
-import { fakeWorker } from '../../support/fake_worker.js';
+import { fakeEngine } from '../../support/fake_worker.js';
 import { smallDisk } from '../../support/small_disk.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -18,7 +18,7 @@ beforeAll(() => {
   built = build();
 });
 beforeEach(() => {
-  built.useWorker(fakeWorker('await new Promise((done) => setTimeout(done, 10));'));
+  built.useWorker(fakeEngine('await new Promise((done) => setTimeout(done, 10));').file);
 });
 afterAll(() => built[Symbol.dispose]());
 

@@ -1,0 +1,89 @@
+/** What comes before the timing: engines of ours check the models; the first counts, and shows what peers are to compute. */
+import type { Engine } from '../../engines/engine.js';
+import { type CellId, cellKey } from '../../results/cell.js';
+import { checkedLengths, loadOf, promptTokens, rowOf, type Workload, workOf } from '../protocol/plan.js';
+import { Failure } from './connection.js';
+import type { Finding } from './ledger.js';
+import { makeReference, type Reference } from './references.js';
+import { type Heard, remembered, type Task, type Worker, type WorkerSettings, workThroughAll } from './session.js';
+
+const BYTES_PER_PARAMETER = 4;
+
+/** What is counted is the same on every engine. */
+const workKey = (cell: CellId): string => cellKey({ ...cell, engine: '' });
+
+/** What is to be checked, and who hears of it. */
+export interface Unchecked {
+  readonly cells: readonly CellId[];
+  readonly engines: readonly Engine[];
+  readonly workload: Workload;
+  readonly settings: WorkerSettings;
+  /** Where a file of weights may be, for as long as the run goes on. */
+  temporaryFile(name: string): string;
+  isUncounted(cell: CellId): boolean;
+  hear(heard: Heard): void;
+}
+
+/**
+ * Checks every model on every engine of ours, and counts what was not counted yet.
+ * @returns what peers are to compute, by model; nothing where there are none
+ */
+export async function checkModels(unchecked: Unchecked): Promise<ReadonlyMap<string, Reference>> {
+  const { cells, engines, workload, settings, temporaryFile, isUncounted, hear } = unchecked;
+  const [first, ...others] = engines.filter(({ command }) => command === null);
+  const hasPeers = engines.some(({ command }) => command !== null);
+  const uncounted = cells.filter(isUncounted);
+  const references = new Map<string, Reference>();
+  if (first === undefined) return references;
+  const unique = new Map((hasPeers ? cells : uncounted).map((cell) => [workKey(cell), { ...cell, engine: first.id }]));
+  const open = new Set(uncounted.map(workKey));
+  await workThroughAll(first, [...unique.values()], settings, everywhere(cells, hear), (left) =>
+    checking(unchecked, left, async (worker, cell) => {
+      if (hasPeers && !references.has(cell.model)) {
+        const file = temporaryFile(`${references.size}.safetensors`);
+        references.set(cell.model, await makeReference(worker, cell.model, workload, file));
+      }
+      if (!open.has(workKey(cell))) return null;
+      const { counted } = await worker.ask('count', workOf(cell, workload));
+      return { type: 'counted', cell, counted };
+    }),
+  );
+  for (const engine of others) {
+    const own = uncounted.filter((cell) => cell.engine === engine.id);
+    await workThroughAll(engine, own, settings, hear, (left) => checking(unchecked, left, async () => null));
+  }
+  return references;
+}
+
+/** Of a cell that was counted, or could not be, all others of the same work hear. */
+function everywhere(cells: readonly CellId[], hear: (heard: Heard) => void): (heard: Heard) => void {
+  return (heard) => {
+    if (heard.type !== 'counted' && heard.type !== 'failed') return hear(heard);
+    for (const cell of cells) if (workKey(cell) === workKey(heard.cell)) hear({ ...heard, cell });
+  };
+}
+
+/** Cells whose models are checked, once each, before more is done. */
+function checking(
+  { workload, hear }: Unchecked,
+  cells: readonly CellId[],
+  work: (worker: Worker, cell: CellId) => Promise<Finding | null>,
+): Task {
+  const check = remembered(async (name, worker: Worker) => {
+    const { period, params, params_without_head } = await worker.load(name);
+    const [, , , longest] = checkedLengths(period);
+    await worker.ask('check', { name, tokens: promptTokens(workload, longest) });
+    if (params === undefined || params_without_head === undefined)
+      throw new Failure('load: must say how many parameters');
+    const sizes = { params, params_without_head, param_bytes: BYTES_PER_PARAMETER * params };
+    hear({ type: 'model', model: { ...rowOf(workload, name), period, ...sizes } });
+  });
+  return {
+    cells,
+    loading: (model) => loadOf(workload, model, null),
+    async work(worker, cell) {
+      await check(cell.model, worker);
+      return work(worker, cell);
+    },
+  };
+}

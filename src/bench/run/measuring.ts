@@ -1,0 +1,93 @@
+/** What a worker is asked for to measure a cell, and whether its clock is to be believed. */
+import type { CellId } from '../../results/cell.js';
+import type { ProcessRun } from '../../results/schema.js';
+import { decodeSteps, type SamplingRules, singleSteps, type Workload, workOf } from '../protocol/plan.js';
+import { Failure } from './connection.js';
+import { type Clock, takeSamples } from './sampling.js';
+import type { Worker } from './session.js';
+
+/** How long something took, in ms, by the worker's clock and by ours. */
+interface Timing {
+  readonly inside: number;
+  readonly outside: number;
+}
+
+/** Our clock and theirs may differ so much; more is not noise. */
+const TOLERANCE = { share: 0.01, ms: 1 };
+/** A message may take as long as a shorter run. */
+const LONG_MS = 100;
+
+/** @throws Failure when the worker cannot, or its times cannot be believed @throws Lost when it is gone */
+export async function measureCell(
+  worker: Worker,
+  cell: CellId,
+  workload: Workload,
+  rules: SamplingRules,
+  now: Clock,
+): Promise<Omit<ProcessRun, 'run' | 'order'>> {
+  const { period } = await worker.load(cell.model);
+  const isDecode = cell.phase === 'decode';
+  const steps = isDecode ? decodeSteps(period) : null;
+  const { compile_ms } = await worker.ask('prepare', { ...workOf(cell, workload), steps });
+  const taken = await take(worker, rules, isDecode ? singleSteps(period) : null, now).catch(async (error: unknown) => {
+    if (error instanceof Failure) await worker.ask('release', {});
+    throw error;
+  });
+  const { peak_rss_bytes, leaked_tensors } = await worker.ask('release', {});
+  const perCall = steps ?? 1;
+  return {
+    warmup_ms: taken.warmupMs.map((ms) => ms / perCall),
+    compile_ms,
+    samples_ms: taken.samplesMs.map((ms) => ms / perCall),
+    steps,
+    steps_ms: taken.stepsMs,
+    batch: taken.repeats * perCall,
+    peak_rss_bytes,
+    leaked_tensors,
+  };
+}
+
+/** Samples the prepared cell. @param single how many single steps are timed after that */
+async function take({ ask }: Worker, rules: SamplingRules, single: number | null, now: Clock) {
+  const timings: Timing[] = [];
+  const timed = async <T>(asked: () => Promise<T>, insideOf: (reply: T) => number): Promise<T> => {
+    const start = now();
+    const reply = await asked();
+    timings.push({ inside: insideOf(reply), outside: now() - start });
+    return reply;
+  };
+  const run = async (repeats: number): Promise<number> =>
+    (
+      await timed(
+        () => ask('run', { repeats }),
+        ({ ms }) => ms,
+      )
+    ).ms;
+  const samples = await takeSamples(run, rules);
+  const stepsMs = single === null ? null : await singleStepsMs(single);
+  checkClock(timings, [...samples.samplesMs, ...(stepsMs ?? [])]);
+  return { ...samples, stepsMs };
+
+  async function singleStepsMs(count: number): Promise<number[]> {
+    const { ms } = await timed(
+      () => ask('steps', { count }),
+      (reply) => reply.ms.reduce((sum, one) => sum + one, 0),
+    );
+    if (ms.length !== count) throw new Failure(`steps: must be ${count} times, got ${ms.length}`);
+    return ms;
+  }
+}
+
+/** @throws Failure saying what cannot be */
+export function checkClock(timings: readonly Timing[], kept: readonly number[]): void {
+  if (kept.includes(0)) throw new Failure('its clock must tell how long a run took, got 0 ms');
+  const ahead = timings.find(({ inside, outside }) => inside > (1 + TOLERANCE.share) * outside + TOLERANCE.ms);
+  if (ahead) throw new Failure(`its clock must not run ahead of ours, got ${textOf(ahead)}`);
+  const long = timings.find(({ outside }) => outside >= LONG_MS);
+  if (long && timings.every(({ inside, outside }) => 2 * inside < outside)) {
+    throw new Failure(`its clock must count all of what it does, got ${textOf(long)}`);
+  }
+}
+
+const textOf = ({ inside, outside }: Timing): string =>
+  `${Number(inside.toPrecision(3))} ms for what took ${Number(outside.toPrecision(3))} ms`;
