@@ -25,9 +25,12 @@ export async function makeReference(
   return { weights, period, logits: await logitsOf(worker, name, workload, period) };
 }
 
+/** float32 that is added up in another order differs by some 1e-6; another model by 0.1 and more. */
+const LARGEST_ERROR = 1e-3;
+
 /**
  * rms(got - ours) / rms(ours) of the logits of a peer; null where it has other weights, or shows no logits.
- * @throws Failure when they are not as many as ours
+ * @throws Failure when they are not ours: it computes another model
  */
 export async function errorOf(
   worker: Worker,
@@ -44,7 +47,9 @@ export async function errorOf(
   if (got === null) return null;
   const [sizes, own] = [sizesOf(got), sizesOf(logits)];
   if (sizes !== own) throw new Failure(`logits: must be ${own} numbers, got ${sizes}`);
-  return relativeError(got.flat(), logits.flat());
+  const error = relativeError(got.flat(), logits.flat());
+  if (error <= LARGEST_ERROR) return error;
+  throw new Failure(`logits: must be ours to a relative error of ${LARGEST_ERROR}, got ${error.toPrecision(2)}`);
 }
 
 const sizesOf = (rows: readonly (readonly number[])[]): string => rows.map(({ length }) => length).join(' + ');

@@ -1,6 +1,7 @@
 /** Runs of the whole benchmark with fake engines. */
 import { join } from 'node:path';
 import { journalLine, parseJournal } from '../../../src/bench/run/journal.js';
+import type { Life } from '../../../src/bench/run/launch.js';
 import type { Finding } from '../../../src/bench/run/ledger.js';
 import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../../../src/bench/run/run.js';
 import type { Engine } from '../../../src/engines/engine.js';
@@ -28,6 +29,8 @@ export interface Run {
   readonly onProgress?: (progress: Progress, abort: () => void) => void;
   readonly cellTimeoutMs?: number;
   readonly now?: () => number;
+  /** By default processes are ended by their number alone. */
+  readonly life?: Life;
 }
 
 /** A clock that moves whenever it is read. */
@@ -45,13 +48,14 @@ export async function run({
   onProgress,
   cellTimeoutMs = 60_000,
   now = ticks(),
+  life,
 }: Run) {
   const saved: Results[] = [];
   const steps: Progress[] = [];
   const abortion = new AbortController();
   let journal = '';
   const host = {
-    ...plainLife(abortion.signal),
+    ...(life ?? plainLife(abortion.signal)),
     cellTimeoutMs,
     startTimeoutMs: 60_000,
     pinnedCpu: null,
