@@ -16,7 +16,10 @@ from torch_models import DEFAULTS, Model, copied, greedy, random_weights, read_s
 PROTOCOL = 1
 # Our models, by the names that fixtures and torch_models give them.
 MODELS = {"BSBR": "bsbr", "LinearTransformer": "linear", "DeltaNet": "deltanet", "Softmax": "softmax"}
-STEERING = ("ATEN_", "GOMP_", "KMP_", "MKL_", "OMP_", "TORCH")
+# Variables that change how fast it is, by exact name: none is recorded for its beginning alone.
+STEERING = """ATEN_CPU_CAPABILITY DNNL_MAX_CPU_ISA GOMP_CPU_AFFINITY KMP_AFFINITY KMP_BLOCKTIME MALLOC_MMAP_THRESHOLD_
+MALLOC_TRIM_THRESHOLD_ MKL_DYNAMIC MKL_ENABLE_INSTRUCTIONS MKL_NUM_THREADS OMP_NUM_THREADS OMP_PROC_BIND
+ONEDNN_MAX_CPU_ISA""".split()
 
 
 def decode(model, logits, state, steps):
@@ -87,7 +90,7 @@ class Worker:
             "provider": None,
             "way": "compiled" if self.compiled else "eager",
             "native_code": [],
-            "env": {name: value for name, value in os.environ.items() if name.startswith(STEERING)},
+            "env": {name: os.environ[name] for name in STEERING if name in os.environ},
         }
         return {"type": "hello", "protocol": PROTOCOL, "engine": engine}
 
