@@ -20,7 +20,7 @@ export interface MeasuredPoint {
   readonly processMs: readonly (number | null)[];
   /** Tokens that one call accounts for, so that tokens per second = tokens / time. */
   readonly tokens: number;
-  /** Of single decode steps: a chunk's last step may cost more than the others. */
+  /** Of single decode steps: the last step of a period may cost more than the others. */
   readonly steps: { readonly medianMs: number; readonly largestMs: number } | null;
   readonly flops: number | null;
   readonly memory: MemoryBytes;

@@ -1,6 +1,7 @@
 /** What both pictures share: colours, axes, the key above and the provenance below. Everything is plain data. */
 import type { TopLevelSpec } from 'vega-lite';
 import { integerText, timeUnit as unitOfTime } from '../../report/format.js';
+import { wrap } from '../../report/wrap.js';
 import { max, min } from '../../statistics.js';
 
 export type ConcatSpec = Extract<TopLevelSpec, { vconcat: unknown }>;
@@ -20,6 +21,7 @@ export interface AxisEncoding {
 export const PANEL_WIDTH = 460;
 /** Of the usual letters, at the size of labels. */
 const CHARACTER_PX = 7.5;
+const SMALL_CHARACTER_PX = 6.2;
 
 /** Registered by png.ts; viewers of an SVG fall back to the next. */
 export const CHART_FONT = 'Chart Sans';
@@ -206,8 +208,9 @@ export function key(entries: readonly { model: string; text: string }[], width: 
   };
 }
 
-/** Small print, a line each. */
-export function footer(lines: readonly string[], width: number): View {
+/** Small print, each text from a line of its own on. */
+export function footer(texts: readonly string[], width: number): View {
+  const lines = texts.flatMap((text) => wrap(text, Math.floor(width / SMALL_CHARACTER_PX)).split('\n'));
   return {
     width,
     height: 16 * lines.length,

@@ -10,11 +10,11 @@ import { floorShare } from '../fits/floor_fit.js';
 import type { WorkExponent } from '../fits/work.js';
 import { largest, lastLength, NONE } from './shared.js';
 
-/** Decode: what a single step costs, and the slowest of a chunk. */
+/** Decode: what a single step costs, and the slowest of a period. */
 export function stepsTable({ models }: Analysis): Table {
   return {
     title: `Single decode steps at ${lastLength(models)}`,
-    columns: ['Model', 'n', 'Median step', 'Slowest step of a chunk'],
+    columns: ['Model', 'n', 'Median step', 'Slowest step of a period'],
     rows: models.flatMap(({ name, points }) => {
       const { n, steps } = largest(points);
       if (steps === null) return [];

@@ -6,7 +6,7 @@ import { complexityLogLog } from '../../../src/analysis/charts/loglog.js';
 import { logTicks, modelScales } from '../../../src/analysis/charts/parts.js';
 import { renderPng, renderSvg } from '../../../src/analysis/charts/png.js';
 import { readMeasurements } from '../../../src/analysis/read_measurements.js';
-import { makeResults, type Times } from '../../support/make_results.js';
+import { makeResults, type Times, WASM } from '../../support/make_results.js';
 
 const LENGTHS = [128, 256, 512, 1024, 2048];
 const spread = (t: number): number[] => [0.98, 0.99, 1, 1.01, 1.02].map((factor) => t * factor);
@@ -149,4 +149,18 @@ describe('pictures', () => {
     expect(svg).toContain('Time against sequence length');
     expect(svg).not.toContain('NaN');
   });
+});
+
+test('a run of many engines names them all below, in lines that fit', () => {
+  const file = makeResults(times);
+  const engines = ['tensorflow', 'tensorflow-eager', 'wasm', 'torch', 'torch-compiled'].map((id) => ({
+    ...{ ...WASM, id },
+    versions: { tfjs: '4.22.0', tensorflow: '2.15.1' },
+  }));
+  const many = analyze(readMeasurements({ ...file, engines }, 'file', null), null, 'file');
+  for (const spec of [complexityAnalysis(many), complexityLogLog(many)]) {
+    const texts = collect(spec, 'text').filter((text) => typeof text === 'string');
+    expect(texts.join(' ')).toMatch(/tensorflow-eager \(tfjs 4\.22\.0, tensorflow 2\.15\.1\).* torch-compiled \(/);
+    expect(texts.filter((text) => text.length * 6.2 > 1040)).toEqual([]);
+  }
 });
