@@ -114,6 +114,12 @@ export function findModelName(name: string, where = '--models'): string {
 /** The options that a model has. @throws UserError when there is none of that name */
 export const modelOptions = (name: string): ModelOptions => entryOf(name).options;
 
+/** Of values by name, those of options that a model has. */
+export function ownOptions(name: string, values: object): Readonly<Record<string, unknown>> {
+  const options = modelOptions(name);
+  return Object.fromEntries(Object.entries(values).filter(([option]) => Object.hasOwn(options, option)));
+}
+
 /** The name that fixture files and the PyTorch peer give to a registered model. @throws UserError when there is none of it */
 export const fixtureNameOf = (name: string): string => entryOf(name).fixtureName;
 

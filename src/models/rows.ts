@@ -10,7 +10,7 @@ import {
   resolveOptions,
   shown,
 } from './options.js';
-import { findModelName, modelOptions } from './registry.js';
+import { findModelName, modelOptions, ownOptions } from './registry.js';
 
 /** A model as a row of results: under its own name, or that of an expression such as `BSBR(chunk_size=64)`. */
 export interface ModelRow {
@@ -38,8 +38,7 @@ export function parseRow(
   const model = findModelName(name, where);
   const options = modelOptions(model);
   const own = parseList(list, options, `${where}: ${model}`);
-  const shared = Object.fromEntries(Object.entries(given).filter(([option]) => Object.hasOwn(options, option)));
-  const all = resolveOptions(options, { ...shared, ...own }, shape, (option) =>
+  const all = resolveOptions(options, { ...ownOptions(model, given), ...own }, shape, (option) =>
     Object.hasOwn(own, option) ? `${where}: ${model}: ${option}` : whereGiven(option),
   );
   const said = Object.keys(options).filter((option) => Object.hasOwn(own, option));

@@ -4,13 +4,13 @@ import { parseFixture } from '../../src/bench/measure/fixture.js';
 import { checkParity, PARITY_TOLERANCE } from '../../src/bench/measure/parity.js';
 import { messageOf } from '../../src/errors.js';
 import type { Runner } from '../../src/models/model.js';
-import { createModel, MODEL_NAMES } from '../../src/models/registry.js';
+import { loadModel, MODEL_NAMES, ownOptions } from '../../src/models/registry.js';
 import { randomWeights } from '../../src/models/weights.js';
 import { relativeError } from '../../src/statistics.js';
 import * as tf from '../../src/tf.js';
 import { disposeTree } from '../../src/tree.js';
 import { GOLDEN_FILES, goldenBytes } from '../support/golden_files.js';
-import { randomIds, SMALL } from '../support/session.js';
+import { modelOf, randomIds, SMALL } from '../support/session.js';
 import { CHUNK_LAWS } from './chunk_laws.js';
 import { DELTA_LAWS } from './delta_laws.js';
 import { HYBRID_LAWS } from './hybrid_laws.js';
@@ -39,15 +39,16 @@ export async function describeModels(backend: tf.BackendName, modes: ModesByName
 
 function describeMode(mode: Mode): void {
   for (const name of MODEL_NAMES) {
-    const create = (config = {}, options = {}) => createModel(name, { ...SMALL, ...config }, { ...mode, ...options });
+    const create = (config = {}, options = {}) => modelOf(name, { ...SMALL, ...config }, { ...mode, ...options });
     describeLaws(name, mode, LAWS, { name, create });
   }
   describeLaws('hybrid', mode, HYBRID_LAWS, mode);
   if (mode !== EAGER) test.each(LONG)('%s: prefill of %i tokens and decode equal the eager ones', equalsEager(mode));
-  describeLaws('chunks', mode, CHUNK_LAWS, (name, config) => createModel(name, config, mode));
+  describeLaws('chunks', mode, CHUNK_LAWS, (name, config) => modelOf(name, config, mode));
   test.each(GOLDEN_FILES)('%s passes on both paths', async (file) => {
     const fixture = parseFixture(goldenBytes(file), file);
-    const { prefill, steps } = checkParity(await createModel(fixture.model, fixture.config, mode), fixture);
+    const { model, shape, options } = fixture;
+    const { prefill, steps } = checkParity(await loadModel(model, shape, ownOptions(model, options), mode), fixture);
     expect(prefill.ratio).toBeLessThan(PARITY_TOLERANCE);
     expect(steps.ratio).toBeLessThan(PARITY_TOLERANCE);
   });
@@ -56,13 +57,13 @@ function describeMode(mode: Mode): void {
 /** Long enough to be compiled thoroughly, in either way, and over a segment's end for some models. */
 const LONG = MODEL_NAMES.flatMap((name) => [[name, 300] as const, [name, 1100] as const]);
 /** The benchmark's shape: rounding differs by 2e-7 to 8e-7 here, and by up to 1.1e-6 at a width of 16. */
-const WIDE = { ...SMALL, vocabSize: 1000, hiddenDim: 128, numHeads: 4, ffDim: 512, chunkSize: 32, scanChunk: 32 };
+const WIDE = { ...SMALL, vocabSize: 1000, hiddenDim: 128, numHeads: 4, ffDim: 512, chunk_size: 32, scan_chunk: 32 };
 const MODE_TOLERANCE = 1e-6;
 
 const equalsEager = (mode: Mode) => async (name: string, length: number) => {
   const outputs: Record<string, number[]>[] = [];
   for (const options of [EAGER, mode]) {
-    const model = await createModel(name, WIDE, options);
+    const model = await modelOf(name, WIDE, options);
     const params = model.init(randomWeights(1));
     const tokens = tf.tensor2d(randomIds(1, length, WIDE.vocabSize).flat(), [1, length], 'int32');
     const { logits, state } = model.prefill(params, tokens);

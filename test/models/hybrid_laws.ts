@@ -1,12 +1,11 @@
 /** A model of layers of several kinds, each with periods of its own: 8 tokens (BSBR), none (LinearTransformer), 128 (Softmax). */
 import { expect } from 'vitest';
-import { createMixer } from '../../src/models/registry.js';
 import { createTransformer, type TransformerOptions } from '../../src/models/transformer.js';
 import { randomWeights } from '../../src/models/weights.js';
 import { disposeTree, sizeOfTree } from '../../src/tree.js';
 import { ORACLES, type Oracle } from '../naive/oracles.js';
 import { naiveTransformer } from '../naive/transformer.js';
-import { expectClose, prefix, randomIds, SEED, SMALL, tokenTensor, withSession } from '../support/session.js';
+import { expectClose, mixerOf, prefix, randomIds, SEED, SMALL, tokenTensor, withSession } from '../support/session.js';
 import { argMax } from './model_laws.js';
 
 const KINDS = ['BSBR', 'LinearTransformer', 'Softmax'] as const;
@@ -16,7 +15,7 @@ const T = 140;
 const ids = randomIds(1, T);
 
 async function create(options: TransformerOptions) {
-  const mixers = await Promise.all(KINDS.map((kind) => createMixer(kind, CONFIG)));
+  const mixers = await Promise.all(KINDS.map((kind) => mixerOf(kind, CONFIG)));
   return createTransformer('hybrid', CONFIG, mixers, options);
 }
 

@@ -1,25 +1,23 @@
 /** What every mixer obeys on its own, where all positions can be seen. */
 import { expect } from 'vitest';
 import type { AnyMixer, Cursor } from '../../src/models/mixer.js';
-import type { ModelConfig } from '../../src/models/model.js';
-import { createMixer } from '../../src/models/registry.js';
 import { randomWeights } from '../../src/models/weights.js';
 import * as tf from '../../src/tf.js';
 import { tidyTree } from '../../src/tree.js';
 import { unflatten } from '../naive/arrays.js';
 import { ORACLES } from '../naive/oracles.js';
-import { expectClose, normals, SEED, SMALL } from '../support/session.js';
+import { type Config, expectClose, mixerOf, normals, SEED, SMALL } from '../support/session.js';
 
 const T = 29;
-const CONFIGS: readonly ModelConfig[] = [
+const CONFIGS: readonly Config[] = [
   SMALL,
-  { ...SMALL, numHeads: 4, chunkSize: 3, scanChunk: 3, compressionFactor: 0, retrievalNorm: 'l2' },
+  { ...SMALL, numHeads: 4, chunk_size: 3, scan_chunk: 3, compression_factor: 0, retrieval_norm: 'l2' },
 ];
 
 type Mix = (x: Float32Array, tokens: number, lastOnly?: boolean) => Float32Array;
 
 /** y of x [tokens, d] from the empty state. */
-function mixOf(mixer: AnyMixer, { hiddenDim: d }: ModelConfig): Mix {
+function mixOf(mixer: AnyMixer, { hiddenDim: d }: Config): Mix {
   return (x, tokens, lastOnly = false) =>
     tf.tidy(() => {
       const params = mixer.parameters(randomWeights(SEED));
@@ -37,7 +35,7 @@ const cursorAt = (mixer: AnyMixer, n: number): Cursor => ({
 
 const futureIsUnseen = (name: string) => async () => {
   for (const config of CONFIGS) {
-    const mix = mixOf(await createMixer(name, config), config);
+    const mix = mixOf(await mixerOf(name, config), config);
     const x = normals(T * config.hiddenDim, 1, 'x');
     const y = mix(x, T);
     for (const now of [1, 2, 3, 7, 8, 9, 16, 27, T - 1]) {
@@ -51,7 +49,7 @@ const futureIsUnseen = (name: string) => async () => {
 const everyPositionEqualsOracle = (name: string) => async () => {
   for (const config of CONFIGS) {
     const d = config.hiddenDim;
-    const mixer = await createMixer(name, config);
+    const mixer = await mixerOf(name, config);
     const mix = mixOf(mixer, config);
     const x = normals(T * d, 1, 'x');
     const expected = (ORACLES[name] as (typeof ORACLES)[string]).mixer(

@@ -1,7 +1,7 @@
 /** What every model obeys, whatever it is: each law is a function of a way to make small models. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { ModelConfig, SequenceModel } from '../../src/models/model.js';
+import type { SequenceModel } from '../../src/models/model.js';
 import type { TransformerOptions } from '../../src/models/transformer.js';
 import { randomWeights } from '../../src/models/weights.js';
 import * as tf from '../../src/tf.js';
@@ -9,6 +9,7 @@ import { disposeTree, leaves, sizeOfTree } from '../../src/tree.js';
 import { ORACLES, type Oracle } from '../naive/oracles.js';
 import { naiveTransformer } from '../naive/transformer.js';
 import {
+  type Config,
   columnOf,
   expectClose,
   type Ids,
@@ -25,11 +26,11 @@ import {
 export interface Subject {
   readonly name: string;
   /** The model on the backend and in the run mode under test. */
-  readonly create: (config?: Partial<ModelConfig>, options?: TransformerOptions) => Promise<SequenceModel>;
+  readonly create: (config?: Partial<Config>, options?: TransformerOptions) => Promise<SequenceModel>;
 }
 export type Law = (subject: Subject) => Promise<void>;
 
-const C = SMALL.chunkSize;
+const C = SMALL.chunk_size;
 /** Around the boundaries of chunks. */
 const LENGTHS = [1, C - 1, C, C + 1, 63, 100];
 
@@ -127,7 +128,7 @@ const statesAreValues: Law = async ({ create }) => {
 };
 
 const floatsAreCounted: Law = async ({ name, create }) => {
-  for (const config of [{}, { numHeads: 4, chunkSize: 5, compressionFactor: 0 }, { compressionFactor: 3 }]) {
+  for (const config of [{}, { numHeads: 4, chunk_size: 5, compression_factor: 0 }, { compression_factor: 3 }]) {
     const model = await create(config);
     const full = { ...SMALL, ...config };
     withSession(model, (session) => {
@@ -188,9 +189,9 @@ const shapes = fc.record({
   numHeads: fc.integer({ min: 1, max: 4 }),
   headDim: fc.integer({ min: 1, max: 6 }),
   tokens: fc.integer({ min: 1, max: 40 }),
-  chunkSize: fc.integer({ min: 1, max: 12 }),
-  compressionFactor: fc.integer({ min: 0, max: 4 }),
-  retrievalNorm: fc.constantFrom('none' as const, 'l2' as const),
+  chunk_size: fc.integer({ min: 1, max: 12 }),
+  compression_factor: fc.integer({ min: 0, max: 4 }),
+  retrieval_norm: fc.constantFrom('none' as const, 'l2' as const),
   split: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 
@@ -198,8 +199,8 @@ const anyShapeEqualsOracle: Law = ({ name, create }) =>
   fc.assert(
     fc.asyncProperty(shapes, async ({ batch, headDim, tokens, split, ...shape }) => {
       const hiddenDim = shape.numHeads * headDim;
-      const compressionFactor = Math.min(shape.compressionFactor, hiddenDim);
-      const config = { ...SMALL, ...shape, scanChunk: shape.chunkSize, hiddenDim, compressionFactor };
+      const compression_factor = Math.min(shape.compression_factor, hiddenDim);
+      const config = { ...SMALL, ...shape, scan_chunk: shape.chunk_size, hiddenDim, compression_factor };
       const model = await create(config);
       const ids = randomIds(batch, tokens);
       const expected = oracleLogits(name, config, ids);
@@ -233,7 +234,7 @@ function oracleOf(name: string): Oracle {
 }
 
 /** Logits [B, V] after the first n tokens, by the oracle. */
-function oracleLogits(name: string, config: ModelConfig, ids: Ids): (n: number) => number[] {
+function oracleLogits(name: string, config: Config, ids: Ids): (n: number) => number[] {
   const run = naiveTransformer(() => oracleOf(name).mixer, randomWeights(SEED), config);
   const rows = ids.map(run);
   return (n) => rows.flatMap((row) => row[n - 1] ?? []);

@@ -1,13 +1,14 @@
 /** Plain float64 arithmetic for the oracles: slow, obvious, and shared with nothing under test. */
-import type { ModelConfig } from '../../src/models/model.js';
+
 import type { WeightSource } from '../../src/models/weights.js';
+import type { Config } from '../support/session.js';
 
 export type Vector = readonly number[];
 /** Rows of equal width: tokens [T, d], or a state [D_k, D_v]. */
 export type Matrix = readonly Vector[];
 
 /** A mixer over all tokens of one row: LN1's output [T, d] -> what joins the residual [T, d]. */
-export type NaiveMixer = (weights: WeightSource, config: ModelConfig) => (x: Matrix) => Matrix;
+export type NaiveMixer = (weights: WeightSource, config: Config) => (x: Matrix) => Matrix;
 
 export const range = (end: number): number[] => Array.from({ length: end }, (_, i) => i);
 export const sum = (x: Vector): number => x.reduce((total, value) => total + value, 0);

@@ -65,7 +65,7 @@ function bsbrHead(q: Matrix, k: Matrix, v: Matrix, r: Matrix, h: Matrix, head: H
 }
 
 export const naiveBsbr: NaiveMixer = (weights, config) => {
-  const { hiddenDim: d, numHeads: H, chunkSize: C, compressionFactor: factor, retrievalNorm: norm } = config;
+  const { hiddenDim: d, numHeads: H, chunk_size: C, compression_factor: factor, retrieval_norm: norm } = config;
   const [D, e] = [d / H, Math.floor(d / factor)];
   const map = (name: string) => dense(weights, name, d, d);
   const [W_q, W_k, W_v, W_r, W_h, W_o] = [map('q'), map('k'), map('v'), map('r'), map('h'), map('o')];

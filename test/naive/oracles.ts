@@ -1,5 +1,5 @@
 /** What each registered model is held against: a new model adds its oracle here. */
-import type { ModelConfig } from '../../src/models/model.js';
+import type { Config } from '../support/session.js';
 import type { NaiveMixer } from './arrays.js';
 import { naiveBsbr } from './bsbr.js';
 import { naiveDeltaNet } from './delta_net.js';
@@ -9,15 +9,15 @@ import { naiveSoftmax } from './softmax.js';
 export interface Oracle {
   readonly mixer: NaiveMixer;
   /** Floats a layer must remember of one row of n tokens (docs/models.md, "What it costs"). */
-  readonly stateFloats: (config: ModelConfig, n: number) => number;
+  readonly stateFloats: (config: Config, n: number) => number;
 }
 
 export const ORACLES: Readonly<Record<string, Oracle>> = {
   BSBR: {
     mixer: naiveBsbr,
-    stateFloats({ hiddenDim: d, numHeads: H, chunkSize: C, compressionFactor }, n) {
+    stateFloats({ hiddenDim: d, numHeads: H, chunk_size: C, compression_factor: factor }, n) {
       const D = d / H;
-      const e = compressionFactor === 0 ? D * D : Math.floor(d / compressionFactor);
+      const e = factor === 0 ? D * D : Math.floor(d / factor);
       return 2 * C * d + d * D + Math.floor(n / C) * (d + H * e);
     },
   },

@@ -1,6 +1,7 @@
 /** The whole model around a mixer, one row at a time. */
-import type { ModelConfig } from '../../src/models/model.js';
+
 import { scoped, type WeightSource } from '../../src/models/weights.js';
+import type { Config } from '../support/session.js';
 import {
   add,
   dense,
@@ -17,7 +18,7 @@ import {
 } from './arrays.js';
 
 /** Ids [T] -> logits [T, V]: those of position t are what prefill of the first t + 1 tokens must return. */
-export function naiveTransformer(mixerOf: (layer: number) => NaiveMixer, weights: WeightSource, config: ModelConfig) {
+export function naiveTransformer(mixerOf: (layer: number) => NaiveMixer, weights: WeightSource, config: Config) {
   const { vocabSize: V, hiddenDim: d, numLayers: L } = config;
   const E = matrixOf(weights, 'embedding.weight', V, d);
   const blocks = range(L).map((i) => block(mixerOf(i), scoped(weights, `layers.${i}.`), config));
@@ -28,7 +29,7 @@ export function naiveTransformer(mixerOf: (layer: number) => NaiveMixer, weights
   };
 }
 
-function block(mixer: NaiveMixer, layer: WeightSource, config: ModelConfig): (x: Matrix) => Matrix {
+function block(mixer: NaiveMixer, layer: WeightSource, config: Config): (x: Matrix) => Matrix {
   const { hiddenDim: d, ffDim: f } = config;
   const mix = mixer(scoped(layer, 'mixer.'), config);
   const [norm1, norm2] = [layerNorm(layer, 'norm1', d), layerNorm(layer, 'norm2', d)];

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { parseFixture } from '../../src/bench/measure/fixture.js';
 import { parseLine } from '../../src/bench/protocol/lines.js';
 import { type Reply, replySchema } from '../../src/bench/protocol/messages.js';
-import { fixtureNameOf, MODEL_NAMES } from '../../src/models/registry.js';
+import { fixtureNameOf, MODEL_NAMES, ownOptions } from '../../src/models/registry.js';
 import { startConversation } from '../support/conversation.js';
 
 const PEER = fileURLToPath(new URL('../../peers/torch_peer.py', import.meta.url));
@@ -23,12 +23,11 @@ const GOLDEN: Readonly<Record<string, string>> = {
 async function load(model: string, change: object = {}) {
   const path = fileURLToPath(new URL(`../fixtures/${GOLDEN[model]}.safetensors`, import.meta.url));
   const golden = parseFixture(readFileSync(path), path);
-  const { vocabSize, hiddenDim, numLayers, numHeads, ffDim, chunkSize, ...rest } = golden.config;
+  const { vocabSize, hiddenDim, numLayers, numHeads, ffDim } = golden.shape;
   const shape = {
     ...{ vocab_size: vocabSize, hidden_dim: hiddenDim, num_layers: numLayers, num_heads: numHeads, ff_dim: ffDim },
   };
-  const ofBsbr = { compression_factor: rest.compressionFactor, retrieval_norm: rest.retrievalNorm };
-  const options = model === 'BSBR' ? { chunk_size: chunkSize, ...ofBsbr } : {};
+  const options = ownOptions(model, golden.options);
   const { ask, ended } = startConversation(PYTHON, [PEER]);
   let id = 0;
   const request = async (type: string, fields: object = {}): Promise<Reply> => {
@@ -51,10 +50,10 @@ describe.skipIf(!hasTorch).each(MODEL_NAMES)('the PyTorch peer and %s', (model) 
   test('give the logits of the golden file, by prefill and by steps, with its weights', async () => {
     const { hello, loaded, golden, request } = await load(model);
     expect(hello).toMatchObject({ type: 'hello', protocol: 1, engine: { runtime: 'torch', way: 'eager' } });
-    const period = model === 'BSBR' ? golden.config.chunkSize : null;
+    const period = model === 'BSBR' ? golden.options['chunk_size'] : null;
     expect(loaded).toMatchObject({ type: 'loaded', period, same_weights: true });
     const tokens = rowsOf(golden.ids, golden.batch);
-    const expected = rowsOf(golden.logits, golden.batch).map((row) => row.slice(-golden.config.vocabSize));
+    const expected = rowsOf(golden.logits, golden.batch).map((row) => row.slice(-golden.shape.vocabSize));
     for (const prefill of [golden.tokens, 3]) {
       const reply = await request('logits', { name: 'row', tokens, prefill });
       const { logits } = reply as Extract<Reply, { type: 'logits' }>;

@@ -2,9 +2,11 @@
 import { createServer } from '../../src/bench/measure/serve.js';
 import { type Details, type ReplyOf, type Request, replySchema } from '../../src/bench/protocol/messages.js';
 import { promptTokens } from '../../src/bench/protocol/plan.js';
-import type { ModelConfig, SequenceModel } from '../../src/models/model.js';
-import { createModel } from '../../src/models/registry.js';
+import { type SequenceModel, shapeOf } from '../../src/models/model.js';
+import type { OptionValues } from '../../src/models/options.js';
+import { loadModel, ownOptions } from '../../src/models/registry.js';
 import type { Phase } from '../../src/results/words.js';
+import type { Config } from './session.js';
 
 export interface Served {
   /** The reply, as it reads on the other side of a line of JSON. @throws Error of a failure, with its reason */
@@ -14,7 +16,7 @@ export interface Served {
 }
 
 export interface ServedOptions {
-  readonly config: ModelConfig;
+  readonly config: Config;
   readonly way?: 'eager' | 'compiled';
   readonly backend?: 'wasm' | 'tensorflow';
   readonly now?: () => number;
@@ -42,7 +44,7 @@ export function unserved({
   const answer = createServer(
     { backend, way },
     {
-      createModel: async ({ model }, options) => wrap(await createModel(model, config, options)),
+      createModel: async ({ model, shape, options }, way) => wrap(await loadModel(model, shapeOf(shape), options, way)),
       ...{ now, peakRssBytes: () => 1, env: () => ({ TF_NUM_INTRAOP_THREADS: '1' }) },
     },
   );
@@ -60,20 +62,28 @@ export function unserved({
   };
   return {
     ask,
-    load: (model, more) =>
+    load: async (model, more) =>
       ask('load', {
-        ...{ name: model, model, options: {}, shape, batch_size: BATCH, seed: 1, weights: null },
+        ...{
+          name: model,
+          model,
+          options: ownOptions(model, config) as OptionValues,
+          shape,
+          batch_size: BATCH,
+          seed: 1,
+          weights: null,
+        },
         ...more,
       }),
   };
 }
 
 /** Ids [B, n] of the vocabulary. */
-export const promptOf = (config: ModelConfig, n: number): number[][] =>
+export const promptOf = (config: Config, n: number): number[][] =>
   promptTokens({ shape: { vocab_size: config.vocabSize }, batchSize: BATCH, seed: 1, promptBytes: null }, n);
 
 /** What is asked for to prepare a cell: three tokens to emit, or `steps` of decode. */
-export const cellOf = (config: ModelConfig, name: string, phase: Phase, n = 11, steps = 16): Details<'prepare'> => ({
+export const cellOf = (config: Config, name: string, phase: Phase, n = 11, steps = 16): Details<'prepare'> => ({
   ...{ name, phase, n, n_tokens: 3, tokens: promptOf(config, n) },
   steps: phase === 'decode' ? steps : null,
 });

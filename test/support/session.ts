@@ -1,7 +1,10 @@
 /** A model with its parameters that keeps account of every tensor it handed out. */
 import { randomNormal } from 'd3-random';
 import { expect } from 'vitest';
-import type { ModelConfig, SequenceModel } from '../../src/models/model.js';
+import type { AnyMixer } from '../../src/models/mixer.js';
+import type { ModelShape, SequenceModel } from '../../src/models/model.js';
+import { loadMixer, loadModel, ownOptions } from '../../src/models/registry.js';
+import type { TransformerOptions } from '../../src/models/transformer.js';
 import { randomWeights } from '../../src/models/weights.js';
 import { random } from '../../src/random.js';
 import { relativeError } from '../../src/statistics.js';
@@ -13,17 +16,31 @@ export const TOLERANCE = 1e-5;
 /** Weights of every test unless it says otherwise. */
 export const SEED = 7;
 
-export const SMALL: ModelConfig = {
+/** A shape, and options of all models by name. */
+export interface Config extends ModelShape {
+  readonly chunk_size: number;
+  readonly scan_chunk?: number;
+  readonly compression_factor: number;
+  readonly retrieval_norm: 'none' | 'l2';
+}
+
+export const SMALL: Config = {
   vocabSize: 17,
   hiddenDim: 16,
   numLayers: 2,
   numHeads: 2,
   ffDim: 24,
-  chunkSize: 8,
-  scanChunk: 8,
-  compressionFactor: 2,
-  retrievalNorm: 'none',
+  chunk_size: 8,
+  scan_chunk: 8,
+  compression_factor: 2,
+  retrieval_norm: 'none',
 };
+
+/** The model, and its mixer, of a configuration. */
+export const modelOf = (name: string, config: Config, options?: TransformerOptions): Promise<SequenceModel> =>
+  loadModel(name, config, ownOptions(name, config), options);
+export const mixerOf = (name: string, config: Config): Promise<AnyMixer> =>
+  loadMixer(name, config, ownOptions(name, config));
 
 /** One row of ids a batch row. */
 export type Ids = readonly (readonly number[])[];

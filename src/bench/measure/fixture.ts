@@ -1,13 +1,15 @@
 /** Golden files: small models, token ids, and the logits they must give (docs/models.md, "Weights and fixtures"). */
 import { z } from 'zod';
 import { check, messageOf } from '../../errors.js';
-import type { ModelConfig } from '../../models/model.js';
+import { type ModelShape, shapeOf } from '../../models/model.js';
 import { parseSafeTensors, type StoredTensor } from '../../models/safetensors.js';
 import { storedWeights, type WeightSource } from '../../models/weights.js';
 
 export interface Fixture {
   readonly model: string;
-  readonly config: ModelConfig;
+  readonly shape: ModelShape;
+  /** What else its configuration names: options of any models. */
+  readonly options: Readonly<Record<string, number | string>>;
   readonly weights: WeightSource;
   readonly ids: Int32Array; // [B, T]
   readonly batch: number;
@@ -20,16 +22,9 @@ const size = z.int().min(1);
 const metadataSchema = z.object({
   schema: z.literal(1),
   model: z.string(),
-  config: z.object({
-    vocab_size: size,
-    hidden_dim: size,
-    num_layers: size,
-    num_heads: size,
-    ff_dim: size,
-    chunk_size: size,
-    compression_factor: z.int().min(0),
-    retrieval_norm: z.enum(['none', 'l2']),
-  }),
+  config: z
+    .object({ vocab_size: size, hidden_dim: size, num_layers: size, num_heads: size, ff_dim: size })
+    .catchall(z.union([z.number(), z.string()])),
 });
 
 /**
@@ -46,21 +41,15 @@ export function parseFixture(bytes: Uint8Array, file: string): Fixture {
   const logits = tensorOf(stored.tensors.get('expected.logits'), 'F32', 3, `${file}: expected.logits`);
   const expected = [batch, tokens, config.vocab_size];
   check(`${logits.shape}` === `${expected}`, `${file}: expected.logits must be [${expected}], got [${logits.shape}]`);
+  const { vocab_size, hidden_dim, num_layers, num_heads, ff_dim, ...options } = config;
+  const shape = shapeOf({ vocab_size, hidden_dim, num_layers, num_heads, ff_dim });
   const weights = storedWeights(stored, file);
-  checkSizes(config, weights, bytes.length, file);
+  checkSizes(shape, weights);
+  checkOptions(options, Math.floor(bytes.length / (4 * hidden_dim)), file);
   return {
     model,
-    config: {
-      vocabSize: config.vocab_size,
-      hiddenDim: config.hidden_dim,
-      numLayers: config.num_layers,
-      numHeads: config.num_heads,
-      ffDim: config.ff_dim,
-      chunkSize: config.chunk_size,
-      scanChunk: config.chunk_size,
-      compressionFactor: config.compression_factor,
-      retrievalNorm: config.retrieval_norm,
-    },
+    shape,
+    options,
     weights,
     ids: ids.values as Int32Array,
     batch,
@@ -69,16 +58,21 @@ export function parseFixture(bytes: Uint8Array, file: string): Fixture {
   };
 }
 
-type StoredConfig = z.infer<typeof metadataSchema>['config'];
+/** The weights bound all sizes. */
+function checkSizes({ vocabSize, hiddenDim, numLayers, ffDim }: ModelShape, weights: WeightSource): void {
+  weights.get('embedding.weight', [vocabSize, hiddenDim]);
+  for (const layer of new Set([0, numLayers - 1])) weights.get(`layers.${layer}.ff.in.bias`, [ffDim]);
+}
 
-/** The weights bound all sizes but that of a chunk, whose keys are then not to outgrow the file. */
-function checkSizes(config: StoredConfig, weights: WeightSource, fileBytes: number, file: string): void {
-  const { vocab_size, hidden_dim, num_layers, ff_dim, chunk_size } = config;
-  weights.get('embedding.weight', [vocab_size, hidden_dim]);
-  for (const layer of new Set([0, num_layers - 1])) weights.get(`layers.${layer}.ff.in.bias`, [ff_dim]);
-  const most = Math.floor(fileBytes / (4 * hidden_dim));
-  const where = `${file}: __metadata__.fixture.config.chunk_size`;
-  check(chunk_size <= most, `${where}: must be at most ${most} in a file of ${fileBytes} bytes, got ${chunk_size}`);
+/** Nothing that an option makes a model keep is to outgrow the file: no number is above that of the rows it could hold. */
+function checkOptions(options: Fixture['options'], most: number, file: string): void {
+  for (const [name, value] of Object.entries(options)) {
+    const where = `${file}: __metadata__.fixture.config.${name}`;
+    check(
+      typeof value === 'string' || value <= most,
+      `${where}: must be at most ${most} in a file of its size, got ${value}`,
+    );
+  }
 }
 
 function parseMetadata(text: string | undefined, file: string): z.infer<typeof metadataSchema> {

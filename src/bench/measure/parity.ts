@@ -54,7 +54,7 @@ export function splits(tokens: number, period: number | null): number[] {
   return [...new Set(lengths)].filter((length) => length >= 1 && length < tokens);
 }
 
-function createTracker({ logits: expected, batch, tokens, config: { vocabSize: V } }: Fixture) {
+function createTracker({ logits: expected, batch, tokens, shape: { vocabSize: V } }: Fixture) {
   let worst: Worst = { ratio: 0, position: 0 };
   return {
     worst: () => worst,

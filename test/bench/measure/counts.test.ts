@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { countCalls, sumKernels } from '../../../src/bench/measure/counts.js';
 import type { KernelRun } from '../../../src/bench/measure/kernel_watch.js';
-import type { ModelConfig, SequenceModel } from '../../../src/models/model.js';
-import { createModel, MODEL_NAMES } from '../../../src/models/registry.js';
+import type { SequenceModel } from '../../../src/models/model.js';
+import { MODEL_NAMES } from '../../../src/models/registry.js';
 import { randomWeights } from '../../../src/models/weights.js';
 import * as tf from '../../../src/tf.js';
 import { disposeTree, type Tree } from '../../../src/tree.js';
+import { type Config, modelOf } from '../../support/session.js';
 
 await tf.initBackend('auto');
 
@@ -108,20 +109,20 @@ describe('peak activation bytes', () => {
  * matrix products, and so not here: 24·d of delta's convolutions, d of linear's 3·d (the sum of z). Terms of the table
  * that are averages or bounds are written out: what is computed on buffers counts as long as the buffers are.
  */
-const config: ModelConfig = {
+const config: Config = {
   vocabSize: 50,
   hiddenDim: 24,
   numLayers: 3,
   numHeads: 3,
   ffDim: 40,
-  chunkSize: 16,
-  scanChunk: 16,
-  compressionFactor: 2,
-  retrievalNorm: 'none',
+  chunk_size: 16,
+  scan_chunk: 16,
+  compression_factor: 2,
+  retrieval_norm: 'none',
 };
-const { vocabSize: V, hiddenDim: d, numLayers: L, numHeads: H, ffDim: f, chunkSize: C } = config;
+const { vocabSize: V, hiddenDim: d, numLayers: L, numHeads: H, ffDim: f, chunk_size: C } = config;
 const D = d / H;
-const e = Math.floor(d / config.compressionFactor);
+const e = Math.floor(d / config.compression_factor);
 const dense = 8 * d * d + 4 * d * f; // a token and layer: q, k, v, o and feed-forward
 const head = 2 * d * V; // a row
 
@@ -198,7 +199,7 @@ describe.each(MODEL_NAMES)('FLOPs of the matrix products of %s', (name) => {
   let model: SequenceModel;
   let params: Tree;
   beforeAll(async () => {
-    model = await createModel(name, config);
+    model = await modelOf(name, config);
     params = model.init(randomWeights(1));
   });
   afterAll(() => disposeTree(params));

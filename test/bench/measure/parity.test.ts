@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { parseFixture } from '../../../src/bench/measure/fixture.js';
+import { type Fixture, parseFixture } from '../../../src/bench/measure/fixture.js';
 import { checkParity, passes, splits } from '../../../src/bench/measure/parity.js';
 import type { Output } from '../../../src/models/model.js';
-import { createModel } from '../../../src/models/registry.js';
+import { loadModel, ownOptions } from '../../../src/models/registry.js';
 import { relativeError } from '../../../src/statistics.js';
 import * as tf from '../../../src/tf.js';
 import type { Tree } from '../../../src/tree.js';
@@ -10,9 +10,11 @@ import { goldenBytes, SMALL_GOLDEN, withConfig, withFirst, withName } from '../.
 
 await tf.initBackend('wasm');
 
+const loaded = ({ model, shape, options }: Fixture) => loadModel(model, shape, ownOptions(model, options));
+
 async function parityOf(bytes: Uint8Array) {
   const fixture = parseFixture(bytes, SMALL_GOLDEN);
-  return checkParity(await createModel(fixture.model, fixture.config), fixture);
+  return checkParity(await loaded(fixture), fixture);
 }
 
 describe('parity', () => {
@@ -37,8 +39,8 @@ describe('parity', () => {
 
   test.each([0, 2, 4])('a wrong logit at position %i fails, at that position', async (position) => {
     const fixture = parseFixture(goldenBytes(SMALL_GOLDEN), SMALL_GOLDEN);
-    fixture.logits[position * fixture.config.vocabSize] = 9;
-    const parity = checkParity(await createModel(fixture.model, fixture.config), fixture);
+    fixture.logits[position * fixture.shape.vocabSize] = 9;
+    const parity = checkParity(await loaded(fixture), fixture);
     expect(passes(parity)).toBe(false);
     expect(parity.prefill.position).toBe(position);
     if (position > 0) expect(parity.steps.position).toBe(position);
@@ -68,8 +70,8 @@ describe('parity', () => {
 describe('what is not a number', () => {
   test.each([0, 2, 4])('a golden logit that is not a number fails at its position %i', async (position) => {
     const fixture = parseFixture(goldenBytes(SMALL_GOLDEN), SMALL_GOLDEN);
-    fixture.logits[position * fixture.config.vocabSize + 3] = Number.NaN;
-    const parity = checkParity(await createModel(fixture.model, fixture.config), fixture);
+    fixture.logits[position * fixture.shape.vocabSize + 3] = Number.NaN;
+    const parity = checkParity(await loaded(fixture), fixture);
     expect(passes(parity)).toBe(false);
     expect(parity.prefill).toEqual({ ratio: Number.NaN, position });
     if (position > 0) expect(parity.steps).toEqual({ ratio: Number.NaN, position });
@@ -77,7 +79,7 @@ describe('what is not a number', () => {
 
   test.each([1, 2, 3, 4])('a model that returns NaN once, after %i tokens, fails there', async (position) => {
     const fixture = parseFixture(goldenBytes(SMALL_GOLDEN), SMALL_GOLDEN);
-    const model = await createModel(fixture.model, fixture.config);
+    const model = await loaded(fixture);
     let length = 0;
     const spoiled = (out: Output<Tree>): Output<Tree> => {
       if (length !== position + 1) return out;

@@ -1,18 +1,16 @@
 import { expect, test } from 'vitest';
 import { prepareCell } from '../../../src/bench/measure/phases.js';
 import { decodeSteps } from '../../../src/bench/protocol/plan.js';
-import type { ModelConfig } from '../../../src/models/model.js';
-import { createModel } from '../../../src/models/registry.js';
 import { randomWeights } from '../../../src/models/weights.js';
 import * as tf from '../../../src/tf.js';
 import { disposeTree } from '../../../src/tree.js';
-import { SMALL } from '../../support/session.js';
+import { type Config, modelOf, SMALL } from '../../support/session.js';
 
 await tf.initBackend('wasm');
 
 /** Steps of each call of decode in one repeat, and the tokens that it emits. */
-async function stepsOf(name: string, config: ModelConfig) {
-  const model = await createModel(name, config);
+async function stepsOf(name: string, config: Config) {
+  const model = await modelOf(name, config);
   const params = model.init(randomWeights(1));
   const counts: number[] = [];
   const counting = {
@@ -33,10 +31,10 @@ async function stepsOf(name: string, config: ModelConfig) {
 
 test.each([
   ['Softmax', {}, 128],
-  ['BSBR', { chunkSize: 12 }, 36],
-  ['BSBR', { chunkSize: 40 }, 40],
-  ['LinearTransformer', { chunkSize: 40 }, 32],
-  ['DeltaNet', { chunkSize: 40 }, 32],
+  ['BSBR', { chunk_size: 12 }, 36],
+  ['BSBR', { chunk_size: 40 }, 40],
+  ['LinearTransformer', { chunk_size: 40 }, 32],
+  ['DeltaNet', { chunk_size: 40 }, 32],
 ])('decode of %s with %j is timed over whole periods of its own: %i steps', async (name, config, steps) => {
   const { numTensors } = tf.memory();
   expect(await stepsOf(name, { ...SMALL, ...config })).toEqual({ counts: [steps], emitted: 2 * steps });

@@ -4,9 +4,9 @@ import { parseLengths } from '../../../evals/compare_models/lengths.js';
 import { specOf } from '../../../evals/compare_models/plan.js';
 import { checkedLengths, decodeSteps, shuffledCells, singleSteps, workOf } from '../../../src/bench/protocol/plan.js';
 import type { NativeBackend } from '../../../src/compiled/record/trace_backend.js';
-import type { ModelConfig } from '../../../src/models/model.js';
 import * as tf from '../../../src/tf.js';
 import { promptOf, served } from '../../support/served.js';
+import type { Config } from '../../support/session.js';
 
 const { backend } = await tf.initBackend('auto');
 const compiledTest = test.skipIf(backend !== 'tensorflow');
@@ -20,9 +20,9 @@ const FLAGS = {
   mode: 'compiled',
 } as const;
 const SMALL = { hidden_dim: 16, ff_dim: 16, vocab_size: 32, backend: 'tensorflow', retrieval_norm: 'none' } as const;
-const CONFIG: ModelConfig = {
+const CONFIG: Config = {
   ...{ vocabSize: 32, hiddenDim: 16, numLayers: 2, numHeads: 4, ffDim: 16 },
-  ...{ chunkSize: 32, compressionFactor: 2, retrievalNorm: 'none' },
+  ...{ chunk_size: 32, compression_factor: 2, retrieval_norm: 'none' },
 };
 const ENGINE = { way: 'compiled', backend: 'tensorflow' } as const;
 
@@ -50,7 +50,7 @@ compiledTest.each([
   ['any other run checks them with graphs that are built to be fast', true, /^out/],
 ])('%s', async (_, thorough, fetched) => {
   const run = vi.spyOn(tf.backend() as NativeBackend, 'runSavedModel');
-  const worker = await served({ config: { ...CONFIG, numHeads: 1, scanChunk: 2 }, ...ENGINE }, { thorough });
+  const worker = await served({ config: { ...CONFIG, numHeads: 1, scan_chunk: 2 }, ...ENGINE }, { thorough });
   const name = 'LinearTransformer';
   const { period } = await worker.load(name);
   await worker.ask('check', { name, tokens: promptOf(CONFIG, checkedLengths(period)[3]) });

@@ -3,11 +3,11 @@ import { selfCheck } from '../../../src/bench/measure/self_check.js';
 import { tensorOf } from '../../../src/bench/measure/subject.js';
 import { checkedLengths, promptTokens } from '../../../src/bench/protocol/plan.js';
 import type { Output, SequenceModel } from '../../../src/models/model.js';
-import { createModel, MODEL_NAMES } from '../../../src/models/registry.js';
+import { MODEL_NAMES } from '../../../src/models/registry.js';
 import { randomWeights } from '../../../src/models/weights.js';
 import * as tf from '../../../src/tf.js';
 import { disposeTree, leaves, mapTree, type Tree } from '../../../src/tree.js';
-import { SMALL } from '../../support/session.js';
+import { modelOf, SMALL } from '../../support/session.js';
 
 await tf.initBackend('wasm');
 
@@ -51,7 +51,7 @@ const inState =
   };
 
 async function check(name: string, ...faults: [inPrefill: Fault, inStep: Fault]): Promise<void> {
-  const model = await createModel(name, SMALL);
+  const model = await modelOf(name, SMALL);
   const params = model.init(randomWeights(1));
   const tokens = tensorOf(promptTokens(PROMPT, checkedLengths(model.period)[3]));
   selfCheck({ model: faulty(model, ...faults), params }, tokens);
@@ -75,7 +75,7 @@ for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
     await expect(check('Softmax', inLogits(length, value), none)).rejects.toThrow(message);
   });
 
-  test.each(checkedLengths(SMALL.chunkSize))(
+  test.each(checkedLengths(SMALL.chunk_size))(
     `a state of ${value} after a prefill of %i tokens alone is found`,
     async (length) => {
       const message = `BSBR: the state must be finite, got ${value} after a prefill of ${length} tokens`;
@@ -98,7 +98,7 @@ test('a state that the last step leaves is looked at too', async () => {
 });
 
 test('a check of fewer tokens than it takes is refused', async () => {
-  const model = await createModel('DeltaNet', SMALL);
+  const model = await modelOf('DeltaNet', SMALL);
   const tokens = tensorOf(promptTokens(PROMPT, 64));
   expect(() => selfCheck({ model, params: [] }, tokens)).toThrow('DeltaNet: must be checked with 132 tokens, got 64');
   tokens.dispose();

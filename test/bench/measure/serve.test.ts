@@ -7,14 +7,14 @@ import { serve } from '../../../src/bench/measure/serve.js';
 import { checkedLengths } from '../../../src/bench/protocol/plan.js';
 import { UserError } from '../../../src/errors.js';
 import type { SequenceModel } from '../../../src/models/model.js';
-import { createModel, MODEL_NAMES } from '../../../src/models/registry.js';
+import { MODEL_NAMES } from '../../../src/models/registry.js';
 import { parseSafeTensors } from '../../../src/models/safetensors.js';
 import { PHASES } from '../../../src/results/words.js';
 import { relativeError } from '../../../src/statistics.js';
 import * as tf from '../../../src/tf.js';
 import { GOLDEN_FILES, GOLDEN_FOLDER, goldenBytes } from '../../support/golden_files.js';
 import { BATCH, cellOf, promptOf, type Served, served, unserved } from '../../support/served.js';
-import { SMALL, withSession } from '../../support/session.js';
+import { modelOf, SMALL, withSession } from '../../support/session.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 await tf.initBackend('wasm');
@@ -51,7 +51,7 @@ describe('hello', () => {
 describe('load', () => {
   test.each([
     ['Softmax', 128],
-    ['BSBR', SMALL.chunkSize],
+    ['BSBR', SMALL.chunk_size],
     ['LinearTransformer', null],
     ['DeltaNet', null],
   ])('of %s says its period, %j, and its size', async (name, period) => {
@@ -78,7 +78,7 @@ function bestOf(logits: Float32Array): number[] {
 
 /** The tokens [B] after the prompt of 11, each from a step of its own. */
 async function greedyTokens(name: string, count: number): Promise<number[][]> {
-  const model = await createModel(name, SMALL);
+  const model = await modelOf(name, SMALL);
   return withSession(
     model,
     ({ prefill, step }) => {
@@ -153,7 +153,8 @@ describe.each(MODEL_NAMES)('%s', (name) => {
 
 test.each(GOLDEN_FILES)('%s: its logits come back through the protocol, and its weights', async (file) => {
   const fixture = parseFixture(goldenBytes(file), file);
-  const { model, config, ids, batch, tokens, logits } = fixture;
+  const { model, shape, options, ids, batch, tokens, logits } = fixture;
+  const config = { ...SMALL, ...shape, ...options };
   const golden = await served({ config });
   await golden.load(model, { batch_size: batch, weights: join(GOLDEN_FOLDER, file) });
   const rows = Array.from({ length: batch }, (_, row) => [...ids.subarray(row * tokens, (row + 1) * tokens)]);
