@@ -1,5 +1,6 @@
 /** `check-parity`: does every golden file in a folder pass, on both paths? */
 import { Option } from 'commander';
+import { MODEL_OPTIONS } from '../src/models/registry.js';
 import type { ParityFlags } from './check_parity/flags.js';
 import { BACKENDS } from './compare_models/flags.js';
 import { createCommand, runCommand, type Streams } from './shared/command_line.js';
@@ -7,7 +8,7 @@ import { createCommand, runCommand, type Streams } from './shared/command_line.j
 const GOLDEN_FILE = `
 A golden file is a safetensors file (test/fixtures holds some; more in docs/models.md) with
   __metadata__     {"fixture": TEXT}, TEXT a JSON of {"schema": 1, "model", "config"}; config has vocab_size, hidden_dim,
-                   num_layers, num_heads, ff_dim, chunk_size, compression_factor, retrieval_norm (none or l2)
+                   num_layers, num_heads, ff_dim and options of the model (${MODEL_OPTIONS.map(({ name }) => name).join(', ')})
   input.ids        I32 [B, T], token ids
   expected.logits  F32 [B, T, vocab_size]; position t is what prefill of the first t + 1 tokens must return
   and the model's parameters, F32, by the names of docs/models.md

@@ -1,6 +1,8 @@
 /** `compare-models`: times the models across sequence lengths and writes a results file. */
 import { Option } from 'commander';
-import { BACKENDS, DEFAULTS, type Flags, MODES, NORMS } from './compare_models/flags.js';
+import { defaultText, type OptionValues, parseOption } from '../src/models/options.js';
+import { MODEL_OPTIONS, type SharedOption } from '../src/models/registry.js';
+import { BACKENDS, DEFAULTS, type Flags, MODES } from './compare_models/flags.js';
 import {
   createCommand,
   numberFromZero,
@@ -40,8 +42,14 @@ function withFlags(
   const command = createCommand('compare-models', 'Time attention models across sequence lengths.', streams);
   command.addHelpText('after', EXAMPLES);
   for (const option of [...modelOptions(), ...measuringOptions(), ...fileOptions()]) command.addOption(option);
-  return runCommand<Flags>(command, argv, streams, (flags, _, safe) => run(flags, safe));
+  return runCommand<Omit<Flags, 'options'>>(command, argv, streams, (flags, _, safe) =>
+    run({ ...flags, options: optionsIn(flags) }, safe),
+  );
 }
+
+/** Those of flags that are options of models. */
+const optionsIn = (flags: object): OptionValues =>
+  Object.fromEntries(Object.entries(flags).filter(([flag]) => MODEL_OPTIONS.some(({ name }) => name === flag)));
 
 /** The flags that other commands take after `--`, as a part of their help: what is measured, not how often or where to. */
 export function workloadHelp(): string {
@@ -51,7 +59,7 @@ export function workloadHelp(): string {
 
 const SET_BY_CALLER = ['--runs', '--precision', '--max_time', '--exact_lengths'];
 
-/** The flags of the models' shape. */
+/** The flags of the models: their shape, and the options of each. */
 export function modelOptions(): Option[] {
   return [
     withDefault('models', '<names...>', 'BSBR, LinearTransformer, DeltaNet, Softmax, or all'),
@@ -60,14 +68,15 @@ export function modelOptions(): Option[] {
     whole('num_layers', 1, 'L, layers'),
     whole('num_heads', 1, 'H, heads; must divide d'),
     whole('ff_dim', 1, 'f, feed-forward dim'),
-    whole('chunk_size', 1, 'C, tokens in a chunk of BSBR'),
-    new Option(
-      '--scan_chunk <n>',
-      'LinearTransformer, DeltaNet: tokens in a chunk of prefill, for speed alone (default: by head dim)',
-    ).argParser(wholeNumber('--scan_chunk', 1)),
-    whole('compression_factor', 0, 'BSBR: chunk states are compressed to d / factor; 0 for none'),
-    word('retrieval_norm', NORMS, 'BSBR: norm of what is retrieved: none or l2'),
+    ...MODEL_OPTIONS.map(flagOf),
   ];
+}
+
+function flagOf({ name, option, models }: SharedOption): Option {
+  const text = `${models.join(', ')}: ${option.help} (default: ${defaultText(option)})`;
+  return new Option(`--${name} <${option.placeholder}>`, text).argParser((value) =>
+    parseOption(option, value, `--${name}`),
+  );
 }
 
 function measuringOptions(): Option[] {

@@ -9,7 +9,7 @@ import { steeringVariables } from '../src/bench/run/environment.js';
 import { findOwnEngine } from '../src/engines/registry.js';
 import { UserError } from '../src/errors.js';
 import { shapeOf } from '../src/models/model.js';
-import { loadModel } from '../src/models/registry.js';
+import { createModel } from '../src/models/registry.js';
 
 for (const signal of SIGNALS) process.on(signal, () => undefined); // the parent decides
 globalThis.console = new Console(process.stderr); // stdout is the protocol's
@@ -19,8 +19,8 @@ const host = {
   now: () => performance.now(),
   peakRssBytes: () => resourceUsage().maxRSS * 1024,
   env: () => steeringVariables(process.env),
-  createModel: ({ model, shape, options }: RequestOf<'load'>, way: Parameters<typeof loadModel>[3]) =>
-    loadModel(model, shapeOf(shape), options, way),
+  createModel: ({ model, shape, options }: RequestOf<'load'>, way: Parameters<typeof createModel>[3]) =>
+    createModel(model, shapeOf(shape), options, way),
 };
 try {
   const input = process.stdin.setEncoding('utf8');

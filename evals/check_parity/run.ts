@@ -7,7 +7,7 @@ import { parseFixture } from '../../src/bench/measure/fixture.js';
 import { createModes } from '../../src/bench/measure/modes.js';
 import { checkParity, PARITY_TOLERANCE, type Parity, passes, type Worst } from '../../src/bench/measure/parity.js';
 import { check, messageOf } from '../../src/errors.js';
-import { loadModel, ownOptions } from '../../src/models/registry.js';
+import { createModel, ownOptions } from '../../src/models/registry.js';
 import type { Table } from '../../src/report/table.js';
 import { toTerminal } from '../../src/report/terminal.js';
 import { initBackend } from '../../src/tf.js';
@@ -56,7 +56,7 @@ async function checkFile(folder: string, file: string, { mode }: ParityFlags): P
   const fixture = parseFixture(await readFile(path), file);
   const modes = createModes();
   const { model: name, shape, options } = fixture;
-  const model = await loadModel(name, shape, ownOptions(name, options), modes.runners[mode]);
+  const model = await createModel(name, shape, ownOptions(name, options), modes.runners[mode]);
   const parity = checkParity(model, fixture);
   modes.dispose();
   return { model: model.name, tokens: fixture.tokens, parity };

@@ -8,12 +8,12 @@ import { checkCellMargins, marginRule, parseCellMargins } from '../../src/bench/
 import type { NamedResults } from '../../src/bench/gate/paired_cells.js';
 import { type GateReport, outcomeOf } from '../../src/bench/gate/verdicts.js';
 import { check } from '../../src/errors.js';
+import { changesResults } from '../../src/models/registry.js';
 import { shapeText } from '../../src/report/format.js';
 import { toTerminal } from '../../src/report/terminal.js';
 import { readJson } from '../../src/results/json.js';
 import { parseCurrent } from '../../src/results/parse.js';
 import type { Results } from '../../src/results/schema.js';
-import { changesResults } from '../compare_models/plan.js';
 import { boldOn } from '../shared/bold.js';
 import type { Streams } from '../shared/command_line.js';
 import { prepareExports, writeExports } from '../shared/export_files.js';

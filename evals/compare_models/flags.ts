@@ -1,8 +1,8 @@
 /** The flags of compare-models and what they are when not given. */
+import type { OptionValues } from '../../src/models/options.js';
 
 export const BACKENDS = ['auto', 'tensorflow', 'wasm'] as const;
 export const MODES = ['auto', 'eager', 'compiled', 'both'] as const;
-export const NORMS = ['none', 'l2'] as const;
 
 export interface Flags {
   readonly models: readonly string[];
@@ -11,10 +11,8 @@ export interface Flags {
   readonly num_layers: number;
   readonly num_heads: number;
   readonly ff_dim: number;
-  readonly chunk_size: number;
-  readonly scan_chunk?: number;
-  readonly compression_factor: number;
-  readonly retrieval_norm: (typeof NORMS)[number];
+  /** Of models, those that are given, by name. */
+  readonly options: OptionValues;
   readonly seq_lengths: readonly string[];
   readonly exact_lengths?: true;
   readonly n_tokens: number;
@@ -47,9 +45,6 @@ export const DEFAULTS = {
   num_layers: 2,
   num_heads: 4,
   ff_dim: 512,
-  chunk_size: 32,
-  compression_factor: 2,
-  retrieval_norm: 'none',
   seq_lengths: ['128-4096*2'],
   n_tokens: 32,
   batch_size: 1,

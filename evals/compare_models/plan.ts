@@ -3,34 +3,35 @@ import { DEFAULT_RULES, QUICK_RULES } from '../../src/bench/protocol/plan.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import { ownEngine } from '../../src/engines/registry.js';
 import { check } from '../../src/errors.js';
-import { type ModelConfig, scanChunkOf } from '../../src/models/model.js';
-import { checkModelConfig, findModelName, MODEL_NAMES, optionsOf } from '../../src/models/registry.js';
+import { shapeOf } from '../../src/models/model.js';
+import { defaultOf, type OptionValue, type OptionValues } from '../../src/models/options.js';
+import { checkShape, MODEL_NAMES, modelOptions } from '../../src/models/registry.js';
+import { type ModelRow, parseRow, splitExpressions } from '../../src/models/rows.js';
 import { nativeProblem, SET_UP } from '../../src/native_check.js';
 import type { CellId } from '../../src/results/cell.js';
-import type { Options, RunConfig } from '../../src/results/schema.js';
+import type { RunConfig } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
 import { WORKER_FILE } from '../shared/package_folder.js';
-import { DEFAULTS, type Flags } from './flags.js';
+import type { Flags } from './flags.js';
 import type { Prompt } from './prompt.js';
 
 const DEFAULT_RUNS = 5;
 
 /** @throws UserError naming the flag and the value */
 export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt | null): RunSpec {
-  const config = modelConfigOf(flags);
-  checkModelConfig(config);
-  if (prompt) checkPrompt(prompt.bytes, config.vocabSize);
+  checkShape(shapeOf(flags), (size) => `--${size}`);
+  if (prompt) checkPrompt(prompt.bytes, flags.vocab_size);
   const phases: Phase[] = ['prefill', 'decode', 'generate', ...(flags.recompute ? (['recompute'] as const) : [])];
-  const [models, engines] = [modelsOf(flags), enginesOf(flags)];
-  const cells: CellId[] = models.flatMap((model) =>
+  const [models, engines] = [rowsOf(flags), enginesOf(flags)];
+  const cells: CellId[] = models.flatMap(({ name: model }) =>
     engines.flatMap((engine) => phases.flatMap((phase) => lengths.map((n) => ({ model, phase, n, engine })))),
   );
   return {
     cells,
     engines: engines.map((id) => ownEngine(id, WORKER_FILE)),
     workload: {
-      models: models.map((model) => ({ name: model, model, options: optionsOf(model, config) })),
-      shape: shapeOf(flags),
+      models,
+      shape: sizesOf(flags),
       nTokens: flags.n_tokens,
       batchSize: flags.batch_size,
       seed: flags.seed,
@@ -45,38 +46,17 @@ export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt 
   };
 }
 
-const shapeOf = ({ vocab_size, hidden_dim, num_layers, num_heads, ff_dim }: Flags): RunSpec['workload']['shape'] => ({
+const sizesOf = ({ vocab_size, hidden_dim, num_layers, num_heads, ff_dim }: Flags): RunSpec['workload']['shape'] => ({
   ...{ vocab_size, hidden_dim, num_layers, num_heads, ff_dim },
 });
 
-function modelConfigOf(flags: Flags): ModelConfig {
-  return {
-    vocabSize: flags.vocab_size,
-    hiddenDim: flags.hidden_dim,
-    numLayers: flags.num_layers,
-    numHeads: flags.num_heads,
-    ffDim: flags.ff_dim,
-    chunkSize: flags.chunk_size,
-    scanChunk: scanChunkIn(flags),
-    compressionFactor: flags.compression_factor,
-    retrievalNorm: flags.retrieval_norm,
-  };
-}
-
-const scanChunkIn = ({
-  hidden_dim,
-  num_heads,
-  scan_chunk,
-}: Omit<Flags, 'scan_chunk'> & { scan_chunk?: number | undefined }): number =>
-  scanChunkOf({ hiddenDim: hidden_dim, numHeads: num_heads, scanChunk: scan_chunk });
-
-function modelsOf({ models }: Flags): readonly string[] {
-  const words = models.flatMap((word) => word.split(','));
-  const names = words.flatMap((word) => {
-    check(word.trim() !== '', `--models: must be names of models, got '${word}'`);
-    return word === 'all' ? MODEL_NAMES : [findModelName(word)];
-  });
-  return [...new Set(names)];
+/** The models as rows of results, each once. */
+function rowsOf({ models, options, ...flags }: Flags): readonly ModelRow[] {
+  const expressions = splitExpressions(models).flatMap((text) => (text.trim() === 'all' ? MODEL_NAMES : [text]));
+  const rows = expressions.map((text) =>
+    parseRow(text, options, shapeOf(flags), '--models', (option) => `--${option}`),
+  );
+  return [...new Map(rows.map((row) => [row.name, row])).values()];
 }
 
 /** The engines of a backend and modes: compiled where the native backend can be had, eager elsewhere. */
@@ -104,7 +84,7 @@ export function runConfigOf(
   prompt: Prompt | null,
 ): RunConfig {
   return {
-    ...shapeOf(flags),
+    ...sizesOf(flags),
     options: givenOptions(flags),
     seq_lengths: [...lengths],
     ...(added.length === 0 ? {} : { added_lengths: [...added] }),
@@ -120,17 +100,10 @@ export function runConfigOf(
   };
 }
 
-const MODEL_OPTIONS = ['chunk_size', 'compression_factor', 'retrieval_norm', 'scan_chunk'] as const;
-
-/** Those that are not the models' own. */
-function givenOptions(flags: Flags): Options {
-  const own: Readonly<Record<string, unknown>> = {
-    ...DEFAULTS,
-    scan_chunk: scanChunkIn({ ...flags, scan_chunk: undefined }),
-  };
-  const given = MODEL_OPTIONS.filter((name) => flags[name] !== undefined && flags[name] !== own[name]);
-  return Object.fromEntries(given.map((name) => [name, flags[name] as string | number]));
+/** Of the models that are measured, those that were given and are not the default. */
+function givenOptions(flags: Flags): OptionValues {
+  const own = rowsOf(flags).map(({ model }) => modelOptions(model));
+  const isGiven = ([name, value]: readonly [string, OptionValue]): boolean =>
+    own.some(({ [name]: option }) => option !== undefined && value !== defaultOf(option, shapeOf(flags)));
+  return Object.fromEntries(Object.entries(flags.options).filter(isGiven));
 }
-
-/** Whether an option of models does: else it changes their speed alone. */
-export const changesResults = (option: string): boolean => option !== 'scan_chunk';

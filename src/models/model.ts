@@ -34,29 +34,6 @@ export const shapeOf = (named: {
   ffDim: named.ff_dim,
 });
 
-export interface ModelConfig extends ModelShape {
-  /** BSBR: tokens in a chunk, part of the model. Others: ignored. */
-  readonly chunkSize: number;
-  /** LinearTransformer and DeltaNet: tokens in a chunk of prefill, for speed alone; by default chosen by D. */
-  readonly scanChunk?: number;
-  /** BSBR: e = floor(d / factor); 0 for none. */
-  readonly compressionFactor: number;
-  readonly retrievalNorm: 'none' | 'l2';
-}
-
-/**
- * Tokens in a chunk of prefill for models whose result does not depend on it. By default those with which it is fastest,
- * of 16 to 128: measured for head dims of 16 to 128 (docs/compiled.md). Products within a chunk cost C, those with its
- * state D a token.
- */
-export function scanChunkOf({
-  hiddenDim,
-  numHeads,
-  scanChunk,
-}: Pick<ModelConfig, 'hiddenDim' | 'numHeads'> & { readonly scanChunk?: number | undefined }): number {
-  return scanChunk ?? (hiddenDim / numHeads < 64 ? 32 : 64);
-}
-
 export type Output<S extends Tree> = { readonly logits: tf.Tensor2D /* [B, V], last position */; readonly state: S };
 
 /** Floats of a state per batch row, over all layers. */

@@ -95,7 +95,7 @@ export function checkOptionName(name: string, options: ModelOptions, where: stri
 export const defaultText = ({ default: value }: ModelOption): string =>
   typeof value === 'object' ? value.text : String(value);
 
-const defaultOf = ({ default: value }: ModelOption, shape: ModelShape): OptionValue =>
+export const defaultOf = ({ default: value }: ModelOption, shape: ModelShape): OptionValue =>
   typeof value === 'object' ? value.of(shape) : value;
 
 /** So that an empty value can be seen. */

@@ -2,16 +2,8 @@
 import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
 import type { AnyMixer } from './mixer.js';
-import type { ModelConfig, ModelShape, SequenceModel } from './model.js';
-import {
-  type ModelOption,
-  type ModelOptions,
-  type OptionValues,
-  oneOf,
-  resolveOptions,
-  type ValuesOf,
-  whole,
-} from './options.js';
+import type { ModelShape, SequenceModel } from './model.js';
+import { type ModelOption, type ModelOptions, oneOf, resolveOptions, type ValuesOf, whole } from './options.js';
 import type { TransformerOptions } from './transformer.js';
 
 interface Entry<Options = ModelOptions> {
@@ -100,8 +92,8 @@ function sharedOptions(): SharedOption[] {
 export const changesResults = (name: string): boolean =>
   MODEL_OPTIONS.find((option) => option.name === name)?.option.effect !== 'speed';
 
-/** The registered name that is `name` but for case. @throws UserError with the nearest one */
-export function findModelName(name: string, where = '--models'): string {
+/** The registered name that is `name` but for case. @param where it was read; @throws UserError with the nearest one */
+export function findModelName(name: string, where: string): string {
   const wanted = name.toLowerCase();
   const found = MODEL_NAMES.find((known) => known.toLowerCase() === wanted);
   check(
@@ -128,7 +120,7 @@ export const fixtureNameOf = (name: string): string => entryOf(name).fixtureName
  * @param given its options that are not the defaults
  * @throws UserError when there is no model of that name, no option, or not with that value or shape
  */
-export async function loadMixer(
+export async function createMixer(
   name: string,
   shape: ModelShape,
   given: Readonly<Record<string, unknown>> = {},
@@ -140,52 +132,28 @@ export async function loadMixer(
   return mixerOf(shape, all);
 }
 
-/** @param name a registered name or a fixture's; @throws UserError as `loadMixer` */
-export async function loadModel(
+/** @param name a registered name or a fixture's; @throws UserError as `createMixer` */
+export async function createModel(
   name: string,
   shape: ModelShape,
   given: Readonly<Record<string, unknown>> = {},
   options?: TransformerOptions,
 ): Promise<SequenceModel> {
-  const [{ createTransformer }, mixer] = await Promise.all([import('./transformer.js'), loadMixer(name, shape, given)]);
+  const [{ createTransformer }, mixer] = await Promise.all([
+    import('./transformer.js'),
+    createMixer(name, shape, given),
+  ]);
   const mixers = Array.from({ length: shape.numLayers }, () => mixer);
   return createTransformer(entryOf(name).name, shape, mixers, options);
 }
 
-/** Until all callers give options by name. */
-export const createMixer = (name: string, config: ModelConfig): Promise<AnyMixer> =>
-  loadMixer(name, config, optionsIn(name, config));
-export const createModel = (name: string, config: ModelConfig, options?: TransformerOptions): Promise<SequenceModel> =>
-  loadModel(name, config, optionsIn(name, config), options);
-
-function optionsIn(name: string, config: ModelConfig): OptionValues {
-  const { chunkSize: chunk_size, scanChunk, compressionFactor: compression_factor, retrievalNorm } = config;
-  const all = {
-    chunk_size,
-    compression_factor,
-    retrieval_norm: retrievalNorm,
-    ...(scanChunk && { scan_chunk: scanChunk }),
-  };
-  return Object.fromEntries(Object.entries(all).filter(([option]) => Object.hasOwn(modelOptions(name), option)));
-}
-
 function entryOf(name: string): Entry {
   const byFixture = REGISTRY.find((entry) => entry.fixtureName === name);
-  return byFixture ?? (REGISTRY.find((entry) => entry.name === findModelName(name)) as Entry);
+  return byFixture ?? (REGISTRY.find((entry) => entry.name === findModelName(name, 'model')) as Entry);
 }
-
-/** Every option of a model, by name. */
-export const optionsOf = (name: string, config: ModelConfig): OptionValues =>
-  resolveOptions(modelOptions(name), optionsIn(name, config), config, (option) => option);
 
 /** @param nameOf how the caller calls a size; @throws UserError when sizes do not go together */
 export function checkShape({ hiddenDim, numHeads }: ModelShape, nameOf = (size: string): string => size): void {
   const heads = `${nameOf('num_heads')} (${numHeads})`;
   check(hiddenDim % numHeads === 0, `${nameOf('hidden_dim')}: must be divisible by ${heads}, got ${hiddenDim}`);
-}
-
-/** @throws UserError naming the flag and the value */
-export function checkModelConfig(config: ModelConfig): void {
-  checkShape(config, (size) => `--${size}`);
-  resolveOptions(modelOptions('BSBR'), optionsIn('BSBR', config), config, (option) => `--${option}`);
 }

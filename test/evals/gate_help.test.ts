@@ -6,6 +6,7 @@ import { main as calibrate } from '../../evals/calibrate.js';
 import { main as checkParity } from '../../evals/check_parity.js';
 import { main as checkRegressions } from '../../evals/check_regressions.js';
 import { DEFAULTS } from '../../evals/compare_models/flags.js';
+import { MODEL_OPTIONS } from '../../src/models/registry.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -26,7 +27,8 @@ test.each([
   const [, listed = ''] = (await help(main)).split('Flags of compare-models, after --:\n');
   const flags = [...listed.matchAll(/^ {2}--(\w+)/gm)].map(([, flag]) => flag);
   const known = Object.keys(DEFAULTS).filter((flag) => !NOT_TAKEN.includes(flag));
-  expect(flags).toEqual(expect.arrayContaining([...known, 'quick', 'prompt', 'recompute', 'no_pin', 'scan_chunk']));
+  const options = MODEL_OPTIONS.map(({ name }) => name);
+  expect(flags).toEqual(expect.arrayContaining([...known, ...options, 'quick', 'prompt', 'recompute', 'no_pin']));
   for (const flag of [...NOT_TAKEN, 'resume', 'dry_run']) expect(flags).not.toContain(flag);
 });
 

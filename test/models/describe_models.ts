@@ -4,7 +4,7 @@ import { parseFixture } from '../../src/bench/measure/fixture.js';
 import { checkParity, PARITY_TOLERANCE } from '../../src/bench/measure/parity.js';
 import { messageOf } from '../../src/errors.js';
 import type { Runner } from '../../src/models/model.js';
-import { loadModel, MODEL_NAMES, ownOptions } from '../../src/models/registry.js';
+import { createModel, MODEL_NAMES, ownOptions } from '../../src/models/registry.js';
 import { randomWeights } from '../../src/models/weights.js';
 import { relativeError } from '../../src/statistics.js';
 import * as tf from '../../src/tf.js';
@@ -48,7 +48,7 @@ function describeMode(mode: Mode): void {
   test.each(GOLDEN_FILES)('%s passes on both paths', async (file) => {
     const fixture = parseFixture(goldenBytes(file), file);
     const { model, shape, options } = fixture;
-    const { prefill, steps } = checkParity(await loadModel(model, shape, ownOptions(model, options), mode), fixture);
+    const { prefill, steps } = checkParity(await createModel(model, shape, ownOptions(model, options), mode), fixture);
     expect(prefill.ratio).toBeLessThan(PARITY_TOLERANCE);
     expect(steps.ratio).toBeLessThan(PARITY_TOLERANCE);
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.js';
 import type { ModelShape } from '../../src/models/model.js';
 import { defaultText, type OptionValues } from '../../src/models/options.js';
-import { changesResults, loadMixer, MODEL_NAMES, MODEL_OPTIONS, modelOptions } from '../../src/models/registry.js';
+import { changesResults, createMixer, MODEL_NAMES, MODEL_OPTIONS, modelOptions } from '../../src/models/registry.js';
 import { parseRow, splitExpressions } from '../../src/models/rows.js';
 
 const SHAPE: ModelShape = { vocabSize: 17, hiddenDim: 16, numLayers: 2, numHeads: 2, ffDim: 24 };
@@ -21,7 +21,7 @@ const messageOf = (fn: () => unknown): string => {
 
 describe('the options of models', () => {
   test.each(MODEL_NAMES)('%s can be made with its defaults, and says what each option is', async (name) => {
-    await expect(loadMixer(name, SHAPE)).resolves.toHaveProperty('prefill');
+    await expect(createMixer(name, SHAPE)).resolves.toHaveProperty('prefill');
     for (const option of Object.values(modelOptions(name))) {
       expect(option.help).not.toBe('');
       expect(defaultText(option)).not.toBe('');
@@ -136,5 +136,5 @@ test.each([
   [{ chunk_size: -1 }, 'chunk_size: must be a whole number of at least 1, got -1'],
   [{ __proto__x: 1 }, '__proto__x: the model has no option __proto__x; did you mean'],
 ])('options that come as data are looked at too: %j', async (given, message) => {
-  await expect(loadMixer('BSBR', SHAPE, given as OptionValues)).rejects.toThrow(message);
+  await expect(createMixer('BSBR', SHAPE, given as OptionValues)).rejects.toThrow(message);
 });

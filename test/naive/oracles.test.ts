@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseFixture } from '../../src/bench/measure/fixture.js';
-import { loadModel, MODEL_NAMES, ownOptions } from '../../src/models/registry.js';
+import { createModel, MODEL_NAMES, ownOptions } from '../../src/models/registry.js';
 import { relativeError } from '../../src/statistics.js';
 import { GOLDEN_FILES, goldenBytes } from '../support/golden_files.js';
 import { SMALL } from '../support/session.js';
@@ -17,7 +17,7 @@ test('every registered model has an oracle', () => {
 
 test.each(GOLDEN_FILES)('the oracle returns the logits of %s', async (file) => {
   const { model, weights, shape, options, ids, batch, tokens, logits } = parseFixture(goldenBytes(file), file);
-  const { name } = await loadModel(model, shape, ownOptions(model, options));
+  const { name } = await createModel(model, shape, ownOptions(model, options));
   const config = { ...SMALL, ...shape, ...options };
   const run = naiveTransformer(() => (ORACLES[name] as (typeof ORACLES)[string]).mixer, weights, config);
   const rows = range(batch).flatMap((b) => run(ids.subarray(b * tokens, (b + 1) * tokens)));

@@ -5,7 +5,7 @@ import { serve } from '../../src/bench/measure/serve.js';
 import { parseLine } from '../../src/bench/protocol/lines.js';
 import { REPLY_TO, replySchema, requestSchema } from '../../src/bench/protocol/messages.js';
 import { shapeOf } from '../../src/models/model.js';
-import { loadModel } from '../../src/models/registry.js';
+import { createModel } from '../../src/models/registry.js';
 
 const PAGE = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
 const linesOf = (mark: string): string[] =>
@@ -26,7 +26,7 @@ test('the example session of docs/protocol.md is what our worker says', async ()
   expect(requests.length).toBeGreaterThan(8);
   const said: string[] = [];
   const host: WorkerHost = {
-    createModel: ({ model, shape, options }, way) => loadModel(model, shapeOf(shape), options, way),
+    createModel: ({ model, shape, options }, way) => createModel(model, shapeOf(shape), options, way),
     now: () => 0,
     peakRssBytes: () => 0,
     env: () => ({}),

@@ -4,7 +4,7 @@ import { type Details, type ReplyOf, type Request, replySchema } from '../../src
 import { promptTokens } from '../../src/bench/protocol/plan.js';
 import { type SequenceModel, shapeOf } from '../../src/models/model.js';
 import type { OptionValues } from '../../src/models/options.js';
-import { loadModel, ownOptions } from '../../src/models/registry.js';
+import { createModel, ownOptions } from '../../src/models/registry.js';
 import type { Phase } from '../../src/results/words.js';
 import type { Config } from './session.js';
 
@@ -44,7 +44,8 @@ export function unserved({
   const answer = createServer(
     { backend, way },
     {
-      createModel: async ({ model, shape, options }, way) => wrap(await loadModel(model, shapeOf(shape), options, way)),
+      createModel: async ({ model, shape, options }, way) =>
+        wrap(await createModel(model, shapeOf(shape), options, way)),
       ...{ now, peakRssBytes: () => 1, env: () => ({ TF_NUM_INTRAOP_THREADS: '1' }) },
     },
   );

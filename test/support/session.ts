@@ -3,7 +3,7 @@ import { randomNormal } from 'd3-random';
 import { expect } from 'vitest';
 import type { AnyMixer } from '../../src/models/mixer.js';
 import type { ModelShape, SequenceModel } from '../../src/models/model.js';
-import { loadMixer, loadModel, ownOptions } from '../../src/models/registry.js';
+import { createMixer, createModel, ownOptions } from '../../src/models/registry.js';
 import type { TransformerOptions } from '../../src/models/transformer.js';
 import { randomWeights } from '../../src/models/weights.js';
 import { random } from '../../src/random.js';
@@ -38,9 +38,9 @@ export const SMALL: Config = {
 
 /** The model, and its mixer, of a configuration. */
 export const modelOf = (name: string, config: Config, options?: TransformerOptions): Promise<SequenceModel> =>
-  loadModel(name, config, ownOptions(name, config), options);
+  createModel(name, config, ownOptions(name, config), options);
 export const mixerOf = (name: string, config: Config): Promise<AnyMixer> =>
-  loadMixer(name, config, ownOptions(name, config));
+  createMixer(name, config, ownOptions(name, config));
 
 /** One row of ids a batch row. */
 export type Ids = readonly (readonly number[])[];

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Fixture, parseFixture } from '../../../src/bench/measure/fixture.js';
 import { checkParity, passes, splits } from '../../../src/bench/measure/parity.js';
 import type { Output } from '../../../src/models/model.js';
-import { loadModel, ownOptions } from '../../../src/models/registry.js';
+import { createModel, ownOptions } from '../../../src/models/registry.js';
 import { relativeError } from '../../../src/statistics.js';
 import * as tf from '../../../src/tf.js';
 import type { Tree } from '../../../src/tree.js';
@@ -10,7 +10,7 @@ import { goldenBytes, SMALL_GOLDEN, withConfig, withFirst, withName } from '../.
 
 await tf.initBackend('wasm');
 
-const loaded = ({ model, shape, options }: Fixture) => loadModel(model, shape, ownOptions(model, options));
+const loaded = ({ model, shape, options }: Fixture) => createModel(model, shape, ownOptions(model, options));
 
 async function parityOf(bytes: Uint8Array) {
   const fixture = parseFixture(bytes, SMALL_GOLDEN);

@@ -18,8 +18,9 @@ const FLAGS = {
   quick: true,
   recompute: false,
   mode: 'compiled',
+  options: {},
 } as const;
-const SMALL = { hidden_dim: 16, ff_dim: 16, vocab_size: 32, backend: 'tensorflow', retrieval_norm: 'none' } as const;
+const SMALL = { hidden_dim: 16, ff_dim: 16, vocab_size: 32, backend: 'tensorflow' } as const;
 const CONFIG: Config = {
   ...{ vocabSize: 32, hiddenDim: 16, numLayers: 2, numHeads: 4, ffDim: 16 },
   ...{ chunk_size: 32, compression_factor: 2, retrieval_norm: 'none' },
