@@ -32,24 +32,20 @@ export function parseCurrent(value: unknown, where: string): Results {
 
 const versionOf = (value: unknown): unknown => (value as { schema_version?: unknown } | null)?.schema_version;
 
-/** What no schema says: every cell is there once, with one entry a process, and every length of a table. */
-function checkOnce({ cells, time_results, memory_results }: Results, where: string): void {
-  const once = (what: string, names: readonly (string | number)[]): void => {
+/** What no schema says: every engine, model and cell is there once, a cell with one entry a process, and every length of a table. */
+function checkOnce({ engines, models, cells, time_results, memory_results }: Results, where: string): void {
+  const once = <T>(what: string, items: readonly T[], nameOf: (item: T) => string | number): void => {
     const seen = new Set<string | number>();
-    const twice = names.find((name) => seen.size === seen.add(name).size);
+    const twice = items.map(nameOf).find((name) => seen.size === seen.add(name).size);
     check(twice === undefined, `${where}: ${what} must be there once, got ${twice} twice`);
   };
-  once('cells: each', cells.map(cellKey));
-  for (const cell of cells)
-    once(
-      `cells: ${cellKey(cell)}: each run`,
-      cell.processes.map(({ run }) => run),
-    );
+  once('engines: each', engines, ({ id }) => id);
+  once('models: each', models, ({ name }) => name);
+  once('cells: each', cells, cellKey);
+  for (const cell of cells) once(`cells: ${cellKey(cell)}: each run`, cell.processes, ({ run }) => run);
   for (const [key, table] of Object.entries({ time_results, memory_results })) {
-    for (const [model, row] of Object.entries(table))
-      once(
-        `${key}.${model}: each length`,
-        Object.keys(row).map((key) => Number(key) || key),
-      );
+    for (const [model, row] of Object.entries(table)) {
+      once(`${key}.${model}: each length`, Object.keys(row), (length) => Number(length) || length);
+    }
   }
 }

@@ -86,6 +86,15 @@ describe('a results file', () => {
     expect(broken(() => ({ memory_results: { BSBR: { '128': 1, '1.28e2': 2 } } }))).toThrow('memory_results.BSBR');
   });
 
+  test('with an engine or a model twice is refused by its name', () => {
+    expect(broken(({ engines }) => ({ engines: [...engines, ...engines] }))).toThrow(
+      'NEW a.json: engines: each must be there once, got wasm twice',
+    );
+    expect(broken(({ models }) => ({ models: [...models, ...models] }))).toThrow(
+      'NEW a.json: models: each must be there once, got BSBR twice',
+    );
+  });
+
   test('may have keys that begin with $ or x_ at any level, and they are left out', () => {
     const { cells, ...rest } = whole();
     const [first, second] = cells;
