@@ -32,8 +32,9 @@ export function readPrevious(file: string, label: RunLabel, spec: RunSpec, pinne
   const previous = readUnfinished(file, '--resume');
   const expectSame = (what: string, then: unknown, now: unknown): void =>
     check(text(then) === text(now), `--resume: ${file} was made with ${what} ${text(then)}, got ${text(now)}`);
-  for (const key of Object.keys(label.config) as (keyof Results['config'])[]) {
-    if (!MAY_CHANGE.includes(key)) expectSame(`--${key}`, previous.config[key], label.config[key]);
+  const [then, now] = [flatOf(previous.config), flatOf(label.config)];
+  for (const key of Object.keys({ ...then, ...now })) {
+    if (!MAY_CHANGE.includes(key)) expectSame(`--${key}`, then[key] ?? 'not given', now[key] ?? 'not given');
   }
   expectSame('--models', modelsOf(previous.cells), modelsOf(spec.cells));
   expectSame('--seed', previous.tool.seed, label.tool.seed);
@@ -71,6 +72,12 @@ export function isFinished(previous: Results, wanted: Results['config'], spec: R
 }
 
 const pinText = (pinned: boolean): string => (pinned ? 'pinned to a CPU' : 'not pinned (--no_pin)');
+
+/** With the options of models beside the rest: each is a flag. */
+const flatOf = ({ options, ...config }: Results['config']): Readonly<Record<string, unknown>> => ({
+  ...config,
+  ...options,
+});
 
 const modelsOf = (cells: readonly { readonly model: string }[]): string[] => [
   ...new Set(cells.map(({ model }) => model)),
