@@ -80,15 +80,15 @@ function picturesOf(analysis: Analysis): Readonly<Record<string, TopLevelSpec>> 
 interface Read {
   /** Of the phase that is analyzed. */
   readonly measurements: Measurements;
-  /** Of every phase, by its name. */
-  readonly phases: ReadonlyMap<string, Measurements>;
+  /** Of every phase. */
+  readonly phases: readonly Measurements[];
 }
 
 /** Of a results file of either kind, or of a table. */
 function measurementsOf(file: string, phase: Phase | null): Read {
   if (/\.csv$/i.test(file)) {
     const measurements = fromCsv(readFileText(file, WHERE), `${WHERE}: ${file}`, phase);
-    return { measurements, phases: new Map([[phase ?? '', measurements]]) };
+    return { measurements, phases: [measurements] };
   }
   const value = readResultsJson(file, WHERE);
   return { measurements: readMeasurements(value, WHERE, phase), phases: readPhases(value, WHERE) };

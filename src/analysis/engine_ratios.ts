@@ -21,8 +21,8 @@ export interface EngineRatio {
  * @param phases the measurements of each phase of a file
  * @param reference an engine
  */
-export function engineRatios(phases: ReadonlyMap<string, Measurements>, reference: string): EngineRatio[] {
-  return [...phases].flatMap(([phase, { series, seed }]) => {
+export function engineRatios(phases: readonly Measurements[], reference: string): EngineRatio[] {
+  return phases.flatMap(({ phase, series, seed }) => {
     const curves = series.map(({ points }) => points.map(({ n, processMs }) => ({ n, processes: processMs })));
     const replicates = replicate(curves, seed);
     const timed = series.map((one, i) => ({ ...one, own: replicates[i] as Replicates }));

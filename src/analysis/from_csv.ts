@@ -71,6 +71,7 @@ export function fromCsv(text: string, where: string, phase: string | null): Meas
   }));
   return {
     kind: 'csv',
+    phase: chosen ?? '',
     meaning: chosen === null ? 'Times of a table' : `Times of a table: phase ${chosen}`,
     rateTitle: 'n / time, tokens per second',
     series,

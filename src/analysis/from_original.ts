@@ -32,6 +32,7 @@ export function fromOriginal(value: unknown, where: string): Measurements {
   check(series.length > 0, `${where}: time_results holds no time`);
   return {
     kind: 'original',
+    phase: 'generate',
     meaning: 'Time of the original project at n',
     rateTitle: 'n / time',
     series,

@@ -38,6 +38,7 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
   const tokens = results.config.n_tokens;
   return {
     kind: 'attnscale',
+    phase,
     meaning: MEANINGS[phase](tokens),
     rateTitle: RATE_TITLES[phase],
     series,

@@ -37,6 +37,8 @@ export interface Series {
 
 export interface Measurements {
   readonly kind: 'attnscale' | 'original' | 'csv';
+  /** Empty where it is not known. */
+  readonly phase: string;
   /** What a time is the time of, e.g. `generate: prefill of n tokens, then 32 steps`. */
   readonly meaning: string;
   /** Which tokens are in tokens / time, and which time. */

@@ -23,13 +23,13 @@ export function readMeasurements(value: unknown, where: string, phase: Phase | n
   return fromOriginal(value, where);
 }
 
-/** The measurements of every phase of a file with several engines, by its name; none of a file with one. */
-export function readPhases(value: unknown, where: string): Map<Phase, Measurements> {
-  if (!isResults(value, where)) return new Map();
+/** The measurements of every phase of a file with several engines; none of a file with one. */
+export function readPhases(value: unknown, where: string): Measurements[] {
+  if (!isResults(value, where)) return [];
   const results = parseResults(value, where);
-  if (results.engines.length < 2) return new Map();
+  if (results.engines.length < 2) return [];
   const phases = new Set(results.cells.filter(isMeasured).map(({ phase }) => phase));
-  return new Map([...phases].map((phase) => [phase, fromResults(results, where, phase)]));
+  return [...phases].map((phase) => fromResults(results, where, phase));
 }
 
 /** Whether it is a file of compare-models, or else one of the original project. */
