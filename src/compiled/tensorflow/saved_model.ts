@@ -40,10 +40,10 @@ export function portsOf(
   { args, results }: GraphFunction,
   optimize: Optimization,
 ): { readonly feeds: readonly string[]; readonly fetches: readonly string[] } {
-  const isBare = optimize === 'none';
+  const isCall = optimize === 'none' || optimize === 'whole';
   return {
-    feeds: args.map(({ name }, i) => (isBare ? fedToCall(i) : `${name}:0`)),
-    fetches: results.map((_, i) => (isBare ? fetchedFromCall(i) : `out${i}:0`)),
+    feeds: args.map(({ name }, i) => (isCall ? fedToCall(i) : `${name}:0`)),
+    fetches: results.map((_, i) => (isCall ? fetchedFromCall(i) : `out${i}:0`)),
   };
 }
 
@@ -200,29 +200,38 @@ function session({ args, nodes, results }: GraphFunction): GraphNode[] {
   return [...feeds, ...nodes, ...fetches];
 }
 
-/** The session of a function that XLA compiles, which grappler would rewrite for a fifth of the time to no effect. */
+/**
+ * The session of a function that XLA compiles: two nodes, fewer than grappler looks at, which would spend a fourth of the
+ * time to make it ready and change nothing that XLA makes of it.
+ */
 function compiledSession(main: GraphFunction): GraphNode[] {
-  const inputs = main.args.map(({ name }) => name);
-  const results = main.results.map(({ dtype }, i) => ({ ref: fetchedFromCall(i), dtype }));
-  const call = { name: CALL, op: 'StatefulPartitionedCall', inputs, attrs: callAttrs(main) };
-  return session({ ...main, nodes: [call], results });
+  return [
+    ...feedsOf(main),
+    { name: CALL, op: 'StatefulPartitionedCall', inputs: fedInputs(main), attrs: callAttrs(main) },
+  ];
 }
 
 /**
- * A session of three nodes, fewer than grappler looks at: one that is fed in place of all arguments (if any), the
- * function, called by its name, which TensorFlow then runs as it is, on one device and after no more passes, and a
- * reference variable that comes before it. XLA's passes keep clear of what such a variable reaches; of any other call
- * they read the function, twice, to look for one.
+ * The session of a function that nothing is done to, by its name: TensorFlow then runs it as it is, on one device and
+ * after no more passes. Before it comes a reference variable. XLA's passes keep clear of what such a variable reaches; of
+ * any other call they read the function, twice, to look for one.
  */
-function bareSession({ name, args }: GraphFunction): GraphNode[] {
+function bareSession(main: GraphFunction): GraphNode[] {
   const scalar = { dtype: { type: 'float32' }, shape: { shape: [] } } as const;
-  const dtypes = { types: args.map(({ dtype }) => dtype) };
   return [
-    ...(args.length > 0 ? [{ name: FEEDS, op: 'Unstage', inputs: [], attrs: { dtypes } }] : []),
+    ...feedsOf(main),
     { name: VARIABLE, op: 'VariableV2', inputs: [], attrs: scalar },
-    { name: CALL, op: name, inputs: [...args.map((_, i) => fedToCall(i)), `^${VARIABLE}`], attrs: {} },
+    { name: CALL, op: main.name, inputs: [...fedInputs(main), `^${VARIABLE}`], attrs: {} },
   ];
 }
+
+/** A node that is fed in place of all arguments, if any. */
+function feedsOf({ args }: GraphFunction): GraphNode[] {
+  const dtypes = { types: args.map(({ dtype }) => dtype) };
+  return args.length === 0 ? [] : [{ name: FEEDS, op: 'Unstage', inputs: [], attrs: { dtypes } }];
+}
+
+const fedInputs = ({ args }: GraphFunction): string[] => args.map((_, i) => fedToCall(i));
 
 const nodesOf = (nodes: readonly GraphNode[]): Bytes => each(nodes, (inner) => node(1, inner));
 
