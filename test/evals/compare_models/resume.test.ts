@@ -106,11 +106,16 @@ test('flags that are given beside --resume must agree with the file, but for tho
   const folder = temporaryFolder();
   expect((await start(folder, ...PLAN).ended).code).toBe(0);
   const resume = ['--resume', 'results/comparison_results.json'];
-  const refused = await start(folder, ...resume, '--hidden-dim', '32').ended;
-  expect([refused.code, refused.stderr]).toEqual([
-    2,
-    'error: --resume: results/comparison_results.json was made with --hidden_dim 16, got 32\n',
-  ]);
+  for (const [flag, then, now] of [
+    ['hidden_dim', 16, 32],
+    ['chunk_size', 8, 16],
+  ] as const) {
+    const refused = await start(folder, ...resume, `--${flag}`, String(now)).ended;
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      `error: --resume: results/comparison_results.json was made with --${flag} ${then}, got ${now}\n`,
+    ]);
+  }
   const more = await start(folder, ...resume, '--runs', '9', '--precision=1').ended;
   expect(more.code).toBe(0);
   const { config, cells, tool } = read(folder);
