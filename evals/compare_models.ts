@@ -53,7 +53,9 @@ const optionsIn = (flags: object): OptionValues =>
 
 /** The flags that other commands take after `--`, as a part of their help: what is measured, not how often or where to. */
 export function workloadHelp(): string {
-  const options = [...modelOptions(), ...measuringOptions()].filter(({ long }) => !SET_BY_CALLER.includes(long ?? ''));
+  const options = [...modelOptions(), ...measuringOptions()].filter(
+    ({ long, hidden }) => !hidden && !SET_BY_CALLER.includes(long ?? ''),
+  );
   return `Flags of compare-models, after --:\n${optionLines(options)}`;
 }
 
@@ -62,7 +64,11 @@ const SET_BY_CALLER = ['--runs', '--precision', '--max_time', '--exact_lengths']
 /** The flags of the models: their shape, and the options of each. */
 export function modelOptions(): Option[] {
   return [
-    withDefault('models', '<names...>', 'BSBR, LinearTransformer, DeltaNet, Softmax, or all'),
+    withDefault(
+      'models',
+      '<names...>',
+      'BSBR, LinearTransformer, DeltaNet, Softmax, or all; MODEL@ENGINE on that engine alone',
+    ),
     whole('vocab_size', 1, 'V, size of the vocabulary'),
     whole('hidden_dim', 1, 'd, model dim'),
     whole('num_layers', 1, 'L, layers'),
@@ -103,9 +109,19 @@ function measuringOptions(): Option[] {
     whole('seed', 0, 'of weights, tokens, order and resampling'),
     new Option('--prompt <file>', 'bytes of a file as tokens, instead of random ones'),
     new Option('--recompute', "also the original study's way: the whole sequence again for each token").default(false),
-    word('backend', BACKENDS, 'auto, tensorflow or wasm; auto: tensorflow where it loads'),
-    word('mode', MODES, 'auto, eager, compiled or both; auto: compiled on tensorflow'),
-    whole('threads', 1, 'threads of the backend'),
+    new Option(
+      '--engines <ids...>',
+      'what runs the models: tensorflow (compiled), tensorflow-eager, wasm; auto: tensorflow where it loads (default: auto)',
+    ),
+    new Option(
+      '--peer <name=command>',
+      "an engine of someone else's beside those: a program that speaks the protocol (docs/protocol.md); repeatable",
+    )
+      .default([])
+      .argParser((word, others: readonly string[]) => [...others, word]),
+    new Option('--backend <word>', 'as before --engines').argParser(oneOf('--backend', BACKENDS)).hideHelp(),
+    new Option('--mode <word>', 'as before --engines').argParser(oneOf('--mode', MODES)).hideHelp(),
+    whole('threads', 1, 'threads of an engine'),
     new Option('--no_pin', 'let the system move the measuring processes between CPUs').default(false),
     withDefault('cell_timeout', '<s>', 'seconds that one model, phase and length may take in a process').argParser(
       positiveNumber('--cell_timeout'),
@@ -133,6 +149,3 @@ const withDefault = (flag: keyof typeof DEFAULTS, value: string, text: string): 
 
 const whole = (flag: keyof typeof DEFAULTS, min: number, text: string): Option =>
   withDefault(flag, '<n>', text).argParser(wholeNumber(`--${flag}`, min));
-
-const word = (flag: keyof typeof DEFAULTS, words: readonly string[], text: string): Option =>
-  withDefault(flag, '<word>', text).argParser(oneOf(`--${flag}`, words));

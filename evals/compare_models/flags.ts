@@ -1,6 +1,7 @@
 /** The flags of compare-models and what they are when not given. */
 import type { OptionValues } from '../../src/models/options.js';
 
+/** Words of flags that --engines has taken the place of. */
 export const BACKENDS = ['auto', 'tensorflow', 'wasm'] as const;
 export const MODES = ['auto', 'eager', 'compiled', 'both'] as const;
 
@@ -22,8 +23,11 @@ export interface Flags {
   readonly seed: number;
   readonly prompt?: string;
   readonly recompute: boolean;
-  readonly backend: (typeof BACKENDS)[number];
-  readonly mode: (typeof MODES)[number];
+  /** `auto` where none are given. */
+  readonly engines?: readonly string[];
+  readonly peer: readonly string[];
+  readonly backend?: (typeof BACKENDS)[number];
+  readonly mode?: (typeof MODES)[number];
   readonly threads: number;
   readonly output_dir: string;
   readonly output: string;
@@ -49,8 +53,7 @@ export const DEFAULTS = {
   n_tokens: 32,
   batch_size: 1,
   seed: 1,
-  backend: 'auto',
-  mode: 'auto',
+  peer: [] as readonly string[],
   threads: 1,
   output_dir: 'results',
   output: 'comparison_results.json',

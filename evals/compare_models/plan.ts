@@ -1,17 +1,15 @@
 /** From the flags of compare-models to what is to be measured. */
 import { DEFAULT_RULES, QUICK_RULES } from '../../src/bench/protocol/plan.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
-import { ownEngine } from '../../src/engines/registry.js';
 import { check } from '../../src/errors.js';
 import { shapeOf } from '../../src/models/model.js';
 import { defaultOf, type OptionValue, type OptionValues } from '../../src/models/options.js';
-import { checkShape, MODEL_NAMES, modelOptions } from '../../src/models/registry.js';
-import { type ModelRow, parseRow, splitExpressions } from '../../src/models/rows.js';
-import { nativeProblem, SET_UP } from '../../src/native_check.js';
+import { checkShape, modelOptions } from '../../src/models/registry.js';
+import { type ModelRow, parseRow } from '../../src/models/rows.js';
 import type { CellId } from '../../src/results/cell.js';
 import type { RunConfig } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
-import { WORKER_FILE } from '../shared/package_folder.js';
+import { type EnginePlan, planEngines } from './engines.js';
 import type { Flags } from './flags.js';
 import type { Prompt } from './prompt.js';
 
@@ -22,15 +20,15 @@ export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt 
   checkShape(shapeOf(flags), (size) => `--${size}`);
   if (prompt) checkPrompt(prompt.bytes, flags.vocab_size);
   const phases: Phase[] = ['prefill', 'decode', 'generate', ...(flags.recompute ? (['recompute'] as const) : [])];
-  const [models, engines] = [rowsOf(flags), enginesOf(flags)];
-  const cells: CellId[] = models.flatMap(({ name: model }) =>
-    engines.flatMap((engine) => phases.flatMap((phase) => lengths.map((n) => ({ model, phase, n, engine })))),
+  const plan = planOf(flags);
+  const cells: CellId[] = plan.pairs.flatMap(({ row, engine }) =>
+    phases.flatMap((phase) => lengths.map((n) => ({ model: row.name, phase, n, engine }))),
   );
   return {
     cells,
-    engines: engines.map((id) => ownEngine(id, WORKER_FILE)),
+    engines: plan.engines,
     workload: {
-      models,
+      models: rowsIn(plan),
       shape: sizesOf(flags),
       nTokens: flags.n_tokens,
       batchSize: flags.batch_size,
@@ -50,25 +48,11 @@ const sizesOf = ({ vocab_size, hidden_dim, num_layers, num_heads, ff_dim }: Flag
   ...{ vocab_size, hidden_dim, num_layers, num_heads, ff_dim },
 });
 
-/** The models as rows of results, each once. */
-function rowsOf({ models, options, ...flags }: Flags): readonly ModelRow[] {
-  const expressions = splitExpressions(models).flatMap((text) => (text.trim() === 'all' ? MODEL_NAMES : [text]));
-  const rows = expressions.map((text) =>
-    parseRow(text, options, shapeOf(flags), '--models', (option) => `--${option}`),
-  );
-  return [...new Map(rows.map((row) => [row.name, row])).values()];
-}
+const planOf = (flags: Flags): EnginePlan =>
+  planEngines(flags, (text) => parseRow(text, flags.options, shapeOf(flags), '--models', (option) => `--${option}`));
 
-/** The engines of a backend and modes: compiled where the native backend can be had, eager elsewhere. */
-function enginesOf({ mode, backend }: Flags): readonly string[] {
-  const problem = nativeProblem();
-  check(backend !== 'tensorflow' || problem === null, `--backend: tensorflow cannot be loaded: ${problem}`);
-  const isNative = backend !== 'wasm' && problem === null;
-  if (mode === 'auto') return [isNative ? 'tensorflow' : 'wasm'];
-  check(mode === 'eager' || isNative, `--mode: ${mode} needs the tensorflow backend; use eager, or run ${SET_UP}`);
-  if (!isNative) return ['wasm'];
-  return { eager: ['tensorflow-eager'], compiled: ['tensorflow'], both: ['tensorflow-eager', 'tensorflow'] }[mode];
-}
+/** Rows of results, each once. */
+const rowsIn = ({ pairs }: EnginePlan): ModelRow[] => [...new Map(pairs.map(({ row }) => [row.name, row])).values()];
 
 function checkPrompt(prompt: Uint8Array, vocabSize: number): void {
   const largest = prompt.reduce((a, b) => Math.max(a, b), 0);
@@ -102,7 +86,7 @@ export function runConfigOf(
 
 /** Of the models that are measured, those that were given and are not the default. */
 function givenOptions(flags: Flags): OptionValues {
-  const own = rowsOf(flags).map(({ model }) => modelOptions(model));
+  const own = rowsIn(planOf(flags)).map(({ model }) => modelOptions(model));
   const isGiven = ([name, value]: readonly [string, OptionValue]): boolean =>
     own.some(({ [name]: option }) => option !== undefined && value !== defaultOf(option, shapeOf(flags)));
   return Object.fromEntries(Object.entries(flags.options).filter(isGiven));

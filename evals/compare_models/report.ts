@@ -24,6 +24,7 @@ import type { Cell, Comparison, Results } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
 import { MIN_PROCESSES_FOR_CI, max, min } from '../../src/statistics.js';
 import { estimateMs } from './estimate.js';
+import { runEverywhere } from './rerun.js';
 
 const NOT_MEASURED = '–';
 
@@ -209,19 +210,14 @@ function disorderText(cells: readonly Cell[]): string[] {
   ];
 }
 
-/** @param reason why the native backend was not loaded, and what would bring it */
-export function fallbackText(reason: string): string {
-  return `wasm is used, slower than tensorflow and not comparable with it: ${reason}`;
-}
-
 /** The plan, without measuring anything. */
 export function planText(spec: RunSpec, added: readonly number[], pinnedCpu: number | null, file: string): string {
-  const { cells, runs, workload, threads } = spec;
+  const { cells, engines, runs, workload, threads } = spec;
   const list = (pick: (cell: CellId) => string | number): string => [...new Set(cells.map(pick))].join(' ');
   return [
-    `models       ${list(({ model }) => model)}`,
+    `models       ${list(({ model, engine }) => (runEverywhere(cells) ? model : `${model}@${engine}`))}`,
     `phases       ${list(({ phase }) => phase)}`,
-    `engines      ${list(({ engine }) => engine)}, ${countText(threads, 'thread')}${pinnedCpu === null ? '' : ` on CPU ${pinnedCpu}`}`,
+    `engines      ${engines.map(engineText).join(', ')}, ${countText(threads, 'thread')}${pinnedCpu === null ? '' : ` on CPU ${pinnedCpu}`}`,
     `lengths      ${list(({ n }) => n)}${added.length === 0 ? '' : ` (${tokensText(added)}: added for the fit)`}`,
     `tokens       ${workload.nTokens} generated after the prompt, batch ${workload.batchSize}`,
     `processes    1 that checks and counts; ${runs} that measure${runs === 1 ? 's' : ''} ${cells.length} cells${runs === 1 ? '' : ' each'}`,
@@ -231,6 +227,10 @@ export function planText(spec: RunSpec, added: readonly number[], pinnedCpu: num
     '',
   ].join('\n');
 }
+
+/** A peer with its command. */
+const engineText = ({ id, command }: RunSpec['engines'][number]): string =>
+  command === null ? id : `${id} (${command})`;
 
 /** What is planned for cells that are not precise enough. */
 function addedText(spec: RunSpec): string {

@@ -1,6 +1,5 @@
 /** --resume: going on with a results file, only where it was made by the same plan on the same machine. */
 
-import { argumentOf, flagsOf } from '../../src/bench/gate/remeasure.js';
 import { cpuModel } from '../../src/bench/run/environment.js';
 import { createLedger } from '../../src/bench/run/ledger.js';
 import type { RunLabel, RunSpec } from '../../src/bench/run/run.js';
@@ -9,6 +8,7 @@ import { cellKey, isMeasured } from '../../src/results/cell.js';
 import { isPinned } from '../../src/results/facts.js';
 import type { Results } from '../../src/results/schema.js';
 import { readUnfinished } from '../shared/read_results.js';
+import { argumentOf, flagsOf } from './rerun.js';
 
 /** Config keys that say how many processes there are to be. */
 const SAMPLING = ['runs', 'precision_pct', 'max_time_s'] as const;

@@ -6,7 +6,6 @@ import { describeGit } from '../../src/bench/run/environment.js';
 import { pinnableCpu } from '../../src/bench/run/pinning.js';
 import { type RunHost, type RunLabel, type RunSpec, runBenchmark } from '../../src/bench/run/run.js';
 import { type WorkerHost, workerLimits } from '../../src/bench/run/session.js';
-import { preferredEngine } from '../../src/engines/registry.js';
 import { changesResults } from '../../src/models/registry.js';
 import { isMeasured } from '../../src/results/cell.js';
 import { configHash } from '../../src/results/config_hash.js';
@@ -24,6 +23,7 @@ import { packageFolder, packageVersion } from '../shared/package_folder.js';
 import { shellLine } from '../shared/shell.js';
 import { openTemporaryFolder } from '../shared/temporary_folder.js';
 import { type AddedLengths, addLengths } from './added_lengths.js';
+import { engineNotes } from './engines.js';
 import { estimateMs } from './estimate.js';
 import { exportResults } from './exports.js';
 import { DEFAULTS, type Flags } from './flags.js';
@@ -31,7 +31,7 @@ import { parseLengths } from './lengths.js';
 import { runConfigOf, specOf } from './plan.js';
 import { createProgress, type ProgressView } from './progress.js';
 import { readPrompt } from './prompt.js';
-import { fallbackText, planText, reportText, threadsWarning, warningsOf } from './report.js';
+import { planText, reportText, threadsWarning, warningsOf } from './report.js';
 import { createResultsWriter, type ResultsWriter } from './results_writer.js';
 import { addedIn, isFinished, readPrevious } from './resume.js';
 
@@ -57,7 +57,7 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   }
   using _lock = flags.dry_run ? null : lockFile(file);
   const previous = flags.resume === undefined ? undefined : readPrevious(flags.resume, label, spec, pinnedCpu);
-  for (const text of [note, longer.note, fallbackWarning(flags), threadsWarning(flags.threads)]) {
+  for (const text of [note, longer.note, ...engineNotes(flags), threadsWarning(flags.threads)]) {
     if (text !== null) streams.stderr.write(`${text}\n`);
   }
   if (flags.dry_run) {
@@ -153,9 +153,3 @@ const leftText = (written: string | null, file: string): string =>
 
 const goOnCommand = (file: string): string =>
   shellLine(['node', join(packageFolder(), 'bin', 'compare_models.js'), '--resume', file]);
-
-/** Why the engine that is better is not used; null where it is, or another was asked for. */
-function fallbackWarning({ backend }: Flags): string | null {
-  const { reason } = preferredEngine();
-  return backend !== 'auto' || reason === null ? null : `warning: ${fallbackText(reason)}`;
-}

@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 
 /** A cell that takes minutes, in calls that never return to the event loop. */
-const LONG = '--backend wasm --models Softmax --seq_lengths 32768 --hidden_dim 256'.split(' ');
+const LONG = '--engines wasm --models Softmax --seq_lengths 32768 --hidden_dim 256'.split(' ');
 /** Waits for ever without looking at its messages, and has a child that does the same. */
 const HANGING = `
 if (process.argv[2] !== 'grandchild') require('node:child_process').spawn(process.execPath, [__filename, 'grandchild']);
@@ -130,7 +130,7 @@ describe.skipIf(!isLinux)('the process that ends the others', () => {
 });
 
 const SHAPE = '--hidden_dim 16 --num_heads 2 --ff_dim 32 --vocab_size 64 --chunk_size 8 --n_tokens 3';
-const PLAN = `--backend wasm --models LinearTransformer Softmax ${SHAPE} --seq_lengths 8 16 --runs 2 --quick`.split(
+const PLAN = `--engines wasm --models LinearTransformer Softmax ${SHAPE} --seq_lengths 8 16 --runs 2 --quick`.split(
   ' ',
 );
 const readFile = () => parseResults(readJson(join(folder, 'results', 'comparison_results.json'), 'results'), 'results');

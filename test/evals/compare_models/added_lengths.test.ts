@@ -69,7 +69,7 @@ describe('the plan', () => {
     const text = { stdout: '', stderr: '' };
     const stream = (name: keyof typeof text) => ({ write: (part: string) => (text[name] += part) });
     const flags = [
-      '--backend',
+      '--engines',
       'wasm',
       '--hidden_dim',
       '16',

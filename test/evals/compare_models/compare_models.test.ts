@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { preferredEngine } from '../../../src/engines/registry.js';
 import { cellKey } from '../../../src/results/cell.js';
 import { parseResults } from '../../../src/results/parse.js';
 import type { Results } from '../../../src/results/schema.js';
@@ -102,6 +103,31 @@ test('a run adds lengths, analyzes itself, and is resumed with the lengths that 
   expect([second.code, second.stderr]).toEqual([0, expect.not.stringContaining('error')]);
   expect(read(folder).config.added_lengths).toEqual([64, 128]);
   expect(read(folder).cells.map(({ processes }) => processes.length)).toEqual(Array(15).fill(2));
+});
+
+test('engines and a peer of one model are one table of one run, which is resumed with them', async () => {
+  const folder = temporaryFolder();
+  const worker = join(dirname(dirname(built.script('compare_models'))), 'dist', 'evals', 'compare_worker.js');
+  const peer = `other='${process.execPath}' '${worker}' --engine wasm`;
+  const engines = ['--engines', 'auto', 'wasm', '--peer', peer];
+  const few = ['--models', 'LinearTransformer', 'Softmax@wasm', '--seq_lengths', '8', '--quick'];
+  const first = await start(folder, ...SMALL, ...few, ...engines).ended;
+  expect([first.code, first.stderr]).toEqual([0, expect.not.stringContaining('error')]);
+  const { engines: used, cells, comparisons } = read(folder);
+  const own = [...new Set([preferredEngine().id, 'wasm'])];
+  expect(new Map(used.map(({ id, command }) => [id, command]))).toEqual(
+    new Map([...own.map((id) => [id, null] as const), ['other', peer.slice('other='.length)]]),
+  );
+  for (const { id } of used) expect(first.stdout).toContain(`LinearTransformer@${id} `);
+  expect(first.stdout.match(/Softmax@/g)).toHaveLength(1);
+  expect(comparisons).toEqual([{ model: 'LinearTransformer', engine: 'other', relative_error: expect.closeTo(0, 5) }]);
+  expect(cells.map(({ status }) => status)).toEqual(cells.map(() => 'ok'));
+
+  const second = await start(folder, '--resume', 'results/comparison_results.json', '--runs', '2').ended;
+  expect([second.code, second.stderr]).toEqual([0, expect.not.stringContaining('error')]);
+  expect(read(folder).cells.map(({ model, engine, processes }) => [model, engine, processes.length])).toEqual(
+    cells.map(({ model, engine }) => [model, engine, 2]),
+  );
 });
 
 test('--help exits 0 and loads nothing but the flags', async () => {

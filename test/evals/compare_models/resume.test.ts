@@ -23,7 +23,7 @@ beforeEach(() => {
 afterAll(() => built[Symbol.dispose]());
 
 const PLAN =
-  '--hidden_dim 16 --num_heads 2 --ff_dim 32 --n_tokens 3 --models LinearTransformer --seq_lengths 8 16 --runs 8 --quick --backend wasm'.split(
+  '--hidden_dim 16 --num_heads 2 --ff_dim 32 --n_tokens 3 --models LinearTransformer --seq_lengths 8 16 --runs 8 --quick --engines wasm'.split(
     ' ',
   );
 const start = (folder: string, ...argv: string[]) => built.start('compare_models', argv, folder);

@@ -1,0 +1,110 @@
+/** Which models run on which engines: `--models`, `--engines`, `--peer`, and the flags of before, `--backend` and `--mode`. */
+import type { Engine } from '../../src/engines/engine.js';
+import { peerEngine } from '../../src/engines/peer.js';
+import { findOwnEngine, OWN_ENGINE_IDS, ownEngine, preferredEngine } from '../../src/engines/registry.js';
+import { check } from '../../src/errors.js';
+import { MODEL_NAMES } from '../../src/models/registry.js';
+import { type ModelRow, splitExpressions } from '../../src/models/rows.js';
+import { nearest } from '../../src/nearest.js';
+import { WORKER_FILE } from '../shared/package_folder.js';
+import type { Flags } from './flags.js';
+
+export type EngineFlags = Pick<Flags, 'models' | 'engines' | 'peer' | 'backend' | 'mode'>;
+
+export interface EnginePlan {
+  /** Rows of models, and where each runs; each pair once, in the order of --models. */
+  readonly pairs: readonly { readonly row: ModelRow; readonly engine: string }[];
+  /** Those of the pairs, ours first. */
+  readonly engines: readonly Engine[];
+}
+
+/** The best of ours that this machine has. */
+const AUTO = 'auto';
+
+/**
+ * @param rowOf the row that an expression of --models asks for
+ * @throws UserError naming the flag: of an engine that is not known or not to be had, or a peer without name or command
+ */
+export function planEngines(flags: EngineFlags, rowOf: (expression: string) => ModelRow): EnginePlan {
+  const { words, where } = askedEngines(flags);
+  const peers = peersOf(flags.peer);
+  const engineOf = (id: string): Engine => peers.get(id) ?? ownEngineOf(id, [...peers.keys()], where);
+  const everywhere = [...words.map(engineOf), ...peers.values()];
+  const found = splitExpressions(flags.models).flatMap((word) => {
+    const [, model = '', id] = /^(.*?)(?:@([^@()]*))?$/s.exec(word) ?? [];
+    const engines = id === undefined ? everywhere : [engineOf(id.trim())];
+    const rows = (model.trim() === 'all' ? MODEL_NAMES : [model]).map(rowOf);
+    return rows.flatMap((row) => engines.map((engine) => ({ row, engine })));
+  });
+  const pairs = new Map(found.map(({ row, engine: { id } }) => [`${row.name}@${id}`, { row, engine: id }]));
+  const engines = new Map(found.map(({ engine }) => [engine.id, engine]));
+  return {
+    pairs: [...pairs.values()],
+    engines: [...engines.values()].sort((a, b) => Number(a.command !== null) - Number(b.command !== null)),
+  };
+}
+
+/** What the user is to know, a line each: what old flags mean today, and why the best engine that there is does not run. */
+export function engineNotes(flags: EngineFlags): string[] {
+  const { words, note } = askedEngines(flags);
+  const isAsked = words.includes(AUTO) && splitExpressions(flags.models).some((word) => !word.includes('@'));
+  const { id, reason } = preferredEngine();
+  return [
+    ...(note === null ? [] : [note]),
+    ...(isAsked && reason !== null
+      ? [`warning: ${id} is used, slower than tensorflow and not comparable with it: ${reason}`]
+      : []),
+  ];
+}
+
+function ownEngineOf(id: string, peers: readonly string[], where: string): Engine {
+  const known = [AUTO, ...OWN_ENGINE_IDS, ...peers];
+  const meant = `did you mean ${nearest(id, known)}? (${known.join(', ')})`;
+  check(known.includes(id), `${where}: no engine is called ${id === '' ? "''" : id}; ${meant}`);
+  const own = findOwnEngine(id === AUTO ? preferredEngine().id : id, where);
+  const problem = own.problem();
+  check(problem === null, `${where}: ${id} cannot be loaded: ${problem}`);
+  return ownEngine(own.id, WORKER_FILE);
+}
+
+/** @param words `NAME=COMMAND` */
+function peersOf(words: readonly string[]): ReadonlyMap<string, Engine> {
+  const peers = new Map<string, Engine>();
+  for (const word of words) {
+    const [, name = '', command = ''] = /^([a-z][\w.-]*)=(.*\S.*)$/is.exec(word) ?? [];
+    check(name !== '', `--peer: must be NAME='COMMAND', got ${word.trim() === '' ? `'${word}'` : word}`);
+    const isTaken = [AUTO, ...OWN_ENGINE_IDS].includes(name);
+    check(!isTaken, `--peer: must have a name that no engine of ours has, got ${name}`);
+    const other = peers.get(name)?.command ?? command;
+    check(other === command, `--peer: ${name}: must be one command, got ${other} and ${command}`);
+    peers.set(name, peerEngine(name, command));
+  }
+  return peers;
+}
+
+/** The engines of all models, where they were asked for, and what the flags of before mean today. */
+function askedEngines({ engines, backend, mode }: EngineFlags): {
+  readonly words: readonly string[];
+  readonly where: string;
+  readonly note: string | null;
+} {
+  const given = Object.entries({ backend, mode }).flatMap(([flag, word]) =>
+    word === undefined ? [] : [`--${flag} ${word}`],
+  );
+  const where = given.join(' ');
+  if (where === '')
+    return { words: (engines ?? [AUTO]).flatMap((word) => word.split(',')), where: '--engines', note: null };
+  check(engines === undefined, `${where}: --engines says it all, got both`);
+  const words = enginesBefore(backend ?? AUTO, mode ?? AUTO);
+  return { words, where, note: `${where} is now --engines ${words.join(' ')}` };
+}
+
+function enginesBefore(backend: NonNullable<Flags['backend']>, mode: NonNullable<Flags['mode']>): readonly string[] {
+  if (mode === AUTO) return [backend];
+  if (mode === 'eager') {
+    const isWasm = backend === 'wasm' || (backend === AUTO && preferredEngine().id === 'wasm');
+    return [isWasm ? 'wasm' : 'tensorflow-eager'];
+  }
+  check(backend !== 'wasm', `--mode: ${mode} needs tensorflow, got --backend wasm; use --engines wasm`);
+  return mode === 'both' ? ['tensorflow-eager', 'tensorflow'] : ['tensorflow'];
+}
