@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { exportAnalysis } from '../../evals/analyze_results/exports.js';
 import { analyze } from '../../src/analysis/analysis.js';
 import { engineRatios } from '../../src/analysis/engine_ratios.js';
+import { fromCsv } from '../../src/analysis/from_csv.js';
 import { readMeasurements, readPhases } from '../../src/analysis/read_measurements.js';
 import { engineTables } from '../../src/analysis/tables/engines.js';
 import type { Results } from '../../src/results/schema.js';
@@ -65,6 +66,13 @@ test('a file of one engine, or of the original project, has no such table', () =
   expect(engineTables(engineRatios(readPhases(one, 'file'), 'wasm'))).toEqual([]);
   const original = { time_results: { A: { 64: 1 } } };
   expect(engineTables(engineRatios(readPhases(original, 'file'), ''))).toEqual([]);
+});
+
+test("a table of one's own with a column of engines is compared too", () => {
+  const rows = ['A,64,wasm,prefill,10', 'A,64,torch,prefill,5', 'A,128,torch,prefill,9'];
+  const own = fromCsv(`model,n,engine,phase,time_ms\n${rows.join('\n')}\n`, 'file', null);
+  const found = engineRatios([own], 'wasm').map(({ phase, engine, n, ratio }) => [phase, engine, n, ratio]);
+  expect(found).toEqual([['prefill', 'torch', 64, { value: 0.5, ci: null }]]);
 });
 
 test('CSV has a row a ratio, each with its own phase', () => {
