@@ -193,7 +193,7 @@ export const resultsSchema = closed({
   seq_lengths: z.array(count).describe("the original project's key; sequence lengths in tokens"),
   time_results: z
     .record(z.string(), z.record(z.string(), amount))
-    .describe('seconds of the generate phase: model, length'),
+    .describe('seconds of the generate phase: model (BSBR@wasm where there are several engines), length'),
   memory_results: z
     .record(z.string(), z.record(z.string(), amount))
     .describe("MiB of parameters and ids, as in the original: not the process's memory"),

@@ -1,6 +1,7 @@
 /** What is known of every cell so far, and the results file made of it. */
+import { group } from 'd3-array';
 import { z } from 'zod';
-import { type CellId, cellKey, seriesKey } from '../../results/cell.js';
+import { type CellId, cellKey, rowNames, seriesKey } from '../../results/cell.js';
 import {
   type Cell,
   type Comparison,
@@ -195,17 +196,22 @@ function originalKeys(
   const asked = cells.filter(({ n }) => !added.includes(n));
   const generated = asked.filter(({ phase, summary }) => phase === 'generate' && summary !== null);
   const lengths = [...new Set(asked.map(({ n }) => n))].sort((a, b) => a - b);
-  const table = (value: (cell: Cell) => number): Record<string, Record<string, number>> => {
-    const ofModel = (name: string): [number, number][] =>
-      generated.filter(({ model }) => model === name).map((cell) => [cell.n, value(cell)]);
-    const names = new Set(generated.map(({ model }) => model));
-    return Object.fromEntries([...names].map((name) => [name, Object.fromEntries(ofModel(name))]));
+  const nameOf = rowNames(cells);
+  const table = (of: readonly Cell[], value: (cell: Cell) => number): Record<string, Record<string, number>> => {
+    const rows = [...group(of, nameOf)];
+    return Object.fromEntries(
+      rows.map(([name, own]) => [name, Object.fromEntries(own.map((cell) => [cell.n, value(cell)]))]),
+    );
   };
-  const withoutHead = (model: string): number => models.get(model)?.params_without_head ?? 0;
+  const isSized = ({ model }: Cell): boolean => models.has(model);
+  const withoutHead = ({ model }: Cell): number => models.get(model)?.params_without_head ?? Number.NaN;
   return {
     seq_lengths: lengths,
-    time_results: table(({ summary }) => (summary?.value_ms ?? Number.NaN) / 1000),
-    memory_results: table(({ model, n }) => (4 * withoutHead(model) + 8 * n * batchSize) / 2 ** 20),
-    param_counts: Object.fromEntries([...models.keys()].map((model) => [model, withoutHead(model)])),
+    time_results: table(generated, ({ summary }) => (summary?.value_ms ?? Number.NaN) / 1000),
+    memory_results: table(
+      generated.filter(isSized),
+      (cell) => (4 * withoutHead(cell) + 8 * cell.n * batchSize) / 2 ** 20,
+    ),
+    param_counts: Object.fromEntries(cells.filter(isSized).map((cell) => [nameOf(cell), withoutHead(cell)])),
   };
 }

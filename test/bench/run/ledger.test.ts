@@ -73,6 +73,25 @@ test("the original's four keys hold seconds, MiB of parameters and ids, and para
   expect(file.memory_results['LinearTransformer']?.['2048']?.toFixed(2)).toBe('6.41');
 });
 
+test("of several engines each has a row of its own in the original's keys", () => {
+  const both = cells.flatMap((cell) => [cell, { ...cell, engine: 'torch' }]);
+  const file = full(1, both).results(HEAD);
+  const rows = ['BSBR@wasm', 'BSBR@torch', 'LinearTransformer@wasm', 'LinearTransformer@torch'];
+  for (const table of [file.time_results, file.memory_results, file.param_counts])
+    expect(Object.keys(table).sort()).toEqual([...rows].sort());
+  expect(file.param_counts['BSBR@torch']).toBe(PARAMS.BSBR);
+});
+
+test("a model that nobody sized has no place in the original's memory", () => {
+  const ledger = create();
+  ledger.addProcess(cells.find(({ phase }) => phase === 'generate') as CellId, processOf(0));
+  expect(ledger.results(HEAD)).toMatchObject({
+    time_results: { BSBR: { 512: 0.01 } },
+    memory_results: {},
+    param_counts: {},
+  });
+});
+
 test('the ids of every row count as memory', () => {
   const memory = full(1, cells, 3).results(HEAD).memory_results['BSBR']?.['2048'];
   expect(memory).toBe((4 * 2_007_168 + 3 * 8 * 2048) / 2 ** 20);
