@@ -109,6 +109,7 @@ function agreementNotes(comparisons: readonly Comparison[]): string[] {
 
 function notesOf({ config, cells, comparisons }: Results): string[] {
   const counts = cells.filter(({ summary }) => summary !== null).map(({ processes }) => processes.length);
+  const name = rowNames(cells);
   const troubles = cells.filter(({ status }) => status === 'failed' || status === 'timeout');
   const recompute = config.recompute ? ' Recompute: the whole sequence again for each of these tokens.' : '';
   return [
@@ -120,9 +121,7 @@ function notesOf({ config, cells, comparisons }: Results): string[] {
     orderText(orderOf(cells)),
     ...(config.added_lengths === undefined ? [] : [`+: ${tokensText(config.added_lengths)} were added for the fit.`]),
     ...compilingText(cells),
-    ...troubles.map(
-      ({ model, phase, n, engine, status, reason }) => `${model} ${phase} n = ${n} (${engine}): ${status}: ${reason}`,
-    ),
+    ...troubles.map((cell) => `${name(cell)} ${cell.phase} n = ${cell.n}: ${cell.status}: ${cell.reason}`),
   ];
 }
 

@@ -82,7 +82,7 @@ test('what building graphs took is told a process, and not told where none were 
 test('a cell without a value shows its status, and its reason below', () => {
   const text = reportText(withCell(results(), { status: 'timeout', reason: 'took too long', summary: null }));
   expect(row(text, '128')?.[3]).toBe('timeout');
-  expect(text).toContain('BSBR generate n = 128 (wasm): timeout: took too long');
+  expect(text).toContain('BSBR generate n = 128: timeout: took too long');
 });
 
 test('decode shows its slowest step and its rate', () => {
