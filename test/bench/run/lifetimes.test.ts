@@ -49,6 +49,15 @@ type Start = () => ChildProcess;
 /** Each command, and what the last process that it starts is called. */
 const COMMANDS: Readonly<Record<string, { readonly start: Start; readonly last: string }>> = {
   'compare-models': { start: () => built.start('compare_models', LONG, folder).child, last: 'compare_worker' },
+  'compare-models, a peer and what that starts': {
+    start: () => {
+      const file = join(folder, 'peer.cjs');
+      writeFileSync(file, HANGING);
+      const command = `slow='${process.execPath}' '${file}'; true`; // a shell that stays, and what it started
+      return built.start('compare_models', ['--models', 'Softmax@slow', '--peer', command], folder).child;
+    },
+    last: 'peer.cjs grandchild',
+  },
   'check-regressions --ab': {
     start: () => {
       const both = [checkout('base', HANGING), checkout('new', HANGING)];
