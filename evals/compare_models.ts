@@ -1,7 +1,7 @@
 /** `compare-models`: times the models across sequence lengths and writes a results file. */
 import { Option } from 'commander';
 import { defaultText, type OptionValues, parseOption } from '../src/models/options.js';
-import { MODEL_OPTIONS, type SharedOption } from '../src/models/registry.js';
+import { MODEL_NAMES, MODEL_OPTIONS, type SharedOption } from '../src/models/registry.js';
 import { BACKENDS, DEFAULTS, type Flags, MODES } from './compare_models/flags.js';
 import {
   createCommand,
@@ -67,7 +67,7 @@ export function modelOptions(): Option[] {
     withDefault(
       'models',
       '<names...>',
-      'BSBR, LinearTransformer, DeltaNet, Softmax, or all; MODEL@ENGINE on that engine alone',
+      `${MODEL_NAMES.join(', ')}, or all; MODEL(option=value,…) a variant of it, MODEL@ENGINE on that engine alone`,
     ),
     whole('vocab_size', 1, 'V, size of the vocabulary'),
     whole('hidden_dim', 1, 'd, model dim'),

@@ -84,10 +84,13 @@ export function runConfigOf(
   };
 }
 
-/** Of the models that are measured, those that were given and are not the default. */
+/** Those that were given, are not the default, and hold for a row: its expression may say another value. */
 function givenOptions(flags: Flags): OptionValues {
-  const own = rowsIn(planOf(flags)).map(({ model }) => modelOptions(model));
+  const rows = rowsIn(planOf(flags));
   const isGiven = ([name, value]: readonly [string, OptionValue]): boolean =>
-    own.some(({ [name]: option }) => option !== undefined && value !== defaultOf(option, shapeOf(flags)));
+    rows.some(({ model, options }) => {
+      const { [name]: option } = modelOptions(model);
+      return option !== undefined && options[name] === value && value !== defaultOf(option, shapeOf(flags));
+    });
   return Object.fromEntries(Object.entries(flags.options).filter(isGiven));
 }

@@ -38,6 +38,7 @@ test('of flags, those that are not the default of a model of the run are written
   expect(configOf({ models: ['BSBR'], options }).options).toEqual({ chunk_size: 64 });
   expect(configOf({ models: ['all'], options }).options).toEqual({ chunk_size: 64, scan_chunk: 16 });
   expect(configOf({ models: ['Softmax'], options }).options).toEqual({});
+  expect(configOf({ models: ['BSBR(chunk_size=8)'], options }).options).toEqual({});
 });
 
 test('what changes results is another work, what changes speed alone is the same', () => {
