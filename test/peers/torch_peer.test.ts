@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { main } from '../../evals/compare_models.js';
 import { parseFixture } from '../../src/bench/measure/fixture.js';
 import { parseLine } from '../../src/bench/protocol/lines.js';
 import { type Reply, replySchema } from '../../src/bench/protocol/messages.js';
@@ -110,4 +111,16 @@ describe.skipIf(!hasTorch)('the PyTorch peer', () => {
 test('every model has the name that the peer knows it by', () => {
   const known = /^MODELS = \{(.*)\}$/m.exec(readFileSync(PEER, 'utf8'))?.[1] ?? '';
   for (const name of MODEL_NAMES) expect(known).toContain(`"${name}": "${fixtureNameOf(name)}"`);
+});
+
+test('npm run peers measures both modes of the peer beside ours', async () => {
+  const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const [, flags = ''] = /compare_models\.js (.*)$/.exec(scripts.peers) ?? [];
+  const argv = [...flags.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? '');
+  let plan = '';
+  const streams = { stdout: { write: (text: string) => (plan += text) }, stderr: { write: () => true } };
+  expect(await main([...argv, '--dry_run'], streams)).toBe(0);
+  const peers = 'torch-eager (python3 peers/torch_peer.py), torch-compile (python3 peers/torch_peer.py --mode compile)';
+  expect(plan).toMatch(/^engines +(tensorflow|wasm), /m);
+  expect(plan).toContain(peers);
 });
