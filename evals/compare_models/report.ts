@@ -78,7 +78,7 @@ function valueText(cell: Cell | undefined): string {
   return timeText({ value, ci });
 }
 
-/** The slowest single step of a chunk, which may close it, and the rate. */
+/** The slowest single step of a period, which may end it, and the rate. */
 function decodeTexts(decode: Cell | undefined): [slowest: string, rate: string] {
   const { step_max_ms: slowest = null, tokens_per_s: rate = null } = decode?.summary ?? {};
   return [
