@@ -20,6 +20,8 @@ that could not be written, 128 + signal interrupted.
 
   compare-models --quick                                a look, in half a minute
   compare-models --models all --seq_lengths 256-8192*2  softmax too, six lengths
+  compare-models --engines tensorflow wasm --peer mine='python3 my_engine.py'
+                                                        engines in turns, and one of yours
   compare-models --resume results/comparison_results.json
                                                         go on with a run that was interrupted`;
 

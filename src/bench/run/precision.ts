@@ -53,6 +53,6 @@ export function stopReason(evidence: Evidence, rule: StoppingRule, over: boolean
   if (open && !over) return `${count} so far`;
   if (halfWidthPct === null) return `${count}: too few for an interval (${MIN_PROCESSES_FOR_CI})`;
   const precise = `precise to ${Number(halfWidthPct.toPrecision(2))} %`;
-  if (open) return `time was up (--max_time ${rule.maxTimeS} s), ${precise}`;
+  if (open) return `time was up (${rule.maxTimeS} s), ${precise}`;
   return halfWidthPct > rule.precisionPct ? `all ${count} ran, ${precise}` : precise;
 }

@@ -60,7 +60,7 @@ test('no process is added that would end after max_time', async () => {
     'B generate 16 wasm': 7,
   });
   expect(reasons(late)).toMatchObject({
-    'A prefill 8 wasm': expect.stringMatching(/^time was up \(--max_time 54.5 s\), precise to \d+ %$/),
+    'A prefill 8 wasm': expect.stringMatching(/^time was up \(54.5 s\), precise to \d+ %$/),
     'A generate 8 wasm': 'precise to 0 %',
   });
   expect([early, late].map(({ complete }) => complete)).toEqual([true, true]);

@@ -226,7 +226,7 @@ test('every measured cell says why it has no more processes, once the run is ove
       .results({ ...HEAD, complete })
       .cells.map(({ summary }) => summary?.stop_reason);
   expect(reasons(false)).toEqual(['5 processes so far', 'precise to 0 %', undefined]);
-  expect(reasons(true)).toEqual(['time was up (--max_time 60 s), precise to 18 %', 'precise to 0 %', undefined]);
+  expect(reasons(true)).toEqual(['time was up (60 s), precise to 18 %', 'precise to 0 %', undefined]);
 });
 
 test("the original study's keys hold what was asked for, not what the run added", () => {

@@ -48,8 +48,8 @@ test.each<[string, Evidence, Partial<StoppingRule>]>([
   ['precise to 2.5 %', seen(15, 2.5), {}],
   ['all 15 processes ran, precise to 4.2 %', seen(15, 4.21), {}],
   ['all 5 processes ran, precise to 120 %', seen(5, 123.4), { maxTimeS: 0 }],
-  ['time was up (--max_time 175 s), precise to 4.2 %', seen(5, 4.2), {}],
-  ['time was up (--max_time 175 s), precise to 1.2 %', seen(7, 1.2), {}],
+  ['time was up (175 s), precise to 4.2 %', seen(5, 4.2), {}],
+  ['time was up (175 s), precise to 1.2 %', seen(7, 1.2), {}],
   ['1 process: too few for an interval (5)', seen(1, null), { runs: 1 }],
   ['4 processes: too few for an interval (5)', seen(4, null), { runs: 4 }],
 ])('the reason to stop is in plain words: %s', (reason, evidence, change) => {
