@@ -71,19 +71,26 @@ describe("what someone else's engine computes", () => {
   });
 
   test.each([
-    ['other results', `logits: () => ({ type: 'logits', logits: [[1, 2, 4]] }),`, expect.closeTo(1 / Math.sqrt(14), 4)],
+    [
+      'almost our results',
+      `logits: () => ({ type: 'logits', logits: [[1, 2, 3.001]] }),`,
+      expect.closeTo(0.001 / Math.sqrt(14), 9),
+    ],
     ['weights of its own', `load: () => ({ type: 'loaded', period: null, same_weights: false }),`, null],
     ['no logits', `logits: () => { throw new Error('not here'); },`, null],
   ])('with %s is measured, and it is said', async (_, replies, error) => {
     expect(await comparisonsOf(replies)).toEqual([{ model: 'A', engine: 'mine', relative_error: error }]);
   });
 
-  test('with logits of another size is not measured', async () => {
-    const other = peer('', `logits: () => ({ type: 'logits', logits: [[1, 2]] }),`);
+  test.each([
+    ['of another size', '[[1, 2]]', 'logits: must be 3 + 3 numbers, got 2 + 2'],
+    ['that are not ours', '[[1, 2, 4]]', 'logits: must be ours to a relative error of 0.001, got 0.27'],
+  ])('with logits %s is not measured', async (_, logits, reason) => {
+    const other = peer('', `logits: () => ({ type: 'logits', logits: ${logits} }),`);
     const { last, error } = await run({ engine: fakeEngine(), others: [other], spec: both });
     expect(error).toBeNull();
     const reasons = last.cells.filter(({ status }) => status === 'failed').map(({ reason }) => reason);
-    expect(reasons).toEqual(Array(2).fill('logits: must be 3 + 3 numbers, got 2 + 2'));
+    expect(reasons).toEqual(Array(2).fill(reason));
   });
 });
 
