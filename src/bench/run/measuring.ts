@@ -16,6 +16,8 @@ interface Timing {
 const TOLERANCE = { share: 0.01, ms: 1 };
 /** A message may take as long as a shorter run. */
 const LONG_MS = 100;
+/** On a busy machine each of a few messages may take longer than the run: so many more calls are made to see it. */
+const MORE_CALLS = 10;
 
 /** @throws Failure when the worker cannot, or its times cannot be believed @throws Lost when it is gone */
 export async function measureCell(
@@ -64,6 +66,7 @@ async function take({ ask }: Worker, rules: SamplingRules, single: number | null
       )
     ).ms;
   const samples = await takeSamples(run, rules);
+  for (let more = 0; more < MORE_CALLS && longAndLeftOut(timings); more++) await run(samples.repeats);
   const stepsMs = single === null ? null : await singleStepsMs(single);
   checkClock(timings, [...samples.samplesMs, ...(stepsMs ?? [])]);
   return { ...samples, stepsMs };
@@ -83,11 +86,15 @@ export function checkClock(timings: readonly Timing[], kept: readonly number[]):
   if (kept.includes(0)) throw new Failure('its clock must tell how long a run took, got 0 ms');
   const ahead = timings.find(({ inside, outside }) => inside > (1 + TOLERANCE.share) * outside + TOLERANCE.ms);
   if (ahead) throw new Failure(`its clock must not run ahead of ours, got ${textOf(ahead)}`);
-  const long = timings.find(({ outside }) => outside >= LONG_MS);
-  if (long && timings.every(({ inside, outside }) => 2 * inside < outside)) {
-    throw new Failure(`its clock must count all of what it does, got ${textOf(long)}`);
-  }
+  const long = longAndLeftOut(timings);
+  if (long) throw new Failure(`its clock must count all of what it does, got ${textOf(long)}`);
 }
+
+/** A long call, where less than half of each call was counted. */
+const longAndLeftOut = (timings: readonly Timing[]): Timing | undefined =>
+  timings.every(({ inside, outside }) => 2 * inside < outside)
+    ? timings.find(({ outside }) => outside >= LONG_MS)
+    : undefined;
 
 const textOf = ({ inside, outside }: Timing): string =>
   `${Number(inside.toPrecision(3))} ms for what took ${Number(outside.toPrecision(3))} ms`;

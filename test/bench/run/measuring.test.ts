@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../../src/bench/run/connection.js';
-import { checkClock } from '../../../src/bench/run/measuring.js';
+import { checkClock, measureCell } from '../../../src/bench/run/measuring.js';
+import type { Worker } from '../../../src/bench/run/session.js';
+import type { CellId } from '../../../src/results/cell.js';
+import { SPEC } from '../../support/fake_worker.js';
 
 const timing = (inside: number, outside: number) => ({ inside, outside });
 
@@ -32,5 +35,41 @@ describe('a clock is not believed', () => {
     ['that stands still', [timing(0, 10)], [0], 'its clock must tell how long a run took, got 0 ms'],
   ])('%s', (_, timings, kept, reason) => {
     expect(() => checkClock(timings, kept)).toThrow(new Failure(reason));
+  });
+});
+
+describe('a cell is measured', () => {
+  const { workload, rules } = SPEC;
+  const [cell] = SPEC.cells as [CellId];
+  /** A worker whose i-th run takes `lateMs(i)` more than the 30 ms that it says. */
+  function workerOf(lateMs: (i: number) => number) {
+    let [ms, runs] = [0, 0];
+    const ask = async (type: string): Promise<unknown> => {
+      if (type !== 'run') return { compile_ms: 0, peak_rss_bytes: 1, leaked_tensors: 0 };
+      ms += 30 + lateMs(runs++);
+      return { ms: 30, tokens: [1] };
+    };
+    const worker = { ask, load: async () => ({ period: null }) } as unknown as Worker;
+    return { measured: () => measureCell(worker, cell, workload, rules, () => ms), runs: () => runs };
+  }
+
+  test('by the clock of the worker, whatever a message takes', async () => {
+    const { measured, runs } = workerOf(() => 20);
+    expect(await measured()).toMatchObject({ warmup_ms: [30], samples_ms: [30], batch: 1 });
+    expect(runs()).toBe(2);
+  });
+
+  test('on a machine that is too busy for messages, once some calls show that it was that', async () => {
+    const { measured, runs } = workerOf((i) => (i < 5 ? 400 : 0));
+    expect(await measured()).toMatchObject({ samples_ms: [30] });
+    expect(runs()).toBe(6);
+  });
+
+  test('by no clock that leaves out half of every call', async () => {
+    const { measured, runs } = workerOf(() => 80);
+    await expect(measured()).rejects.toThrow(
+      new Failure('its clock must count all of what it does, got 30 ms for what took 110 ms'),
+    );
+    expect(runs()).toBe(12);
   });
 });
