@@ -5,7 +5,7 @@
  * by one. This goes over the keys block by block and keeps a running maximum and sum for each query (Milakov and
  * Gimelshein 2018, arXiv 1805.02867, algorithm 3; Rabe and Staats 2021, arXiv 2112.05682), with the queries side by
  * side in the lanes of a vector, so that nothing is summed across lanes. Graphs call it by name, through the registry
- * that XLA has for such functions. The same in tensors: attendCausally in src/models/attention.ts. Why:
+ * that XLA has for such functions. The same in tensors: attendCausally in src/models/parts/attention.ts. Why:
  * docs/decisions/007-causal-attention.md; figures: docs/compiled.md.
  *
  * Matrices lie row after row, those of a stack one after the other.

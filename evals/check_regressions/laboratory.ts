@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Measure } from '../../src/bench/gate/gate.js';
 import type { NamedResults } from '../../src/bench/gate/paired_cells.js';
 import { measureInTurns, type RunCompareModels } from '../../src/bench/gate/remeasure.js';
-import type { Life } from '../../src/bench/run/launch.js';
+import type { Life } from '../../src/bench/run/process/launch.js';
 import { check, checkSchema } from '../../src/errors.js';
 import { random } from '../../src/random.js';
 import { countText } from '../../src/report/format.js';

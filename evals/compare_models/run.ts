@@ -3,9 +3,9 @@
 import { dirname, join, resolve } from 'node:path';
 import { EXIT } from '#scripts/ending.mjs';
 import { describeGit } from '../../src/bench/run/environment.js';
-import { pinnableCpu } from '../../src/bench/run/pinning.js';
+import { pinnableCpu } from '../../src/bench/run/process/pinning.js';
+import { type WorkerHost, workerLimits } from '../../src/bench/run/process/session.js';
 import { type RunHost, type RunLabel, type RunSpec, runBenchmark } from '../../src/bench/run/run.js';
-import { type WorkerHost, workerLimits } from '../../src/bench/run/session.js';
 import { changesResults } from '../../src/models/registry.js';
 import { isMeasured } from '../../src/results/cell.js';
 import { configHash } from '../../src/results/config_hash.js';

@@ -1,7 +1,7 @@
 /** Another program as a child of a command. */
 import { createInterface } from 'node:readline';
-import { endOf, type Life } from '../../src/bench/run/launch.js';
-import { startLimit } from '../../src/bench/run/time_limit.js';
+import { endOf, type Life } from '../../src/bench/run/process/launch.js';
+import { startLimit } from '../../src/bench/run/process/time_limit.js';
 
 export interface EndedChild {
   /** Null when a signal ended it. */

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { endingSignals, exitOfSignal } from '#scripts/ending.mjs';
-import type { Life } from '../../src/bench/run/launch.js';
+import type { Life } from '../../src/bench/run/process/launch.js';
 import { packageFolder } from './package_folder.js';
 
 /** A signal ended the command. */

@@ -17,6 +17,8 @@
  */
 import * as tf from '../tf.js';
 import { leaves, mapTree, type Tree } from '../tree.js';
+import type { Cursor, LayerState, Mixed, Mixer } from './mixer.js';
+import type { ModelShape } from './model.js';
 import {
   appendRows,
   attend,
@@ -30,11 +32,9 @@ import {
   sliceRows,
   writeSlot,
   zeroRows,
-} from './attention.js';
-import { type Chunks, joinChunks, sliceChunks, splitChunks } from './chunks.js';
-import { type Dense, dense, denseParameters, l2Norm, project, rmsNorm, splitHeads } from './layers.js';
-import type { Cursor, LayerState, Mixed, Mixer } from './mixer.js';
-import type { ModelShape } from './model.js';
+} from './parts/attention.js';
+import { type Chunks, joinChunks, sliceChunks, splitChunks } from './parts/chunks.js';
+import { type Dense, dense, denseParameters, l2Norm, project, rmsNorm, splitHeads } from './parts/layers.js';
 import type { WeightSource } from './weights.js';
 
 type Parameters = {

@@ -19,10 +19,10 @@
  */
 import { scan } from '../compiled/scan.js';
 import * as tf from '../tf.js';
-import { type Chunks, joinChunks, splitChunks } from './chunks.js';
-import { denseWeight, l2Norm, lowerTriangle, matMulLast, rmsNorm } from './layers.js';
 import { recurrent } from './mixer.js';
 import type { ModelShape } from './model.js';
+import { type Chunks, joinChunks, splitChunks } from './parts/chunks.js';
+import { denseWeight, l2Norm, lowerTriangle, matMulLast, rmsNorm } from './parts/layers.js';
 import type { WeightSource } from './weights.js';
 
 /** Width w of the convolutions: a token and the three before it. */

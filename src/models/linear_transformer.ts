@@ -10,10 +10,10 @@
  * Departure from the original study: it is causal, and decode carries S and z instead of starting anew.
  */
 import * as tf from '../tf.js';
-import { type Chunks, joinChunks, sliceChunks, splitChunks, sumChunks } from './chunks.js';
-import { type Dense, dense, denseParameters, lowerTriangle, project } from './layers.js';
 import { recurrent } from './mixer.js';
 import type { ModelShape } from './model.js';
+import { type Chunks, joinChunks, sliceChunks, splitChunks, sumChunks } from './parts/chunks.js';
+import { type Dense, dense, denseParameters, lowerTriangle, project } from './parts/layers.js';
 
 const DENOMINATOR_EPS = 1e-6;
 

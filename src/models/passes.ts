@@ -10,9 +10,9 @@ import { fuse } from '../compiled/fuse.js';
 import { loop } from '../compiled/loop.js';
 import * as tf from '../tf.js';
 import { mapTree, type Tree, tidyTree } from '../tree.js';
-import { type Dense, dense, denseParameters, gelu, layerNorm, type Norm, normParameters } from './layers.js';
 import type { AnyMixer, Cursor, LayerState, Mixed } from './mixer.js';
 import type { ModelShape } from './model.js';
+import { type Dense, dense, denseParameters, gelu, layerNorm, type Norm, normParameters } from './parts/layers.js';
 import { scoped, type WeightSource } from './weights.js';
 
 /** Steps that one call decodes at most. */

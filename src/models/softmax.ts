@@ -10,6 +10,8 @@
 import { fuse } from '../compiled/fuse.js';
 import * as tf from '../tf.js';
 import { leaves, mapTree } from '../tree.js';
+import type { LayerState, Mixer } from './mixer.js';
+import type { ModelShape } from './model.js';
 import {
   appendRows,
   attend,
@@ -22,10 +24,8 @@ import {
   sliceRows,
   writeSlot,
   zeroRows,
-} from './attention.js';
-import { type Dense, dense, denseParameters, mergeHeads, project, splitHeads } from './layers.js';
-import type { LayerState, Mixer } from './mixer.js';
-import type { ModelShape } from './model.js';
+} from './parts/attention.js';
+import { type Dense, dense, denseParameters, mergeHeads, project, splitHeads } from './parts/layers.js';
 
 /** Tokens a step writes among before they move to the cache. */
 const TAIL = 128;

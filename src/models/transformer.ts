@@ -1,9 +1,10 @@
 /** A sequence model out of a mixer a layer: host code around the passes, which a runner may compile. */
 import * as tf from '../tf.js';
 import { disposeTree, type Tree, tidyTree } from '../tree.js';
-import { greedyTokens } from './greedy.js';
 import type { AnyMixer, Cursor, LayerState } from './mixer.js';
 import type { ModelShape, Output, Runner, SequenceModel } from './model.js';
+import { greedyTokens } from './parts/greedy.js';
+import { createPositions } from './parts/positions.js';
 import {
   BLOCK_STEPS,
   blockPass,
@@ -18,7 +19,6 @@ import {
   stepPass,
   withMoving,
 } from './passes.js';
-import { createPositions } from './positions.js';
 
 /** From this many tokens a call on, prefill is worth compiling thoroughly. */
 const LONG_TOKENS = 256;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import { greedyTokens } from '../../src/models/greedy.js';
+import { greedyTokens } from '../../src/models/parts/greedy.js';
 import * as tf from '../../src/tf.js';
 
 await tf.initBackend('auto');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createPositions } from '../../src/models/positions.js';
+import { createPositions } from '../../src/models/parts/positions.js';
 import { position } from '../naive/transformer.js';
 
 /** Half a unit in the last place of a float32 near 1, and what float64 loses of the angle at a million. */

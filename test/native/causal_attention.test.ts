@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findCompiler } from '../../scripts/native_addon.mjs';
 import { compile } from '../../src/compiled/compile.js';
-import { attendCausally } from '../../src/models/attention.js';
+import { attendCausally } from '../../src/models/parts/attention.js';
 import { softmaxMixer } from '../../src/models/softmax.js';
 import * as tf from '../../src/tf.js';
 import { disposeTree } from '../../src/tree.js';

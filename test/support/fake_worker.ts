@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Life } from '../../src/bench/run/launch.js';
+import type { Life } from '../../src/bench/run/process/launch.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import type { Engine } from '../../src/engines/engine.js';
 import type { CellId } from '../../src/results/cell.js';

@@ -1,5 +1,5 @@
 /** The phases of docs/method.md, A.2, as things to run: each ends by reading the last tokens back to JavaScript. */
-import { greedyTokens } from '../../models/greedy.js';
+import { greedyTokens } from '../../models/parts/greedy.js';
 import type { Phase } from '../../results/words.js';
 import * as tf from '../../tf.js';
 import { disposeTree, mapTree, type Tree } from '../../tree.js';

@@ -2,10 +2,17 @@
 import type { Engine } from '../../engines/engine.js';
 import { type CellId, cellKey } from '../../results/cell.js';
 import { checkedLengths, loadOf, promptTokens, rowOf, type Workload, workOf } from '../protocol/plan.js';
-import { Failure } from './connection.js';
 import type { Finding } from './ledger.js';
+import { Failure } from './process/connection.js';
+import {
+  type Heard,
+  remembered,
+  type Task,
+  type Worker,
+  type WorkerSettings,
+  workThroughAll,
+} from './process/session.js';
 import { makeReference, type Reference } from './references.js';
-import { type Heard, remembered, type Task, type Worker, type WorkerSettings, workThroughAll } from './session.js';
 
 const BYTES_PER_PARAMETER = 4;
 

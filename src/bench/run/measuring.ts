@@ -2,9 +2,9 @@
 import type { CellId } from '../../results/cell.js';
 import type { ProcessRun } from '../../results/schema.js';
 import { decodeSteps, type SamplingRules, singleSteps, type Workload, workOf } from '../protocol/plan.js';
-import { Failure } from './connection.js';
+import { Failure } from './process/connection.js';
+import type { Worker } from './process/session.js';
 import { type Clock, takeSamples } from './sampling.js';
-import type { Worker } from './session.js';
 
 /** How long something took, in ms, by the worker's clock and by ours. */
 interface Timing {

@@ -1,8 +1,8 @@
 /** How long the next process will take, learnt from what the workers of this run said and when. */
 
 import { type CellId, cellKey } from '../../results/cell.js';
+import type { Heard } from './process/session.js';
 import type { Clock } from './sampling.js';
-import type { Heard } from './session.js';
 
 export interface Pace {
   /** To be told of everything as it comes. */

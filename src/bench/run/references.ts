@@ -1,8 +1,8 @@
 /** Same weights, same results: what an engine of ours computes, and how far from it a peer is. */
 import { relativeError } from '../../statistics.js';
 import { checkedLengths, promptTokens, type Workload } from '../protocol/plan.js';
-import { Failure } from './connection.js';
-import type { Worker } from './session.js';
+import { Failure } from './process/connection.js';
+import type { Worker } from './process/session.js';
 
 /** What one model comes to. */
 export interface Reference {

@@ -14,9 +14,16 @@ import { createLedger, enter, type Finding, type ResultsHead } from './ledger.js
 import { measureCell } from './measuring.js';
 import { createPace } from './pace.js';
 import { mostProcesses, type StoppingRule } from './precision.js';
+import {
+  EngineRefused,
+  type Heard,
+  type Task,
+  type Worker,
+  type WorkerHost,
+  workThroughAll,
+} from './process/session.js';
 import { errorOf, type Reference } from './references.js';
 import type { Clock } from './sampling.js';
-import { EngineRefused, type Heard, type Task, type Worker, type WorkerHost, workThroughAll } from './session.js';
 
 export interface RunSpec extends StoppingRule {
   readonly cells: readonly CellId[];

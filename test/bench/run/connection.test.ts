@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Details } from '../../../src/bench/protocol/messages.js';
-import { type Connection, connect, Failure, Lost } from '../../../src/bench/run/connection.js';
+import { type Connection, connect, Failure, Lost } from '../../../src/bench/run/process/connection.js';
 import { fakeEngine, plainLife } from '../../support/fake_worker.js';
 
 const HELLO = { protocol: 1, threads: 1, thorough: true };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../../src/bench/run/connection.js';
 import { checkClock, measureCell } from '../../../src/bench/run/measuring.js';
-import type { Worker } from '../../../src/bench/run/session.js';
+import { Failure } from '../../../src/bench/run/process/connection.js';
+import type { Worker } from '../../../src/bench/run/process/session.js';
 import type { CellId } from '../../../src/results/cell.js';
 import { SPEC } from '../../support/fake_worker.js';
 

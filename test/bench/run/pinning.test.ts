@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { lastOf, pinnableCpu, pinned } from '../../../src/bench/run/pinning.js';
+import { lastOf, pinnableCpu, pinned } from '../../../src/bench/run/process/pinning.js';
 
 test.each([
   ['Cpus_allowed:\tff\nCpus_allowed_list:\t0-7\nMems_allowed:\t1\n', 7],

@@ -1,8 +1,8 @@
 /** Runs of the whole benchmark with fake engines. */
 import { join } from 'node:path';
 import { journalLine, parseJournal } from '../../../src/bench/run/journal.js';
-import type { Life } from '../../../src/bench/run/launch.js';
 import type { Finding } from '../../../src/bench/run/ledger.js';
+import type { Life } from '../../../src/bench/run/process/launch.js';
 import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../../../src/bench/run/run.js';
 import type { Engine } from '../../../src/engines/engine.js';
 import { cellKey } from '../../../src/results/cell.js';

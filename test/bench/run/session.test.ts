@@ -6,7 +6,7 @@ import {
   workerLimits,
   workThrough,
   workThroughAll,
-} from '../../../src/bench/run/session.js';
+} from '../../../src/bench/run/process/session.js';
 import type { Engine } from '../../../src/engines/engine.js';
 import { UserError } from '../../../src/errors.js';
 import type { CellId } from '../../../src/results/cell.js';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { interruptible } from '../../../evals/shared/interruption.js';
-import type { Life } from '../../../src/bench/run/launch.js';
+import type { Life } from '../../../src/bench/run/process/launch.js';
 import { isAlive, until } from '../../support/process_tree.js';
 
 afterEach(() => vi.unstubAllEnvs());

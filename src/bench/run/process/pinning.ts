@@ -4,7 +4,7 @@
  * (docs/decisions/005-pinning.md).
  */
 import { spawnSync } from 'node:child_process';
-import { readText } from './environment.js';
+import { readText } from '../environment.js';
 
 /** The last CPU this process may use: the first often serves interrupts. Null where processes cannot be pinned. */
 export function pinnableCpu(threads: number): number | null {

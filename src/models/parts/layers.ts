@@ -1,6 +1,6 @@
 /** Tensor functions that more than one model uses. */
-import * as tf from '../tf.js';
-import type { WeightSource } from './weights.js';
+import * as tf from '../../tf.js';
+import type { WeightSource } from '../weights.js';
 
 const LAYER_NORM_EPS = 1e-5;
 const L2_NORM_EPS = 1e-6;

@@ -1,5 +1,5 @@
-import { check } from '../errors.js';
-import * as tf from '../tf.js';
+import { check } from '../../errors.js';
+import * as tf from '../../tf.js';
 
 /**
  * The most likely next token of each row of logits [B, V], the first of equally likely ones, [B]. Read and compared on

@@ -1,12 +1,12 @@
 /** One process of an engine, from hello to bye, and the cells that it works on. */
-import type { Engine } from '../../engines/engine.js';
-import { UserError } from '../../errors.js';
-import { type CellId, isLonger } from '../../results/cell.js';
-import type { EngineInfo } from '../../results/schema.js';
-import { type Details, PROTOCOL_VERSION, type ReplyOf } from '../protocol/messages.js';
+import type { Engine } from '../../../engines/engine.js';
+import { UserError } from '../../../errors.js';
+import { type CellId, isLonger } from '../../../results/cell.js';
+import type { EngineInfo } from '../../../results/schema.js';
+import { type Details, PROTOCOL_VERSION, type ReplyOf } from '../../protocol/messages.js';
+import type { Finding } from '../ledger.js';
 import { type Connection, connect, Failure, Lost } from './connection.js';
 import type { Life } from './launch.js';
-import type { Finding } from './ledger.js';
 
 /** How long a process may take, in time that it was given. */
 export interface WorkerLimits {

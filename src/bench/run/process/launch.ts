@@ -1,6 +1,6 @@
 /** A process of an engine: how it is started, and what is known of it once it has ended. */
 import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process';
-import type { Engine } from '../../engines/engine.js';
+import type { Engine } from '../../../engines/engine.js';
 import { pinned } from './pinning.js';
 
 /** How processes are tied to this one. */

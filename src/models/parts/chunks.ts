@@ -2,7 +2,7 @@
  * Tokens by chunks, for models that work on all chunks at once and carry a state from one to the next. The chunk comes
  * first, so that a sum over the chunks before, or the states one after the other, take what they need as it lies.
  */
-import * as tf from '../tf.js';
+import * as tf from '../../tf.js';
 
 /** [N, B * H, C, D]. */
 export type Chunks = tf.Tensor4D;

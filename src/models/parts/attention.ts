@@ -2,9 +2,9 @@
  * Softmax attention over buffers that grow with the sequence, for the models that keep such buffers. B and H stand for
  * any two axes that only run along, of chunks by chunks [N, B * H, …] too.
  */
-import { nativeCall } from '../compiled/native_call.js';
-import * as tf from '../tf.js';
-import { mapTree } from '../tree.js';
+import { nativeCall } from '../../compiled/native_call.js';
+import * as tf from '../../tf.js';
+import { mapTree } from '../../tree.js';
 
 /** Added to a score that must not be seen. Finite, so that hiding everything gives no NaN. */
 const HIDDEN = -1e30;

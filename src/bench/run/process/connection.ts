@@ -1,9 +1,16 @@
 /** What is said with a worker process: one request at a time, each answered by one reply (docs/protocol.md). */
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import type { Engine } from '../../engines/engine.js';
-import { check, messageOf } from '../../errors.js';
-import { lineSplitter, parseLine, toLine } from '../protocol/lines.js';
-import { type Details, REPLY_TO, type Reply, type ReplyOf, type Request, replySchema } from '../protocol/messages.js';
+import type { Engine } from '../../../engines/engine.js';
+import { check, messageOf } from '../../../errors.js';
+import { lineSplitter, parseLine, toLine } from '../../protocol/lines.js';
+import {
+  type Details,
+  REPLY_TO,
+  type Reply,
+  type ReplyOf,
+  type Request,
+  replySchema,
+} from '../../protocol/messages.js';
 import { deathOf, endOf, type Life, lastWordsOf, launch } from './launch.js';
 import { startLimit, type TimeLimit } from './time_limit.js';
 
