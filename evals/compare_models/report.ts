@@ -205,7 +205,7 @@ function disorderText(cells: readonly Cell[]): string[] {
   const [slow, longer] = first.map((cell) => `${valueText(cell)} at n = ${integerText(cell.n)}`);
   const more = found.length > 1 ? ` (and ${countText(found.length - 1, 'more such cell')})` : '';
   return [
-    `${first[0].model} ${first[0].phase} takes ${slow} but ${longer}${more}: a longer prompt does not cost less, so something else ran meanwhile; do not believe the first, measure again`,
+    `${rowNames(cells)(first[0])} ${first[0].phase} takes ${slow} but ${longer}${more}: a longer prompt does not cost less, so something else ran meanwhile; do not believe the first, measure again`,
   ];
 }
 

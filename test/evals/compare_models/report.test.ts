@@ -134,6 +134,8 @@ test('a time far above that of a longer prompt of its own series is not to be be
   expect(warningsOf(file)).toEqual([
     expect.stringMatching(/^BSBR generate takes 1184 ms at n = 2,048 but 63.9 ms at n = 4,096: .*measure again$/),
   ]);
+  const cells = [...file.cells, ...results().cells.map((cell) => ({ ...cell, engine: 'tensorflow' }))];
+  expect(warningsOf({ ...file, cells })).toEqual([expect.stringMatching(/^BSBR@wasm generate takes/)]);
   expect(warningsOf(makeResults({ BSBR: { 1024: [40], 2048: [30], 4096: [60] } }))).toEqual([]);
 });
 
