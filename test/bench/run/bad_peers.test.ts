@@ -77,7 +77,7 @@ const DEEDS: Readonly<Record<string, [onCell: string, reason: string]>> = {
   dies: [`${IN_ONE} process.exit(3);`, 'its process ended with exit code 3; it said nothing'],
   'is killed': [
     `${IN_ONE} process.kill(process.pid, 'SIGKILL'), await forever();`,
-    'its process ended with (exit code 137; Killed|SIGKILL .*)', // by the shell that is used
+    'its process ended with (exit code 137|SIGKILL) \\(out of memory\\?\\); .*', // by the shell that is used
   ],
   'says garbage': [
     `${IN_ONE} await say('\\u0000<html>\\n');`,

@@ -66,6 +66,7 @@ test('a worker that answers twice is found out when it is asked next', async () 
 
 test.each([
   ['killed', `process.kill(process.pid, 'SIGKILL'); await forever();`, 'SIGKILL (out of memory?); it said nothing'],
+  ['killed, and its shell says so', 'process.exit(137);', 'exit code 137 (out of memory?); it said nothing'],
   ['over', 'process.exit(0);', 'exit code 0; it said nothing'],
   [
     'over with an error',

@@ -42,9 +42,12 @@ export function endOf(child: ChildProcess): Promise<Pick<ChildProcess, 'exitCode
   return new Promise((done, fail) => child.on('error', fail).on('close', () => done(child)));
 }
 
+/** How a process ends whose system, or whose own allocator, has no memory left; a shell says it by 128 + the signal. */
+const OUT_OF_MEMORY: ReadonlySet<number | string | null> = new Set(['SIGKILL', 'SIGABRT', 128 + 9, 128 + 6]);
+
 export function deathOf({ exitCode, signalCode }: Pick<ChildProcess, 'exitCode' | 'signalCode'>): string {
-  const outOfMemory = signalCode === 'SIGKILL' || signalCode === 'SIGABRT' ? ' (out of memory?)' : '';
-  return `its process ended with ${signalCode ?? `exit code ${exitCode}`}${outOfMemory}`;
+  const guess = OUT_OF_MEMORY.has(signalCode ?? exitCode) ? ' (out of memory?)' : '';
+  return `its process ended with ${signalCode ?? `exit code ${exitCode}`}${guess}`;
 }
 
 /** Information and warnings of TensorFlow's log, which says that XLA was used and what its cost model cannot tell. */
