@@ -1,6 +1,7 @@
 /** What comes before the timing: engines of ours check the models; the first counts, and shows what peers are to compute. */
 import type { Engine } from '../../engines/engine.js';
 import { type CellId, cellKey } from '../../results/cell.js';
+import type { Counted } from '../../results/schema.js';
 import { checkedLengths, loadOf, promptTokens, rowOf, type Workload, workOf } from '../protocol/plan.js';
 import type { Finding } from './ledger.js';
 import { Failure } from './process/connection.js';
@@ -44,13 +45,14 @@ export async function checkModels(unchecked: Unchecked): Promise<ReadonlyMap<str
   if (first === undefined) return references;
   const unique = new Map((hasPeers ? cells : uncounted).map((cell) => [workKey(cell), { ...cell, engine: first.id }]));
   const open = new Set(uncounted.map(workKey));
-  await workThroughAll(first, [...unique.values()], settings, everywhere(cells, hear), (left) =>
+  await workThroughAll(first, [...unique.values()], settings, everywhere(unchecked), (left) =>
     checking(unchecked, left, async (worker, cell) => {
       if (hasPeers && !references.has(cell.model)) {
         const file = temporaryFile(`${references.size}.safetensors`);
         references.set(cell.model, await makeReference(worker, cell.model, workload, file));
       }
       if (!open.has(workKey(cell))) return null;
+      worker.startOver();
       const { counted } = await worker.ask('count', workOf(cell, workload));
       return { type: 'counted', cell, counted };
     }),
@@ -63,12 +65,22 @@ export async function checkModels(unchecked: Unchecked): Promise<ReadonlyMap<str
 }
 
 /** Of a cell that was counted, or could not be, all others of the same work hear. */
-function everywhere(cells: readonly CellId[], hear: (heard: Heard) => void): (heard: Heard) => void {
+function everywhere({ cells, engines, hear }: Unchecked): (heard: Heard) => void {
+  const peers = new Set(engines.filter(({ command }) => command !== null).map(({ id }) => id));
   return (heard) => {
     if (heard.type !== 'counted' && heard.type !== 'failed') return hear(heard);
-    for (const cell of cells) if (workKey(cell) === workKey(heard.cell)) hear({ ...heard, cell });
+    for (const cell of cells.filter((other) => workKey(other) === workKey(heard.cell))) {
+      const isOfPeer = heard.type === 'counted' && peers.has(cell.engine);
+      hear(isOfPeer ? { ...heard, cell, counted: ofAnyEngine(heard.counted) } : { ...heard, cell });
+    }
   };
 }
+
+/** FLOPs and the state follow from the model; what an engine makes of it does not. */
+const ofAnyEngine = (counted: Counted): Counted => ({
+  ...counted,
+  ...{ kernels: null, bytes: null, peak_activation_bytes: null },
+});
 
 /** Cells whose models are checked, once each, before more is done. */
 function checking(

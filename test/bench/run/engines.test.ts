@@ -65,6 +65,15 @@ describe("what someone else's engine computes", () => {
     expect(last.cells.every(({ counted }) => counted !== null)).toBe(true);
   });
 
+  test('has the FLOPs and the state of its model, and no counts of our kernels and buffers', async () => {
+    const { last } = await run({ engine: fakeEngine(), others: [peer()], spec: both });
+    const ours = { kernels: 1, flops: 2, bytes: 3, state_bytes: 4, state_allocated_bytes: 5, peak_activation_bytes: 6 };
+    for (const { engine, counted } of last.cells) {
+      const own = engine === 'mine' ? { kernels: null, bytes: null, peak_activation_bytes: null } : {};
+      expect(counted).toEqual({ ...ours, ...own });
+    }
+  });
+
   test('loads our weights, and is compared once', async () => {
     const load = `load: ({ weights }) => { if (!weights.endsWith('.safetensors')) throw new Error('no weights'); return { type: 'loaded', period: null, same_weights: true }; },`;
     expect(await comparisonsOf(load)).toEqual([{ model: 'A', engine: 'mine', relative_error: 0 }]);

@@ -131,6 +131,18 @@ test('a cell over its time is recorded as such, and the run goes on', async () =
   expect(Object.values(statuses(last)).filter((status) => status === 'ok')).toHaveLength(11);
 });
 
+test('checking a model takes nothing from the time of its first cell', async () => {
+  const most = 'await new Promise((done) => setTimeout(done, 2000));'; // of the three seconds of each
+  const { last } = await run({
+    engine: fakeEngine(`if (task === 'count') ${most}`, {
+      replies: `check: async () => { ${most} return { type: 'checked' }; },`,
+    }),
+    spec: { ...SPEC, cells: SPEC.cells.slice(0, 1) },
+    cellTimeoutMs: 3000,
+  });
+  expect(Object.values(statuses(last))).toEqual(['ok']);
+});
+
 test('a worker that cannot start ends the run, and nothing is saved', async () => {
   const { error, saved } = await run({ engine: fakeEngine('', { first: 'process.exit(4);' }) });
   expect((error as Error).message).toBe('wasm: its process ended with exit code 4; it said nothing');

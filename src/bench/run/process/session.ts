@@ -30,6 +30,8 @@ export interface WorkerSettings extends WorkerHost {
 export type Worker = Pick<Connection, 'ask'> & {
   /** Loads a model, once. @throws as `ask`, for every cell of a model that cannot be had */
   load(model: string): Promise<ReplyOf<'load'>>;
+  /** What is asked from now on may take as long as a cell. */
+  startOver(): void;
 };
 
 /** What a process is to do. */
@@ -72,8 +74,12 @@ export async function workThrough(
   hear: (heard: Heard) => void,
 ): Promise<readonly CellId[]> {
   const connection = connect(engine, settings.pinnedCpu, settings);
-  const worker = { ask: connection.ask, load: remembered((model) => connection.ask('load', task.loading(model))) };
   const overtime = `took longer than ${settings.cellTimeoutMs / 1000} s`;
+  const worker: Worker = {
+    ask: connection.ask,
+    load: remembered((model) => connection.ask('load', task.loading(model))),
+    startOver: () => connection.allow(settings.cellTimeoutMs, overtime),
+  };
   let left = task.cells;
   try {
     hear({ type: 'ready', engine: engine.id, info: await greet(engine, connection, settings) });
@@ -81,7 +87,7 @@ export async function workThrough(
       if (!left.includes(cell)) continue;
       left = left.filter((other) => other !== cell);
       hear({ type: 'start', cell });
-      connection.allow(settings.cellTimeoutMs, overtime);
+      worker.startOver();
       try {
         const finding = await task.work(worker, cell, position);
         if (finding !== null) hear(finding);
