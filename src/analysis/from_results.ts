@@ -100,7 +100,7 @@ function stepsOf({ summary }: Cell): MeasuredPoint['steps'] {
 function fileNotes(results: Results): string[] {
   const { noisy, noise_cv } = results.machine;
   const variation = noise_cv === null ? '' : ` (its speed varied by ${percentText(noise_cv)})`;
-  const partial = 'The run was not finished: the file is partial; compare-models --resume completes it.';
+  const partial = 'The run was not finished: the file is partial; resume the run to complete it.';
   const noise = `Noisy machine${variation}: small differences here mean nothing; measure again on a quiet one.`;
   return [...(results.complete ? [] : [partial]), ...(noisy ? [noise] : [])];
 }

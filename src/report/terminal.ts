@@ -38,7 +38,7 @@ export function toTerminal(
 function readable(table: Table): Table {
   const hidden = table.rows.length - MOST_ROWS;
   if (hidden <= 0) return table;
-  const note = `${hidden} more rows are left out here: --export csv has them all.`;
+  const note = `${hidden} more rows are left out here: an export has them all.`;
   return { ...table, rows: table.rows.slice(0, MOST_ROWS), notes: [note, ...table.notes] };
 }
 

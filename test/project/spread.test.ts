@@ -58,5 +58,5 @@ test('of a table of 150,000 rows the first 10,000 are printed', () => {
   const rows = Array.from({ length: MANY }, (_, i) => [String(i)]);
   const text = toTerminal([{ title: 'Many', columns: ['i'], rows, notes: [] }], (title) => title);
   expect(text).toContain('│ 9999 │');
-  expect(text).toContain('140000 more rows are left out here');
+  expect(text).toContain('140000 more rows are left out here: an export has them all.');
 });

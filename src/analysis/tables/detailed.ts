@@ -121,7 +121,7 @@ export function slopesTable({ models }: Analysis): Table {
 export function crossoverTable({ crossovers, models, reference }: Analysis): Table {
   const lengths = models.flatMap(({ points }) => points.map(({ n }) => n));
   const range = [min(lengths), max(lengths)] as const;
-  const pairsLeftOut = `${models.length} models: each is compared with ${reference} alone; --reference NAME takes another.`;
+  const pairsLeftOut = `${models.length} models: each is compared with ${reference}, the reference, alone.`;
   return {
     title: `Cross-overs: length at which two models are equally fast, n = ${range.map(integerText).join(' to ')}`,
     columns: ['Models', 'Cross-over at n', 'Faster'],

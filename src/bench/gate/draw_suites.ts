@@ -75,7 +75,7 @@ const quietRules = (suite: readonly SuiteRule[]): SuiteRule[] =>
   suite.filter(({ false_alarm }) => false_alarm < MAX_FALSE_ALARMS);
 
 function measuredValues(results: Results, where: string): number[][] {
-  check(results.complete, `${where}: complete: must be true, got false; finish it with compare-models --resume`);
+  check(results.complete, `${where}: complete: must be true, got false; resume the run to complete it`);
   return results.cells.map((cell) => {
     const name = `${where}: cells: ${cellKey(cell)}`;
     check(isMeasured(cell), `${name}: must be ok, got ${cell.reason ?? cell.status}`);

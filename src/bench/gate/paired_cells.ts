@@ -40,7 +40,7 @@ export function pairCells(base: NamedResults, next: NamedResults): CellPair[] {
 }
 
 function indexCells({ name, results }: NamedResults): Map<string, Cell> {
-  check(results.complete, `${name}: complete: must be true, got false; finish it with compare-models --resume`);
+  check(results.complete, `${name}: complete: must be true, got false; resume the run to complete it`);
   check(results.cells.length > 0, `${name}: cells: must hold at least one, got none`);
   const cells = new Map<string, Cell>();
   for (const cell of results.cells) {

@@ -212,7 +212,7 @@ describe('an analysis of a file', () => {
     expect(notesOf(named(20))).toEqual([]);
     const many = named(500);
     expect(many.crossovers.map(({ a, b }) => [a, b].includes(many.reference))).toEqual(new Array(499).fill(true));
-    expect(notesOf(many)).toEqual(['500 models: each is compared with M0 alone; --reference NAME takes another.']);
+    expect(notesOf(many)).toEqual(['500 models: each is compared with M0, the reference, alone.']);
   });
 
   test('goes on beside models of one and two lengths, and of none in common with the reference', () => {

@@ -171,7 +171,7 @@ test('a partial file and cells that were not measured are said and left out', ()
   );
   const file = { ...full, complete: false, cells: cells.filter(({ model, n }) => model !== 'B' || n !== 128) };
   const remarks = preamble(analyzed(file));
-  expect(remarks).toContain('The run was not finished: the file is partial; compare-models --resume completes it.');
+  expect(remarks).toContain('The run was not finished: the file is partial; resume the run to complete it.');
   expect(remarks).toContain('A at n = 2048 is left out: timeout (more than 5 s).');
   expect(remarks).toContain('B has no time at n = 128: left out of its fits.');
   expect(find(tablesOf(file), 'Complexity').rows[0]?.[4]).toContain('(n = 1,024)');

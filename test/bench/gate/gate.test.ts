@@ -106,7 +106,11 @@ describe('runs that cannot be judged are errors that name file and field', () =>
   const first = good.cells[0]!;
   const withFirst = (change: object): Results => ({ ...good, cells: [{ ...first, ...change }, good.cells[1]!] });
   test.each([
-    ['an unfinished file', { ...good, complete: false }, 'NEW: complete: must be true, got false'],
+    [
+      'an unfinished file',
+      { ...good, complete: false },
+      'NEW: complete: must be true, got false; resume the run to complete it',
+    ],
     ['no cells', { ...good, cells: [] }, 'NEW: cells: must hold at least one'],
     ['a missing cell', { ...good, cells: [first] }, 'NEW: cells: needs Linear generate 128 wasm as in BASE, got none'],
     [
