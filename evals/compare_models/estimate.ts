@@ -51,6 +51,7 @@ function callOf({ phase, n }: CellId, flops: number, nTokens: number, { flopsPer
   return { prefill: n * tokenMs, generate: n * tokenMs + nTokens * step, recompute: nTokens * n * tokenMs }[phase];
 }
 
+/** The least there are: whole periods of a model may be more, but only a loaded model says its period. */
 const DECODE_STEPS = 32;
 
 /** Of the maps of a layer and its feed-forward. */
