@@ -1,6 +1,6 @@
 // Every code of native/causal_attention.cc that this processor runs, on a table of shapes, against sums in double.
 // Prints what is wrong.
-#include "../native/causal_attention.cc"
+#include "../../native/causal_attention.cc"
 
 #include <utility>
 

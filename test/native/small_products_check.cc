@@ -1,6 +1,6 @@
 // Every code of native/small_products.cc that this processor runs, on every small shape of a table, against sums in
 // double. Prints what is wrong; the shapes that MultiplySmall leaves to XLA are counted.
-#include "../native/small_products.cc"
+#include "../../native/small_products.cc"
 
 #include <cmath>
 #include <cstdio>

@@ -104,7 +104,7 @@ test('a disk that is full ends a run in one line, and the older file stays', asy
 
 test('flags that are given beside --resume must agree with the file, but for those that may change', async () => {
   const folder = temporaryFolder();
-  expect((await start(folder, ...PLAN).ended).code).toBe(0);
+  expect((await start(folder, ...PLAN, '--models', 'BSBR', '--chunk_size', '8').ended).code).toBe(0);
   const resume = ['--resume', 'results/comparison_results.json'];
   for (const [flag, then, now] of [
     ['hidden_dim', 16, 32],
