@@ -1,4 +1,5 @@
 /** A sequence model out of a mixer a layer: host code around the passes, which a runner may compile. */
+import { min } from '../statistics.js';
 import * as tf from '../tf.js';
 import { disposeTree, type Tree, tidyTree } from '../tree.js';
 import type { AnyMixer, Cursor, LayerState } from './mixer.js';
@@ -43,10 +44,7 @@ export function createTransformer(
   name: string,
   shape: ModelShape,
   mixers: readonly AnyMixer[],
-  {
-    run = eager,
-    segmentTokens = Math.min(...mixers.map(({ tuning }) => tuning.segmentTokens)),
-  }: TransformerOptions = {},
+  { run = eager, segmentTokens = min(mixers.map(({ tuning }) => tuning.segmentTokens)) }: TransformerOptions = {},
 ): SequenceModel<Parameters, State> {
   const calls = createCalls(shape, mixers, run);
   const period = mixers.map(periodOf).reduce(leastCommonMultiple);
@@ -76,9 +74,7 @@ const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : g
 
 /** Steps after `length` tokens before the one that ends a period of some layer. */
 const stepsInside = (mixers: readonly AnyMixer[], length: number): number =>
-  Math.min(
-    ...mixers.map(({ closing }) => (closing === null ? Infinity : closing.period - 1 - (length % closing.period))),
-  );
+  min(mixers.map(({ closing }) => (closing === null ? Infinity : closing.period - 1 - (length % closing.period))));
 
 /** The calls of a model: host code around the tensor functions below, which `run` may compile. */
 interface Calls {

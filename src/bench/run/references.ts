@@ -58,11 +58,11 @@ const sizesOf = (rows: readonly (readonly number[])[]): string => rows.map(({ le
 async function logitsOf(worker: Worker, name: string, workload: Workload, period: number | null): Promise<number[][]> {
   const [, whole] = checkedLengths(period);
   const tokens = promptTokens(workload, whole + MARGIN);
-  const rows: number[][] = [];
+  const shown: number[][][] = [];
   for (const prefill of [whole + MARGIN, whole - MARGIN]) {
-    rows.push(...(await worker.ask('logits', { name, tokens, prefill })).logits);
+    shown.push((await worker.ask('logits', { name, tokens, prefill })).logits);
   }
-  return rows;
+  return shown.flat();
 }
 
 /** Tokens before and after the end of a period. */

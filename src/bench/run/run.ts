@@ -146,6 +146,7 @@ function createMeasuring(
     const reference = references.get(model);
     const relative_error = reference ? await errorOf(worker, model, workload, reference) : null;
     compared.add(key);
+    worker.startOver();
     hear({ type: 'compared', comparison: { model, engine: engine.id, relative_error } });
   };
   return (engine, cells, run) => ({
