@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { endingSignals, exitOfSignal } from '#scripts/ending.mjs';
+import { endingSignals, exitOfSignal, SIGNALS } from '#scripts/ending.mjs';
 import type { Life } from '../../src/bench/run/process/launch.js';
 import { packageFolder } from './package_folder.js';
 
@@ -57,6 +57,8 @@ export async function interruptible<T>(lost: () => string, work: (life: Life) =>
  * of the commands around this one, and of the child.
  */
 const MARK = 'ATTNSCALE_STARTED_BY';
+/** Children so far: no two have one mark, whoever looks after them. */
+let count = 0;
 
 /**
  * A process that outlives this one for as long as it takes to end the children; started with the first of them, and
@@ -64,7 +66,6 @@ const MARK = 'ATTNSCALE_STARTED_BY';
  */
 function createKeeper(): Omit<Life, 'signal'> & Disposable {
   let keeper: ChildProcess | undefined;
-  let count = 0;
   const kept = new Map<number | undefined, string>();
   const say = (order: object): void => {
     if (keeper?.connected) keeper.send(order, () => undefined);
@@ -99,9 +100,9 @@ function createKeeper(): Omit<Life, 'signal'> & Disposable {
 
 /** Without a mark: it is nobody's to end. */
 function startKeeper(): ChildProcess {
-  const file = join(packageFolder(), 'bin', 'keeper.js');
+  const file = join(packageFolder(), 'bin', 'keeper.cjs');
   const { [MARK]: _, ...env } = process.env;
-  const keeper = fork(file, { detached: true, stdio: 'ignore', execArgv: [], cwd: dirname(file), env });
+  const keeper = fork(file, SIGNALS, { detached: true, stdio: 'ignore', execArgv: [], cwd: dirname(file), env });
   keeper.on('error', () => undefined); // no process to be had: then children end when the command can end them
   keeper.unref();
   keeper.channel?.unref();

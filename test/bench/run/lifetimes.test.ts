@@ -105,7 +105,7 @@ describe.skipIf(!isLinux).each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as con
 
 describe.skipIf(!isLinux)('the process that ends the others', () => {
   const keeperOf = ({ pid }: ChildProcess): number =>
-    descendantsOf(pid as number).find((child) => commandOf(child).includes('keeper.js')) as number;
+    descendantsOf(pid as number).find((child) => commandOf(child).includes('keeper.cjs')) as number;
   /** A command to whose keeper `attack` is done before it is ended itself. */
   const attacked = (attack: (keeper: number) => Promise<void>): Start => {
     const command = COMMANDS['check-regressions --ab']!.start();

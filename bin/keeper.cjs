@@ -3,11 +3,12 @@
  * and when the command is gone, however it ended. The command forks it (evals/shared/interruption.ts) and tells it
  * { keep: pid, mark }, { forget: pid, mark } of one that has ended, and { end: pid }. A mark is in the environment of all
  * that comes from a process: by it what has lost its parent is found, on Linux.
- * It leads a session of its own, so that what is sent to the command's group does not reach it.
+ * It leads a session of its own, so that what is sent to the command's group does not reach it. The signals that end
+ * commands are its arguments: CommonJS, and nothing of ours is loaded, so that it listens before its first message can come.
+ * A module that loads others would miss the end of a command that is gone by then.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { SIGNALS } from '../scripts/ending.mjs';
+const { execFileSync, spawnSync } = require('node:child_process');
+const { readdirSync, readFileSync } = require('node:fs');
 
 const kept = new Map();
 
@@ -18,7 +19,7 @@ process.on('message', ({ keep, forget, end, mark }) => {
   if (end) endTree(end); // and its marked ones once it is forgotten
 });
 // what ends all processes of a job ends the command, and that ends this one
-for (const signal of SIGNALS) process.on(signal, () => {});
+for (const signal of process.argv.slice(2)) process.on(signal, () => {});
 process.on('disconnect', () => {
   for (const [pid, mark] of kept) {
     endTree(pid);
@@ -28,10 +29,17 @@ process.on('disconnect', () => {
 
 /** What is ended is there for a moment yet, and what was not looked at may have started others. */
 const MOST_ROUNDS = 20;
+/** A process that has just been started has no environment for a moment: it is looked for again. */
+const LATER_MS = [100, 1000];
 
 /** Ends what carries a mark, or one that begins with it. */
 function endMarked(mark) {
   if (process.platform !== 'linux') return;
+  endMarkedNow(mark);
+  for (const ms of LATER_MS) setTimeout(() => endMarkedNow(mark), ms);
+}
+
+function endMarkedNow(mark) {
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const marked = allPids().filter((pid) => isMarked(pid, mark));
     if (marked.length === 0) return;
