@@ -1,6 +1,6 @@
 /**
  * Proves the gate on this machine with real measurements: identical code must not fail, slowed code must. `--help` says how.
- * Each suite is `check-regressions --ab` of this checkout with itself. The slowed side's worker processes see a clock that
+ * Each suite is `check-regressions --ab` of this checkout with itself. The slowed side's processes see a clock that
  * runs fast by `--by` percent, so that every time they measure is longer.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -95,7 +95,7 @@ async function checkGate(life) {
   return good ? EXIT.ok : EXIT.failed;
 }
 
-/** A folder whose compare-models is this checkout's, with a clock that is fast by `factor` in its workers. */
+/** A folder whose compare-models is this checkout's, with a clock that is fast by `factor`, in its workers too. */
 function makeCheckout(name, factor) {
   const checkout = folder.file(name);
   mkdirSync(checkout);
@@ -110,6 +110,7 @@ function makeCheckout(name, factor) {
   writeFileSync(
     join(checkout, 'compare.js'),
     `process.env.NODE_OPTIONS = '--import ' + new URL('clock.js', import.meta.url).href;\n` +
+      `await import('./clock.js');\n` + // a worker whose clock runs ahead of ours would be refused
       `await import(${JSON.stringify(new URL('../bin/compare_models.js', import.meta.url).href)});\n`,
   );
   return checkout;
