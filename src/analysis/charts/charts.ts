@@ -67,7 +67,7 @@ function timePanel({ models }: Analysis): View {
   const { color } = modelScales(models.map(({ name }) => name));
   const theory: Layer = {
     data: { values: theoryCurves(models, perMs) },
-    mark: { type: 'line', strokeDash: [5, 4], strokeWidth: 1.5 },
+    mark: { type: 'line', strokeDash: [5, 4], strokeWidth: 1.5, clip: true },
     encoding: { x, y, color },
   };
   return { title: 'Time', ...PANEL, layer: [...curveLayers(models, data, x, y), theory] };
