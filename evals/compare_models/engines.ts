@@ -28,11 +28,11 @@ const AUTO = 'auto';
 export function planEngines(flags: EngineFlags, rowOf: (expression: string) => ModelRow): EnginePlan {
   const { words, where } = askedEngines(flags);
   const peers = peersOf(flags.peer);
-  const engineOf = (id: string): Engine => peers.get(id) ?? ownEngineOf(id, [...peers.keys()], where);
-  const everywhere = [...words.map(engineOf), ...peers.values()];
+  const engineOf = (id: string, where: string): Engine => peers.get(id) ?? ownEngineOf(id, [...peers.keys()], where);
+  const everywhere = [...words.map((id) => engineOf(id, where)), ...peers.values()];
   const found = splitExpressions(flags.models).flatMap((word) => {
     const [, model = '', id] = /^(.*?)(?:@([^@()]*))?$/s.exec(word) ?? [];
-    const engines = id === undefined ? everywhere : [engineOf(id.trim())];
+    const engines = id === undefined ? everywhere : [engineOf(id.trim(), `--models: ${word.trim()}`)];
     const rows = (model.trim() === 'all' ? MODEL_NAMES : [model]).map(rowOf);
     return rows.flatMap((row) => engines.map((engine) => ({ row, engine })));
   });

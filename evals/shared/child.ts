@@ -1,6 +1,6 @@
 /** Another program as a child of a command. */
 import { createInterface } from 'node:readline';
-import { endOf, type Life } from '../../src/bench/run/process/launch.js';
+import { endOf, type Life, tailOf } from '../../src/bench/run/process/launch.js';
 import { startLimit } from '../../src/bench/run/process/time_limit.js';
 
 export interface EndedChild {
@@ -12,9 +12,6 @@ export interface EndedChild {
   readonly stdout: string;
   readonly stderr: string;
 }
-
-/** Kept of what a child writes. */
-const MOST_TEXT = 10_000;
 
 /**
  * Runs a program to its end, in a child that ends with this process, with all that it started.
@@ -31,7 +28,7 @@ export async function runChild(
   life.signal.throwIfAborted();
   const child = life.start(command, args);
   child.stdin.on('error', () => undefined).end();
-  const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
+  const [stdout, stderr] = [tailOf(child.stdout), tailOf(child.stderr)];
   if (onLine !== undefined) createInterface({ input: child.stderr }).on('line', onLine);
   let overtime = false;
   const end = (): void => life.end(child);
@@ -52,11 +49,3 @@ export async function runChild(
 
 /** What a child said last, for errors. */
 export const lastLine = (text: string): string => text.trim().split('\n').at(-1) || 'it said nothing';
-
-function textOf(stream: NodeJS.ReadableStream): () => string {
-  let text = '';
-  stream.setEncoding('utf8').on('data', (part: string) => {
-    text = (text + part).slice(-MOST_TEXT);
-  });
-  return () => text;
-}

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { main } from '../../evals/analyze_results.js';
 import { makeResults } from '../support/make_results.js';
+import { runMain } from '../support/run_main.js';
 
 let folder = '';
 beforeAll(() => {
@@ -11,16 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function run(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const written = { stdout: '', stderr: '' };
-  const stream = (name: 'stdout' | 'stderr') => ({
-    write: (text: string) => {
-      written[name] += text;
-    },
-  });
-  const code = await main(argv, { stdout: stream('stdout'), stderr: stream('stderr') });
-  return { code, ...written };
-}
+const run = (...argv: string[]) => runMain(main, argv);
 
 /** Runs on a file of this content, writing to a folder that does not exist yet. */
 async function runOn(content: unknown, ...flags: string[]) {

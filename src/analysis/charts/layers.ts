@@ -57,6 +57,8 @@ export function extent(data: readonly Row[]): number[] {
   return data.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value]);
 }
 
+const interval = (y: AxisEncoding) => ({ y: { ...y, field: 'low' }, y2: { field: 'high' } });
+
 /** Interval bands, lines and medians of one quantity. */
 export function curveLayers(
   models: readonly ModelAnalysis[],
@@ -70,7 +72,7 @@ export function curveLayers(
     {
       data: { values: bands },
       mark: { type: 'area', opacity: 0.2 },
-      encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color: scales.color },
+      encoding: { x, ...interval(y), color: scales.color },
     },
     { data: { values: [...data] }, mark: { type: 'line', strokeWidth: 1.5 }, encoding: { x, y, color: scales.color } },
     ...symbolLayers(models, data, x, y),
@@ -101,11 +103,6 @@ export function errorBars(
   return {
     data: { values: data.filter(({ low }) => low !== null) },
     mark: { type: 'rule', strokeWidth: 2 },
-    encoding: {
-      x,
-      y: { ...y, field: 'low' },
-      y2: { field: 'high' },
-      color: modelScales(models.map(({ name }) => name)).color,
-    },
+    encoding: { x, ...interval(y), color: modelScales(models.map(({ name }) => name)).color },
   };
 }

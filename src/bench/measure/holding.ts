@@ -5,14 +5,14 @@ import type { TransformerOptions } from '../../models/transformer.js';
 import type { WeightSource } from '../../models/weights.js';
 import * as tf from '../../tf.js';
 import type { Request } from '../protocol/messages.js';
-import type { Modes } from './modes.js';
+import type { Mode, Modes } from './modes.js';
 import { type PreparedCell, prepareCell, type Work } from './phases.js';
 import { type Subject, tensorOf } from './subject.js';
 
 /** How an engine of ours runs models. */
 export interface OwnWay {
   readonly backend: tf.BackendName;
-  readonly way: 'eager' | 'compiled';
+  readonly way: Mode;
 }
 
 /** What a worker needs of its process. */

@@ -6,7 +6,7 @@ import type { Tree } from '../../tree.js';
 export type Mode = 'eager' | 'compiled';
 
 export interface Modes {
-  readonly runners: Record<'eager' | 'compiled', { readonly run?: Runner }>;
+  readonly runners: Record<Mode, { readonly run?: Runner }>;
   /** Time spent building graphs so far. */
   compileMs(): number;
   /** Frees all graphs. */

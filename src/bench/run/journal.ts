@@ -6,7 +6,7 @@ import { check, checkSchema, messageOf } from '../../errors.js';
 import { cellKey } from '../../results/cell.js';
 import { parseCurrent } from '../../results/parse.js';
 import type { Results } from '../../results/schema.js';
-import { createLedger, enter, type Finding, findingSchema, type LedgerSettings } from './ledger.js';
+import { createLedger, enter, type Finding, findingSchema, headOf, type LedgerSettings } from './ledger.js';
 
 export const journalOf = (resultsFile: string): string => `${resultsFile}.journal`;
 
@@ -26,9 +26,7 @@ export function parseJournal(text: string, where: string): Results {
     if (finding.type === 'measured') checkNew(finding.process.run, runs.get(cellKey(finding.cell)), at);
     enter(ledger, finding);
   }
-  const { engines, models, comparisons, cells, seq_lengths, time_results, memory_results, param_counts, ...head } =
-    start;
-  return ledger.results(head);
+  return ledger.results(headOf(start));
 }
 
 /** Adds a run to those of its cell: a results file holds each once. */

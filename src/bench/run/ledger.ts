@@ -78,6 +78,13 @@ type Entry = {
   trouble: { readonly status: Exclude<Cell['status'], 'ok'>; readonly reason: string } | null;
 };
 
+/** What a file says beside what is found out, and what follows from that. */
+export function headOf(results: Results): ResultsHead {
+  const { engines, models, comparisons, cells, seq_lengths, time_results, memory_results, param_counts, ...head } =
+    results;
+  return head;
+}
+
 /** Enters a finding. */
 export function enter(ledger: Ledger, finding: Finding): void {
   if (finding.type === 'engine') ledger.addEngine(finding.engine);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLedger, type ResultsHead } from '../../../src/bench/run/ledger.js';
+import { createLedger, headOf } from '../../../src/bench/run/ledger.js';
 import type { StoppingRule } from '../../../src/bench/run/precision.js';
 import type { CellId } from '../../../src/results/cell.js';
 import { parseResults } from '../../../src/results/parse.js';
@@ -9,18 +9,7 @@ import { makeModel, makeResults, WASM } from '../../support/make_results.js';
 
 const LENGTHS = [512, 2048];
 const cells = cellsOf(['BSBR', 'LinearTransformer'], LENGTHS);
-const {
-  models: _,
-  cells: __,
-  seq_lengths,
-  time_results,
-  memory_results,
-  param_counts,
-  ...head
-} = makeResults({
-  BSBR: { 512: [1] },
-});
-const HEAD: ResultsHead = head;
+const HEAD = headOf(makeResults({ BSBR: { 512: [1] } }));
 const counted: Counted = {
   kernels: 1,
   flops: 1,

@@ -16,6 +16,7 @@ import { random } from '../../../src/random.js';
 import { configHash } from '../../../src/results/config_hash.js';
 import { lostCells } from '../../../src/results/facts.js';
 import { makeResults } from '../../support/make_results.js';
+import { runMain } from '../../support/run_main.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 /** Every length takes as long as any other: all fit. */
@@ -66,8 +67,6 @@ describe('lengths are added', () => {
 
 describe('the plan', () => {
   const plan = async (...argv: string[]) => {
-    const text = { stdout: '', stderr: '' };
-    const stream = (name: keyof typeof text) => ({ write: (part: string) => (text[name] += part) });
     const flags = [
       '--engines',
       'wasm',
@@ -80,11 +79,16 @@ describe('the plan', () => {
       '--vocab_size',
       '300',
     ];
-    const code = await main([...flags, '--n_tokens', '3', '--output_dir', temporaryFolder(), '--dry_run', ...argv], {
-      stdout: stream('stdout'),
-      stderr: stream('stderr'),
-    });
-    return { code, lengths: /^lengths +(.*)$/m.exec(text.stdout)?.[1], stderr: text.stderr };
+    const { code, stdout, stderr } = await runMain(main, [
+      ...flags,
+      '--n_tokens',
+      '3',
+      '--output_dir',
+      temporaryFolder(),
+      '--dry_run',
+      ...argv,
+    ]);
+    return { code, lengths: /^lengths +(.*)$/m.exec(stdout)?.[1], stderr };
   };
 
   test('shows added lengths apart, and says so', async () => {

@@ -50,6 +50,9 @@ describe('engines', () => {
     );
     expect(() => plan({ models: ['BSBR@troch'], peer: [TORCH] })).toThrow('called troch; did you mean torch?');
     expect(() => plan({ models: ['BSBR@'] })).toThrow("no engine is called ''");
+    expect(() => plan({ models: ['BSBR@wsam'] })).toThrow(
+      '--models: BSBR@wsam: no engine is called wsam; did you mean wasm?',
+    );
   });
 });
 

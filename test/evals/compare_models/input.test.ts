@@ -8,6 +8,7 @@ import { configHash } from '../../../src/results/config_hash.js';
 import type { Cell, Results } from '../../../src/results/schema.js';
 import { SPEC } from '../../support/fake_worker.js';
 import { makeResults } from '../../support/make_results.js';
+import { runMain } from '../../support/run_main.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const hashOf = (config: Results['config']) => configHash(config, () => true);
@@ -16,16 +17,7 @@ beforeEach(() => {
   folder = temporaryFolder();
 });
 
-async function run(...argv: string[]) {
-  const text = { stdout: '', stderr: '' };
-  const stream = (name: keyof typeof text) => ({
-    write(part: string) {
-      text[name] += part;
-    },
-  });
-  const code = await main(argv, { stdout: stream('stdout'), stderr: stream('stderr') });
-  return { code, ...text };
-}
+const run = (...argv: string[]) => runMain(main, argv);
 /** One line on stderr that starts and ends as told, exit code 2, nothing on stdout. */
 async function expectRefused(argv: readonly string[], start: string, end: string) {
   const { code, stdout, stderr } = await run(...argv);

@@ -2,30 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createCommand, runCommand, type Streams } from '../../../evals/shared/command_line.js';
+import { createCommand, runCommand } from '../../../evals/shared/command_line.js';
+import { type Main, runMain } from '../../support/run_main.js';
 
 const COMMANDS = ['compare_models', 'analyze_results', 'check_regressions', 'calibrate', 'check_parity'] as const;
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')) as {
   version: string;
 };
 
-type Main = (argv: readonly string[], streams: Streams) => Promise<number>;
-
-async function run(main: Main, argv: readonly string[]) {
-  const text = { stdout: '', stderr: '' };
-  const stream = (name: keyof typeof text) => ({
-    write(part: string) {
-      text[name] += part;
-    },
-  });
-  const code = await main(argv, { stdout: stream('stdout'), stderr: stream('stderr') });
-  return { code, ...text };
-}
-
 test.each(COMMANDS)('%s says its version, and --help explains every flag', async (name) => {
   const { main } = (await import(`../../../evals/${name}.ts`)) as { main: Main };
-  expect(await run(main, ['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
-  const { code, stdout } = await run(main, ['--help']);
+  expect(await runMain(main, ['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  const { code, stdout } = await runMain(main, ['--help']);
   expect(code).toBe(0);
   expect(stdout).not.toContain('(default: )');
   const flags = [...stdout.matchAll(/^ {2}(?:-h, )?--\w+(?: <[^>]+>)?(.*)$/gm)];
@@ -35,7 +23,7 @@ test.each(COMMANDS)('%s says its version, and --help explains every flag', async
 
 test.each(['analyze_results', 'calibrate'])('%s says how a bare results file is given', async (name) => {
   const { main } = (await import(`../../../evals/${name}.ts`)) as { main: Main };
-  const { code, stderr } = await run(main, ['results.json']);
+  const { code, stderr } = await runMain(main, ['results.json']);
   const hint = 'error: unexpected argument results.json; did you mean --results_file results.json?\n';
   expect({ code, stderr }).toEqual({ code: 2, stderr: hint });
 });
@@ -52,7 +40,7 @@ test('of a list that is given twice the later one counts, in any spelling', asyn
         return 0;
       });
     };
-    await run(main, argv);
+    await runMain(main, argv);
     return options;
   };
   expect(await read()).toEqual({ some_lengths: ['1'] });

@@ -21,7 +21,7 @@ const KEEP_MEMORY = { MALLOC_MMAP_THRESHOLD_: String(2 ** 30), MALLOC_TRIM_THRES
 
 /** What a process that has ended may still have on its way to us; others may hold the pipe open for ever. */
 const CLOSING_MS = 2000;
-/** Kept of what it writes on stderr. */
+/** Kept of what it writes. */
 const MOST_TEXT = 10_000;
 
 /** @param pinnedCpu the CPU it runs on; null to leave that to the system */
@@ -53,14 +53,22 @@ export function deathOf({ exitCode, signalCode }: Pick<ChildProcess, 'exitCode' 
 /** Information and warnings of TensorFlow's log, which says that XLA was used and what its cost model cannot tell. */
 const LOG_CHATTER = /^(?:WARNING: All log messages|[IW]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWE] )/;
 
+/** Reads a stream as it comes. @returns what gives the last of it */
+export function tailOf(stream: NodeJS.ReadableStream): () => string {
+  let text = '';
+  stream.setEncoding('utf8').on('data', (part: string) => {
+    text = (text + part).slice(-MOST_TEXT);
+  });
+  return () => text;
+}
+
 /** What a process writes on stderr, which is read as it comes: its error, else its last line that is not chatter. */
 export function lastWordsOf(stderr: NodeJS.ReadableStream): () => string {
-  let text = '';
-  stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    text = (text + chunk).slice(-MOST_TEXT);
-  });
+  const text = tailOf(stderr);
   return () => {
-    const lines = text.split('\n').filter((line) => line.trim() !== '' && !LOG_CHATTER.test(line));
+    const lines = text()
+      .split('\n')
+      .filter((line) => line.trim() !== '' && !LOG_CHATTER.test(line));
     return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? 'it said nothing';
   };
 }
