@@ -62,18 +62,27 @@ let count = 0;
 
 /**
  * A process that outlives this one for as long as it takes to end the children; started with the first of them, and
- * again where it was ended itself.
+ * again as soon as it was killed itself: a signal may come before it listens.
  */
 function createKeeper(): Omit<Life, 'signal'> & Disposable {
   let keeper: ChildProcess | undefined;
-  const kept = new Map<number | undefined, string>();
+  const kept = new Map<number | undefined, { readonly mark: string; isToEnd: boolean }>();
   const say = (order: object): void => {
     if (keeper?.connected) keeper.send(order, () => undefined);
   };
   const ensure = (): void => {
     if (keeper?.connected) return;
-    keeper = startKeeper();
-    for (const [pid, mark] of kept) say({ keep: pid, mark });
+    const started = startKeeper();
+    keeper = started;
+    started.once('exit', (_code, signal) => {
+      if (signal === null || keeper !== started) return;
+      keeper = undefined;
+      if (kept.size > 0) ensure();
+    });
+    for (const [pid, { mark, isToEnd }] of kept) {
+      say({ keep: pid, mark });
+      if (isToEnd) say({ end: pid });
+    }
   };
   return {
     start(command, args, env = process.env) {
@@ -81,7 +90,7 @@ function createKeeper(): Omit<Life, 'signal'> & Disposable {
       count += 1;
       const mark = `${process.env[MARK] ?? ''}${process.pid}.${count}/`;
       const child = spawn(command, args, { stdio: 'pipe', env: { ...env, [MARK]: mark } });
-      kept.set(child.pid, mark);
+      kept.set(child.pid, { mark, isToEnd: false });
       say({ keep: child.pid, mark });
       child.once('exit', () => {
         kept.delete(child.pid);
@@ -91,6 +100,8 @@ function createKeeper(): Omit<Life, 'signal'> & Disposable {
     },
     end(child) {
       ensure();
+      const known = kept.get(child.pid);
+      if (known) known.isToEnd = true; // said again to the next keeper, should this one be killed first
       if (keeper?.connected) say({ end: child.pid });
       else child.kill('SIGKILL');
     },
