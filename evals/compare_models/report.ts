@@ -153,10 +153,12 @@ export function threadsWarning(threads: number, cores = availableParallelism()):
 export function warningsOf(results: Results): string[] {
   const { machine, cells } = results;
   const warnings: string[] = [];
-  const lost = lostCells(results).length;
-  if (lost > 0) {
+  const lost = lostCells(results);
+  if (lost.length > 0) {
+    const isLate = lost.some(({ status }) => status === 'timeout');
+    const remedy = isLate ? ': raise --cell_timeout, or leave those lengths out' : '';
     warnings.push(
-      `${lost} of ${cells.length} cells were not measured, so the exit code is 1; the notes say why: raise --cell_timeout, or leave those lengths out`,
+      `${lost.length} of ${cells.length} cells were not measured, so the exit code is 1; the notes say why${remedy}`,
     );
   }
   if (machine.noisy) {

@@ -16,6 +16,15 @@ const row = (text: string, n: string) =>
     ?.split('│')
     .map((cell) => cell.trim());
 
+test.each([
+  ['timeout', /the notes say why: raise --cell_timeout/],
+  ['failed', /the notes say why$/],
+] as const)('a cell that ended as %s is warned of with the remedy that fits', (status, expected) => {
+  const file = makeResults({ BSBR: { 1024: [40] } });
+  const cells = file.cells.map((cell) => ({ ...cell, status, reason: 'why', summary: null, processes: [] }));
+  expect(warningsOf({ ...file, cells })).toEqual([expect.stringMatching(expected)]);
+});
+
 test('a row is a model and length, with its times, intervals, rate and state', () => {
   const text = reportText(results());
   const [, model, n, time, slowest, rate, state] = row(text, '4,096') as string[];
