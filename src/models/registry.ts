@@ -44,25 +44,25 @@ const REGISTRY: readonly Entry[] = [
         default: 'none',
       }),
     },
-    load: async () => (await import('./bsbr.js')).bsbrMixer,
+    load: async () => (await import('./mixers/bsbr.js')).bsbrMixer,
   }),
   entry({
     name: 'LinearTransformer',
     fixtureName: 'linear',
     options: { scan_chunk: SCAN_CHUNK },
-    load: async () => (await import('./linear_transformer.js')).linearMixer,
+    load: async () => (await import('./mixers/linear_transformer.js')).linearMixer,
   }),
   entry({
     name: 'DeltaNet',
     fixtureName: 'deltanet',
     options: { scan_chunk: SCAN_CHUNK },
-    load: async () => (await import('./delta_net.js')).deltaMixer,
+    load: async () => (await import('./mixers/delta_net.js')).deltaMixer,
   }),
   entry({
     name: 'Softmax',
     fixtureName: 'softmax',
     options: {},
-    load: async () => (await import('./softmax.js')).softmaxMixer,
+    load: async () => (await import('./mixers/softmax.js')).softmaxMixer,
   }),
 ];
 

@@ -1,7 +1,7 @@
 /** The delta rule by chunks against the recurrence in float64, on the keys that break careless algebra. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { deltaRule, unitLowerInverse } from '../../src/models/delta_net.js';
+import { deltaRule, unitLowerInverse } from '../../src/models/mixers/delta_net.js';
 import { joinChunks, splitChunks } from '../../src/models/parts/chunks.js';
 import * as tf from '../../src/tf.js';
 import { add, dot, l2Norm, type Matrix, range, scale, sub, unflatten, type Vector, zeros } from '../naive/arrays.js';

@@ -15,10 +15,10 @@
  * Departures from the original study: its masks let a position see the future and not the past, its chunk retrieved
  * from itself and later chunks, its meta query read the own chunk's last token, its scores were a T×T matrix.
  */
-import * as tf from '../tf.js';
-import { leaves, mapTree, type Tree } from '../tree.js';
-import type { Cursor, LayerState, Mixed, Mixer } from './mixer.js';
-import type { ModelShape } from './model.js';
+import * as tf from '../../tf.js';
+import { leaves, mapTree, type Tree } from '../../tree.js';
+import type { Cursor, LayerState, Mixed, Mixer } from '../mixer.js';
+import type { ModelShape } from '../model.js';
 import {
   appendRows,
   attend,
@@ -32,10 +32,10 @@ import {
   sliceRows,
   writeSlot,
   zeroRows,
-} from './parts/attention.js';
-import { type Chunks, joinChunks, sliceChunks, splitChunks } from './parts/chunks.js';
-import { type Dense, dense, denseParameters, l2Norm, project, rmsNorm, splitHeads } from './parts/layers.js';
-import type { WeightSource } from './weights.js';
+} from '../parts/attention.js';
+import { type Chunks, joinChunks, sliceChunks, splitChunks } from '../parts/chunks.js';
+import { type Dense, dense, denseParameters, l2Norm, project, rmsNorm, splitHeads } from '../parts/layers.js';
+import type { WeightSource } from '../weights.js';
 
 type Parameters = {
   readonly qkv: Dense;

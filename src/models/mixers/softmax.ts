@@ -7,11 +7,11 @@
  * writes into: a step copies the tail only, and every TAIL tokens the tail moves to the buffer. Prefill goes block by
  * block over queries, so that no T×T matrix exists.
  */
-import { fuse } from '../compiled/fuse.js';
-import * as tf from '../tf.js';
-import { leaves, mapTree } from '../tree.js';
-import type { LayerState, Mixer } from './mixer.js';
-import type { ModelShape } from './model.js';
+import { fuse } from '../../compiled/fuse.js';
+import * as tf from '../../tf.js';
+import { leaves, mapTree } from '../../tree.js';
+import type { LayerState, Mixer } from '../mixer.js';
+import type { ModelShape } from '../model.js';
 import {
   appendRows,
   attend,
@@ -24,8 +24,8 @@ import {
   sliceRows,
   writeSlot,
   zeroRows,
-} from './parts/attention.js';
-import { type Dense, dense, denseParameters, mergeHeads, project, splitHeads } from './parts/layers.js';
+} from '../parts/attention.js';
+import { type Dense, dense, denseParameters, mergeHeads, project, splitHeads } from '../parts/layers.js';
 
 /** Tokens a step writes among before they move to the cache. */
 const TAIL = 128;

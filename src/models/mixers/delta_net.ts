@@ -17,13 +17,13 @@
  * Everything but S' is one batched computation over all chunks. C is a speed setting, the result does not depend on it.
  * Departure from the original study: the delta rule itself (its code overwrote nothing), causal, with a carried state.
  */
-import { scan } from '../compiled/scan.js';
-import * as tf from '../tf.js';
-import { recurrent } from './mixer.js';
-import type { ModelShape } from './model.js';
-import { type Chunks, joinChunks, splitChunks } from './parts/chunks.js';
-import { denseWeight, l2Norm, lowerTriangle, matMulLast, rmsNorm } from './parts/layers.js';
-import type { WeightSource } from './weights.js';
+import { scan } from '../../compiled/scan.js';
+import * as tf from '../../tf.js';
+import { recurrent } from '../mixer.js';
+import type { ModelShape } from '../model.js';
+import { type Chunks, joinChunks, splitChunks } from '../parts/chunks.js';
+import { denseWeight, l2Norm, lowerTriangle, matMulLast, rmsNorm } from '../parts/layers.js';
+import type { WeightSource } from '../weights.js';
 
 /** Width w of the convolutions: a token and the three before it. */
 const CONV_WIDTH = 4;

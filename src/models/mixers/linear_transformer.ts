@@ -9,11 +9,11 @@
  * tril(phi(Q) phi(K)ᵀ) V, across chunks an exclusive cumulative sum of phi(K)ᵀ V and of the rows of phi(K).
  * Departure from the original study: it is causal, and decode carries S and z instead of starting anew.
  */
-import * as tf from '../tf.js';
-import { recurrent } from './mixer.js';
-import type { ModelShape } from './model.js';
-import { type Chunks, joinChunks, sliceChunks, splitChunks, sumChunks } from './parts/chunks.js';
-import { type Dense, dense, denseParameters, lowerTriangle, project } from './parts/layers.js';
+import * as tf from '../../tf.js';
+import { recurrent } from '../mixer.js';
+import type { ModelShape } from '../model.js';
+import { type Chunks, joinChunks, sliceChunks, splitChunks, sumChunks } from '../parts/chunks.js';
+import { type Dense, dense, denseParameters, lowerTriangle, project } from '../parts/layers.js';
 
 const DENOMINATOR_EPS = 1e-6;
 
