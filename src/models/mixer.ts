@@ -6,6 +6,7 @@
 import type * as tf from '../tf.js';
 import type { Tree } from '../tree.js';
 import type { StateFloats } from './model.js';
+import type { AddRows } from './parts/attention.js';
 import type { WeightSource } from './weights.js';
 
 /** What is best for speed, measured (docs/compiled.md); no result depends on it. */
@@ -88,8 +89,8 @@ export interface Closing<P extends Tree, S extends LayerState> {
   readonly period: number;
   /** Mixes x [B, d], the last token of a period. */
   step(params: P, state: S, x: tf.Tensor2D, at: Cursor): Mixed<tf.Tensor2D, S>;
-  /** Adds rows, if there are any, to the growing buffers of a state that had `settled` tokens in whole periods before the rows' call. */
-  append(state: S, rows: Tree, settled: number): S;
+  /** The state with the rows of a call, if there are any, added to the buffers that grow. */
+  append(state: S, rows: Tree, add: AddRows): S;
 }
 
 /** A mixer whose parameters and state nobody outside its file looks into. */

@@ -58,6 +58,26 @@ export interface SequenceModel<P extends Tree = Tree, S extends Tree = Tree> {
   decode(params: P, state: S, token: tf.Tensor1D, count: number): { readonly tokens: tf.Tensor2D; readonly state: S };
   /** State after n tokens. */
   stateFloats(n: number): StateFloats;
+  /** The same with room for `most` tokens in all, for runtimes that know no host code. */
+  fixedRoom(most: number): FixedRoom<P>;
+}
+
+/** What goes from a call to the next: the most likely token [B], and a state of `length` [1] tokens, both int32. */
+export type Carried<S extends Tree = Tree> = {
+  readonly token: tf.Tensor1D;
+  readonly length: tf.Tensor1D;
+  readonly state: S;
+};
+export type Stepped<S extends Tree> = Carried<S> & { readonly logits: tf.Tensor2D /* [B, V] */ };
+
+/** A model as functions of tensors alone, whose states have one form. */
+export interface FixedRoom<P extends Tree = Tree, S extends Tree = Tree> {
+  prefill(params: P, tokens: tf.Tensor2D): Stepped<S>;
+  /** One token, by the last of those whose `every` divides the tokens that there are after it; the first divides all. */
+  readonly steps: readonly {
+    readonly every: number;
+    run(params: P, past: Carried<S>): Stepped<S>;
+  }[];
 }
 
 /** How a tensor function is run: as it stands, or recorded and compiled. Params are constants of the compiled form. */

@@ -12,6 +12,7 @@ import * as tf from '../tf.js';
 import { mapTree, type Tree, tidyTree } from '../tree.js';
 import type { AnyMixer, Cursor, LayerState, Mixed } from './mixer.js';
 import type { ModelShape } from './model.js';
+import type { AddRows } from './parts/attention.js';
 import { type Dense, dense, denseParameters, gelu, layerNorm, type Norm, normParameters } from './parts/layers.js';
 import { scoped, type WeightSource } from './weights.js';
 
@@ -202,6 +203,18 @@ const insideStep: StepOfLayer = (mixer, params, state, x, at) => {
 /** A state of its own, with what a step inside the period has changed. */
 export function withMoving({ seen, bank }: LayerState, moving: Tree): LayerState {
   return { moving, ...mapTree({ seen, bank }, tf.clone) };
+}
+
+/** The layers after a pass, with its rows added. @param addRows to a buffer of a mixer of this period */
+export function appendAll(
+  mixers: readonly AnyMixer[],
+  { layers, rows }: Ended,
+  addRows: (period: number) => AddRows,
+): LayerState[] {
+  return layers.map((layer, i) => {
+    const closing = mixers[i]?.closing;
+    return closing ? closing.append(layer, rows[i] ?? [], addRows(closing.period)) : layer;
+  });
 }
 
 function ended(mixed: readonly { readonly state: LayerState; readonly rows: Tree }[]): Ended {

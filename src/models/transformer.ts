@@ -2,11 +2,14 @@
 import { min } from '../statistics.js';
 import * as tf from '../tf.js';
 import { disposeTree, type Tree, tidyTree } from '../tree.js';
+import { fixedRoom, leastCommonMultiple } from './fixed_room.js';
 import type { AnyMixer, Cursor, LayerState } from './mixer.js';
 import type { ModelShape, Output, Runner, SequenceModel } from './model.js';
+import { growing } from './parts/attention.js';
 import { greedyTokens } from './parts/greedy.js';
 import { createPositions } from './parts/positions.js';
 import {
+  appendAll,
   BLOCK_STEPS,
   blockPass,
   closingPass,
@@ -49,7 +52,7 @@ export function createTransformer(
   const calls = createCalls(shape, mixers, run);
   const period = mixers.map(periodOf).reduce(leastCommonMultiple);
   const wholeSegment = Math.ceil(segmentTokens / period) * period;
-  return {
+  const model: SequenceModel<Parameters, State> = {
     name,
     period: mixers.every(({ closing }) => closing === null) ? null : period,
     init: (weights) => tidyTree(() => initParameters(shape, mixers, weights)),
@@ -66,11 +69,10 @@ export function createTransformer(
         allocated: floats.reduce((sum, { allocated }) => sum + allocated, 0),
       };
     },
+    fixedRoom: (most) => fixedRoom(shape, mixers, most, (params, tokens) => model.prefill(params, tokens)),
   };
+  return model;
 }
-
-const leastCommonMultiple = (a: number, b: number): number => (a / greatestCommonDivisor(a, b)) * b;
-const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
 
 /** Steps after `length` tokens before the one that ends a period of some layer. */
 const stepsInside = (mixers: readonly AnyMixer[], length: number): number =>
@@ -174,12 +176,9 @@ function cursorAt(period: number, length: number): Cursor {
 }
 
 /** The state after a pass over `count` tokens from `start` on: its rows in the buffers they belong to. */
-function settle(mixers: readonly AnyMixer[], { layers, rows }: Ended, start: number, count: number): State {
-  const settled = layers.map((layer, i) => {
-    const closing = mixers[i]?.closing;
-    return closing ? closing.append(layer, rows[i] ?? [], start - (start % closing.period)) : layer;
-  });
-  return { length: start + count, layers: settled };
+function settle(mixers: readonly AnyMixer[], ended: Ended, start: number, count: number): State {
+  const layers = appendAll(mixers, ended, (period) => growing(start - (start % period)));
+  return { length: start + count, layers };
 }
 
 /** What a step inside a period works on. */

@@ -5,8 +5,18 @@ import { randomWeights } from '../../src/models/weights.js';
 import { disposeTree, sizeOfTree } from '../../src/tree.js';
 import { ORACLES, type Oracle } from '../naive/oracles.js';
 import { naiveTransformer } from '../naive/transformer.js';
-import { expectClose, mixerOf, prefix, randomIds, SEED, SMALL, tokenTensor, withSession } from '../support/session.js';
-import { argMax } from './model_laws.js';
+import {
+  argMax,
+  expectClose,
+  mixerOf,
+  prefix,
+  randomIds,
+  SEED,
+  SMALL,
+  tokenTensor,
+  withSession,
+} from '../support/session.js';
+import { fixedRoomEqualsModel } from './fixed_room_laws.js';
 
 const KINDS = ['BSBR', 'LinearTransformer', 'Softmax'] as const;
 const CONFIG = { ...SMALL, numLayers: KINDS.length };
@@ -81,5 +91,7 @@ export const HYBRID_LAWS: Readonly<Record<string, (options: TransformerOptions) 
   'prefill and every step equal the float64 oracle, each layer with periods of its own': equalsOracle,
   'decode is steps that feed back the arg max, over the ends of both periods': decodeIsGreedySteps,
   'segments are whole periods of all layers': segmentsEndAllPeriods,
+  'with a fixed room, prefill and steps are those of the model, whichever layers end a period': async (options) =>
+    withSession(await create(options), fixedRoomEqualsModel),
   'the period is that of all layers, and the floats of the state are their sum': periodsAndStatesAddUp,
 };

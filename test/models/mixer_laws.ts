@@ -1,6 +1,7 @@
 /** What every mixer obeys on its own, where all positions can be seen. */
 import { expect } from 'vitest';
 import type { AnyMixer, Cursor } from '../../src/models/mixer.js';
+import { growing } from '../../src/models/parts/attention.js';
 import { randomWeights } from '../../src/models/weights.js';
 import * as tf from '../../src/tf.js';
 import { tidyTree } from '../../src/tree.js';
@@ -81,7 +82,7 @@ function stepsOf(mixer: AnyMixer, x: Float32Array, d: number): Float32Array[] {
         return y.dataSync<'float32'>().slice();
       }
       const { y, state: after, rows } = tidyTree(() => closing.step(params, state, token, at));
-      state = closing.append(after, rows, settledAt(mixer, t));
+      state = closing.append(after, rows, growing(settledAt(mixer, t)));
       return y.dataSync<'float32'>().slice();
     });
   });

@@ -9,6 +9,7 @@ import { disposeTree, leaves, sizeOfTree } from '../../src/tree.js';
 import { ORACLES, type Oracle } from '../naive/oracles.js';
 import { naiveTransformer } from '../naive/transformer.js';
 import {
+  argMax,
   type Config,
   columnOf,
   expectClose,
@@ -22,6 +23,7 @@ import {
   tokenTensor,
   withSession,
 } from '../support/session.js';
+import { fixedRoomEqualsModel } from './fixed_room_laws.js';
 
 export interface Subject {
   readonly name: string;
@@ -225,6 +227,8 @@ export const LAWS: Readonly<Record<string, Law>> = {
   'the floats of a state are those of the closed form and of its buffers': floatsAreCounted,
   'a call leaves nothing behind but its result': nothingLeaks,
   'decode is steps that feed back the arg max': decodeIsGreedySteps,
+  'with a fixed room, prefill and steps are those of the model': async ({ create }) =>
+    withSession(await create(), fixedRoomEqualsModel),
 };
 
 function oracleOf(name: string): Oracle {
@@ -242,8 +246,6 @@ function oracleLogits(name: string, config: Config, ids: Ids): (n: number) => nu
 
 const valuesOf = (tree: Parameters<typeof leaves>[0]): Float32Array[] =>
   leaves(tree).map((tensor) => tensor.dataSync<'float32'>().slice());
-
-export const argMax = (values: Float32Array): number => values.indexOf(Math.max(...values));
 
 function expectOnlyResult<T extends Parameters<typeof leaves>[0]>(call: () => T): T {
   const { numTensors } = tf.memory();

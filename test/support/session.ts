@@ -120,3 +120,5 @@ export function expectClose(got: ArrayLike<number>, expected: ArrayLike<number>,
   expect(got.length, where).toBe(expected.length);
   expect(relativeError(got, expected), where).toBeLessThan(tolerance);
 }
+
+export const argMax = (values: Float32Array): number => values.indexOf(Math.max(...values));

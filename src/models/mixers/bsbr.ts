@@ -16,11 +16,10 @@
  * from itself and later chunks, its meta query read the own chunk's last token, its scores were a T×T matrix.
  */
 import * as tf from '../../tf.js';
-import { leaves, mapTree, type Tree } from '../../tree.js';
+import { mapTree, type Tree } from '../../tree.js';
 import type { Cursor, LayerState, Mixed, Mixer } from '../mixer.js';
 import type { ModelShape } from '../model.js';
 import {
-  appendRows,
   attend,
   attendCausally,
   type Buffered,
@@ -80,8 +79,7 @@ export function bsbrMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: Bs
     closing: {
       period: C,
       step: (params, state, x, at) => closingStep(setting, params, state, x, at),
-      append: (state, rows, settled) =>
-        leaves(rows).length === 0 ? state : { ...state, bank: appendRows(state.bank, settled / C, rows as KeysValues) },
+      append: (state, rows, add) => ({ ...state, bank: add(state.bank, rows, C) }),
     },
     stateFloats(n) {
       const fixed = 2 * C * d + d * D;

@@ -9,11 +9,10 @@
  */
 import { fuse } from '../../compiled/fuse.js';
 import * as tf from '../../tf.js';
-import { leaves, mapTree } from '../../tree.js';
+import { mapTree } from '../../tree.js';
 import type { LayerState, Mixer } from '../mixer.js';
 import type { ModelShape } from '../model.js';
 import {
-  appendRows,
   attend,
   attendCausally,
   attendsNatively,
@@ -77,8 +76,7 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelShape): Mixer<P
         const seen = mapTree(state.seen, tf.clone);
         return { y, state: { moving: zeroRows(x.shape[0], H, TAIL, D), seen, bank: [] }, rows: moving };
       },
-      append: (state, rows, settled) =>
-        leaves(rows).length === 0 ? state : { ...state, seen: appendRows(state.seen, settled, rows as KeysValues) },
+      append: (state, rows, add) => ({ ...state, seen: add(state.seen, rows, 1) }),
     },
     stateFloats: (n) => ({ inUse: 2 * n * d, allocated: 2 * d * (roomFor(wholeTails(n)) + TAIL) }),
   };

@@ -4,7 +4,7 @@
  */
 import { nativeCall } from '../../compiled/native_call.js';
 import * as tf from '../../tf.js';
-import { mapTree } from '../../tree.js';
+import { leaves, mapTree, type Tree } from '../../tree.js';
 
 /** Added to a score that must not be seen. Finite, so that hiding everything gives no NaN. */
 const HIDDEN = -1e30;
@@ -124,11 +124,49 @@ export function roomFor(rows: number): number {
   return Math.ceil(rows / step) * step;
 }
 
-/** The first `used` rows of the buffer, after which it is zero, then `rows`, then room for more. */
-export function appendRows(buffer: KeysValues, used: number, rows: KeysValues): KeysValues {
-  return { k: append(buffer.k, used, rows.k), v: append(buffer.v, used, rows.v) };
+/**
+ * A growing buffer, after whose rows in use it is zero, with more of them; [] for none. A row is what `tokens` tokens left
+ * behind. How many are in use, and how much room there is, no mixer needs to know.
+ */
+export type AddRows = (buffer: KeysValues, rows: Tree, tokens: number) => KeysValues;
+
+/** Adds to buffers of `settled` tokens, which grow where they have to. */
+export const growing =
+  (settled: number): AddRows =>
+  (buffer, rows, tokens) =>
+    addRows(buffer, rows, (to, more) => append(to, settled / tokens, more));
+
+/** The same of buffers that have the room, where a tensor says how many tokens there are. */
+export const placing =
+  (settled: tf.Scalar): AddRows =>
+  (buffer, rows, tokens) =>
+    addRows(buffer, rows, (to, more) => place(to, tf.div(settled, tokens), more));
+
+/** Adds room alone, for `settled` tokens. */
+export const makingRoom =
+  (settled: number): AddRows =>
+  (buffer, _rows, tokens) =>
+    padRows(buffer, roomFor(settled / tokens));
+
+function addRows(
+  buffer: KeysValues,
+  rows: Tree,
+  add: (buffer: tf.Tensor4D, rows: tf.Tensor4D) => tf.Tensor4D,
+): KeysValues {
+  const [k, v] = leaves(rows) as tf.Tensor4D[];
+  return k && v ? { k: add(buffer.k, k), v: add(buffer.v, v) } : buffer;
 }
 
+/** The buffer with rows after the first `used`. */
+function place(buffer: tf.Tensor4D, used: tf.Scalar, rows: tf.Tensor4D): tf.Tensor4D {
+  const [room, last] = [buffer.shape[2], rows.shape[2] - 1];
+  const from = tf.sub(tf.range(0, room), used); // which of the rows comes here
+  const nearest = tf.clipByValue(from, 0, last);
+  const isThere = tf.reshape(tf.cast(tf.equal(from, nearest), 'float32'), [room, 1]);
+  return tf.add(buffer, tf.mul(isThere, tf.gather(rows, tf.cast(nearest, 'int32'), 2)));
+}
+
+/** The first `used` rows of the buffer, then `rows`, then room for more. */
 function append(buffer: tf.Tensor4D, used: number, rows: tf.Tensor4D): tf.Tensor4D {
   const [B, H, added, width] = rows.shape;
   const room = roomFor(used + added);
