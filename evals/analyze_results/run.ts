@@ -3,7 +3,6 @@
 import { resolve } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { EXIT } from '#scripts/ending.mjs';
-import { lengthsOf } from '../../src/analysis/charts/layers.js';
 import { renderPng, renderSvg, undrawable } from '../../src/analysis/charts/png.js';
 import { engineRatios } from '../../src/analysis/engine_ratios.js';
 import { fromCsv } from '../../src/analysis/from_csv.js';
@@ -13,10 +12,13 @@ import {
   buildTables,
   complexityAnalysis,
   complexityLogLog,
+  lengthsOf,
   type Measurements,
+  paragraphText,
   preamble,
   readMeasurements,
   toTerminal,
+  verdictOf,
 } from '../../src/analysis/index.js';
 import { findSeries } from '../../src/analysis/measurements.js';
 import { readPhases } from '../../src/analysis/read_measurements.js';
@@ -46,12 +48,15 @@ export async function analyzeResults(flags: Flags, streams: Streams): Promise<nu
   const analysis = analyze(measurements, flags.reference ?? null, WHERE);
   const ratios = engineRatios(phases, referenceEngine(measurements, flags.reference_engine));
   const tables = [...buildTables(analysis), ...engineTables(ratios)];
+  const verdict = verdictOf(analysis).map(paragraphText);
   const remarks = preamble(analysis);
   const pictures = picturesOf(analysis);
   const fileOf = (name: string): string => resolve(flags.output_dir, name);
   const kinds = flags.svg ? ['png', 'svg'] : ['png'];
   for (const name of Object.keys(pictures)) for (const kind of kinds) prepareOutput(fileOf(`${name}.${kind}`), FLAGS);
-  const exports = formats.flatMap((format) => exportAnalysis(analysis, ratios, tables, remarks, format));
+  const exports = formats.flatMap((format) =>
+    exportAnalysis(analysis, ratios, tables, [...verdict, ...remarks], format),
+  );
   for (const { name } of exports) prepareOutput(fileOf(name), FLAGS);
 
   const writer = createOutputWriter(streams);
@@ -65,7 +70,7 @@ export async function analyzeResults(flags: Flags, streams: Streams): Promise<nu
     stderr.write(
       `no font here has ${undrawn.join(' ')}: the PNGs show their codes, an SVG (--svg) uses the viewer's fonts\n`,
     );
-  const opening = remarks.map((remark) => wrap(remark, stdout.columns)).join('\n');
+  const opening = [...verdict, '', ...remarks].map((line) => wrap(line, stdout.columns)).join('\n');
   stdout.write(`${opening}\n\n${toTerminal(tables, boldOn(stdout), stdout.columns)}\n`);
   if (Object.keys(pictures).length === 0) stderr.write('no pictures: one length draws no curve\n');
   return writer.exitCode(EXIT.ok);

@@ -1,14 +1,15 @@
 /** Everything that tables and charts say, computed once from the measurements. */
 import { check } from '../errors.js';
 import type { Estimate } from '../report/format.js';
-import { type Interval, MIN_PROCESSES_FOR_CI, max, mean, median, medianInterval, min } from '../statistics.js';
-import { estimateRatio, presentValues, type Replicates, replicate } from './fits/bootstrap.js';
+import { type Interval, MIN_PROCESSES_FOR_CI, max, mean, min } from '../statistics.js';
+import { estimateRatio, medianTime, presentValues, type Replicates, replicate } from './fits/bootstrap.js';
 import { type Crossover, crossover } from './fits/crossover.js';
 import { fitPowerLaw, MIN_LENGTHS } from './fits/fit.js';
 import { identifiedCurve } from './fits/floor_exponent.js';
 import { type Scaling, scalingOf } from './fits/scaling.js';
 import { type WorkExponent, workExponent } from './fits/work.js';
 import { findSeries, type MeasuredPoint, type Measurements, type Series } from './measurements.js';
+import { comparedLengths, type Ranking, rankAt } from './ranking.js';
 
 export interface AnalyzedPoint extends MeasuredPoint {
   readonly ms: Estimate;
@@ -43,6 +44,8 @@ export interface Analysis {
   readonly measurements: Measurements;
   readonly reference: string;
   readonly models: readonly ModelAnalysis[];
+  /** At the smallest and at the largest length that most models share. */
+  readonly rankings: readonly Ranking[];
   readonly crossovers: readonly { readonly a: string; readonly b: string; readonly crossover: Crossover }[];
   /** Fewest and most processes of a cell. */
   readonly processCounts: readonly [fewest: number, most: number];
@@ -61,7 +64,9 @@ export function analyze(measurements: Measurements, reference: string | null, wh
   check(series.length > 0, `${where}: needs at least one measured model, got none`);
   const curves = series.map(({ points }) => points.map(({ n, processMs }) => ({ n, processes: processMs })));
   const replicates = replicate(curves, seed);
-  const base = reference === null ? fastest(series) : findSeries(measurements, reference, `${where}: reference`);
+  const rankings = comparedLengths(series).map((n) => rankAt(n, series, replicates));
+  const fastest = rankings.at(-1)?.places[0]?.name ?? '';
+  const base = findSeries(measurements, reference ?? fastest, `${where}: reference`);
   const baseReplicates = replicates[series.indexOf(base)] as Replicates;
   const counts = curves.flat().map((point) => presentValues(point).length);
   const models = series.map((one, i) => analyzeModel(one, replicates[i] as Replicates, baseReplicates));
@@ -77,6 +82,7 @@ export function analyze(measurements: Measurements, reference: string | null, wh
     measurements,
     reference: base.name,
     models,
+    rankings,
     crossovers: compared.map(([a, b]) => ({
       a: a.name,
       b: b.name,
@@ -84,6 +90,11 @@ export function analyze(measurements: Measurements, reference: string | null, wh
     })),
     processCounts: [min(counts), max(counts)],
   };
+}
+
+/** All measured lengths, ascending. */
+export function lengthsOf(models: readonly ModelAnalysis[]): number[] {
+  return [...new Set(models.flatMap(({ points }) => points.map(({ n }) => n)))].sort((a, b) => a - b);
 }
 
 /** Whether any interval of an analysis can exist. */
@@ -106,10 +117,11 @@ function analyzeModel(series: Series, own: Replicates, base: Replicates): ModelA
 }
 
 function analyzePoint(point: MeasuredPoint, slowdown: Estimate | null): AnalyzedPoint {
-  const values = presentValues({ n: point.n, processes: point.processMs });
+  const measured = { n: point.n, processes: point.processMs };
+  const values = presentValues(measured);
   return {
     ...point,
-    ms: { value: median(values), ci: medianInterval(values) },
+    ms: medianTime(measured),
     rangeMs: [min(values), max(values)],
     processCount: values.length,
     slowdown,
@@ -135,18 +147,6 @@ function slowdowns(own: Replicates, base: Replicates): { at: ReadonlyMap<number,
     at: new Map(shared.map(({ n, ratio }) => [n, estimateRatio(own, base, ratio)])),
     overall: shared.length === 0 ? null : { average: over(mean), least: over(min), most: over(max) },
   };
-}
-
-/** The fastest at the largest length that most models share. */
-function fastest(series: readonly Series[]): Series {
-  const holders = (n: number): Series[] => series.filter(({ points }) => points.some((point) => point.n === n));
-  const lengths = series.flatMap(({ points }) => points.map(({ n }) => n)).sort((a, b) => b - a);
-  const best = lengths.reduce((chosen, n) => (holders(n).length > holders(chosen).length ? n : chosen));
-  const timeOf = (one: Series): number => {
-    const point = one.points.find(({ n }) => n === best);
-    return median((point?.processMs ?? []).filter((value) => value !== null));
-  };
-  return holders(best).reduce((a, b) => (timeOf(b) < timeOf(a) ? b : a));
 }
 
 function pairs<T>(items: readonly T[]): [T, T][] {

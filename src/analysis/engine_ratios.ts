@@ -1,7 +1,6 @@
 /** Times of engines over those of one of them, cell by cell: the same model, phase and length, measured in turns. */
 import type { Estimate } from '../report/format.js';
-import { median, medianInterval } from '../statistics.js';
-import { estimateRatio, presentValues, type Replicates, replicate } from './fits/bootstrap.js';
+import { estimateRatio, medianTime, type Replicates, replicate } from './fits/bootstrap.js';
 import type { Measurements, Series } from './measurements.js';
 
 export interface EngineRatio {
@@ -48,6 +47,5 @@ function ratiosOf(one: Timed, base: Timed): Omit<EngineRatio, 'phase'>[] {
 
 function timeAt({ points }: Series, i: number): Estimate {
   const { n, processMs } = points[i] as Series['points'][number];
-  const values = presentValues({ n, processes: processMs });
-  return { value: median(values), ci: medianInterval(values) };
+  return medianTime({ n, processes: processMs });
 }

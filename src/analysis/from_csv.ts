@@ -77,6 +77,7 @@ export function fromCsv(text: string, where: string, phase: string | null): Meas
     series,
     noisy: false,
     seed: 0,
+    machine: [],
     notes: [
       ...(columns.unit === null ? [NO_UNIT] : []),
       ...(columns.at.has('run') ? [] : [NO_RUNS]),

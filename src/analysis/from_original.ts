@@ -38,6 +38,7 @@ export function fromOriginal(value: unknown, where: string): Measurements {
     series,
     noisy: false,
     seed: 0,
+    machine: [],
     notes: [
       'A file of the original project: one sample per cell, so nothing here has an interval.',
       ...empty.map((name) => `${name} is left out: no time at all.`),

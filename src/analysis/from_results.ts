@@ -2,8 +2,8 @@
 
 import { group } from 'd3-array';
 import { check } from '../errors.js';
-import { countText, percentText, shapeText, tokensText } from '../report/format.js';
-import { orderText } from '../report/sentences.js';
+import { countText, shapeText, tokensText } from '../report/format.js';
+import { orderText, paceText } from '../report/sentences.js';
 import { isMeasured, processTime, rowNames } from '../results/cell.js';
 import { orderOf } from '../results/drift.js';
 import { settingOf } from '../results/facts.js';
@@ -44,13 +44,13 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
     series,
     noisy: results.machine.noisy,
     seed: results.tool.seed,
+    machine: [paceText(results.machine), orderText(orderOf(results.cells))],
     notes: [
-      ...fileNotes(results),
+      ...partialNote(results),
       ...addedNote(results),
       ...cellNotes(cells, nameOf),
       ...uncomparedNotes(results, measured, nameOf),
       ...missingNotes(known),
-      orderText(orderOf(results.cells)),
     ],
     run: runOf(results, phase),
     footer: [...addedNote(results), ...footerOf(results)],
@@ -97,12 +97,8 @@ function stepsOf({ summary }: Cell): MeasuredPoint['steps'] {
   return { medianMs: summary.step_p50_ms, largestMs: summary.step_max_ms };
 }
 
-function fileNotes(results: Results): string[] {
-  const { noisy, noise_cv } = results.machine;
-  const variation = noise_cv === null ? '' : ` (its speed varied by ${percentText(noise_cv)})`;
-  const partial = 'The run was not finished: the file is partial; resume the run to complete it.';
-  const noise = `Noisy machine${variation}: small differences here mean nothing; measure again on a quiet one.`;
-  return [...(results.complete ? [] : [partial]), ...(noisy ? [noise] : [])];
+function partialNote({ complete }: Results): string[] {
+  return complete ? [] : ['The run was not finished: the file is partial; resume the run to complete it.'];
 }
 
 /** Said in tables and pictures: these lengths were not asked for. */

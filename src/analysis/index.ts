@@ -3,7 +3,7 @@
 export { type Estimate, exponentText } from '../report/format.js';
 export type { Table } from '../report/table.js';
 export { toTerminal } from '../report/terminal.js';
-export { type Analysis, type AnalyzedPoint, analyze, type ModelAnalysis } from './analysis.js';
+export { type Analysis, type AnalyzedPoint, analyze, lengthsOf, type ModelAnalysis } from './analysis.js';
 export { complexityAnalysis } from './charts/charts.js';
 export { complexityLogLog } from './charts/loglog.js';
 export type { ClassFit, ClassName } from './fits/classes.js';
@@ -24,3 +24,4 @@ export type { WorkExponent } from './fits/work.js';
 export type { Measurements, Series } from './measurements.js';
 export { readMeasurements } from './read_measurements.js';
 export { buildTables, preamble } from './tables/tables.js';
+export { type Paragraph, paragraphText, verdictOf } from './verdict/verdict.js';

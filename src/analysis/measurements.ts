@@ -47,7 +47,9 @@ export interface Measurements {
   readonly noisy: boolean;
   /** Seed of the run, or 0: the bootstrap's. */
   readonly seed: number;
-  /** What a reader must know: cells left out, a partial file, noise, too few processes. */
+  /** What the machine did meanwhile, in sentences. */
+  readonly machine: readonly string[];
+  /** What a reader must know: cells left out, a partial file, too few processes. */
   readonly notes: readonly string[];
   /** What describes the whole run, for exports: a column each, with its unit in the name. */
   readonly run?: Readonly<Record<string, string | number | null>>;

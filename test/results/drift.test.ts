@@ -108,30 +108,28 @@ describe('the test of order against time', () => {
     expect(driftAlong(measured(ofThisPackage, 0.1, 1, 1))).toBeNull();
     expect(driftAlong(measured((seed) => ofThisPackage(seed, 1), 0.1, 1))).toBeNull();
     expect(driftAlong([])).toBeNull();
-    expect(driftText([])).toBe('Order: too few cells and processes to tell a drift along a process.');
+    expect(driftText([])).toBe('Too few cells and processes to tell a drift along a process.');
   });
 });
 
 describe('the sentence', () => {
   test('says how much, and what it means', () => {
     const text = driftText(measured(ofThisPackage, 0.1, 2));
-    expect(text).toMatch(
-      /^Order: cells take \+\d[\d.]* % from the first of a process to its last \(99 % interval \+\d/,
-    );
+    expect(text).toMatch(/^Cells take \+\d[\d.]* % from the first of a process to its last \(99 % interval \+\d/);
     expect(text).toContain('it widens intervals rather than bending curves');
   });
   test('names a speed-up by its sign', () => {
-    expect(driftText(measured(ofThisPackage, -0.1, 2))).toMatch(/^Order: cells take −\d/);
+    expect(driftText(measured(ofThisPackage, -0.1, 2))).toMatch(/^Cells take −\d/);
   });
   test('says of a file whose lengths went up in every process that a part of it is in the exponents', () => {
     expect(driftText(measured(ascending, 0.2, 2))).toContain('a part of it is in the exponents');
   });
   test('says that it cannot tell where the interval holds no drift as well as a large one', () => {
     const text = driftText(measured(ofThisPackage, 0, 3, 5, { ...SHARED_MACHINE, cell: 0.5 }));
-    expect(text).toMatch(/^Order: cannot tell whether there is a drift along a process: [+−]\d/);
+    expect(text).toMatch(/^It cannot be told whether there is a drift along a process: [+−]\d/);
   });
   test('says that none is seen, or that one process cannot tell', () => {
-    expect(driftText(measured(ofThisPackage, 0, 3))).toMatch(/^Order: no drift along a process is seen: [+−]\d/);
+    expect(driftText(measured(ofThisPackage, 0, 3))).toMatch(/^No drift along a process is seen: [+−]\d/);
     expect(driftText(measured(ofThisPackage, 0, 3, 1))).toMatch(/cannot be told from growth here.*in every process/);
   });
 });

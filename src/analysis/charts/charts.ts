@@ -2,10 +2,10 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Estimate } from '../../report/format.js';
 import { max } from '../../statistics.js';
-import { type Analysis, type AnalyzedPoint, hasIntervals, type ModelAnalysis } from '../analysis.js';
+import { type Analysis, type AnalyzedPoint, hasIntervals, lengthsOf, type ModelAnalysis } from '../analysis.js';
 import { MIN_LENGTHS } from '../fits/fit.js';
 import { fitProportional, proportionalAt } from '../fits/proportional.js';
-import { curveLayers, extent, heading, lengthsOf, rows, SCHEMA, scaleEstimate, WIDE } from './layers.js';
+import { curveLayers, extent, heading, rows, SCHEMA, scaleEstimate, WIDE } from './layers.js';
 import {
   CONFIG,
   emptyPanel,

@@ -30,11 +30,6 @@ export function heading(
   return { text, subtitle: measurements.meaning + noise, fontSize: 18 };
 }
 
-/** All measured lengths, ascending. */
-export function lengthsOf(models: readonly ModelAnalysis[]): number[] {
-  return [...new Set(models.flatMap(({ points }) => points.map(({ n }) => n)))].sort((a, b) => a - b);
-}
-
 /** A row for every point that has the quantity. */
 export function rows(models: readonly ModelAnalysis[], pick: (point: AnalyzedPoint) => Estimate | null): Row[] {
   return models.flatMap(({ name, points }) =>

@@ -2,10 +2,10 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { countText, exponentText, timeText } from '../../report/format.js';
 import { max } from '../../statistics.js';
-import { type Analysis, hasIntervals, type ModelAnalysis } from '../analysis.js';
+import { type Analysis, hasIntervals, lengthsOf, type ModelAnalysis } from '../analysis.js';
 import { identifiedCurve } from '../fits/floor_exponent.js';
 import { floorShare } from '../fits/floor_fit.js';
-import { errorBars, heading, lengthsOf, rows, SCHEMA, scaleEstimate, symbolLayers, WIDE } from './layers.js';
+import { errorBars, heading, rows, SCHEMA, scaleEstimate, symbolLayers, WIDE } from './layers.js';
 import {
   type AxisEncoding,
   CONFIG,

@@ -11,6 +11,7 @@ import {
   max,
   mean,
   median,
+  medianInterval,
   min,
   percentileInterval,
 } from '../../statistics.js';
@@ -42,6 +43,12 @@ const MOST_LENGTHS = 48;
 /** Process values as numbers, without the gaps. */
 export function presentValues({ processes }: ReplicatedPoint): number[] {
   return processes.filter((value) => value !== null);
+}
+
+/** The median over processes, with its own interval. */
+export function medianTime(point: ReplicatedPoint): Estimate {
+  const values = presentValues(point);
+  return { value: median(values), ci: medianInterval(values) };
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Where two models change places: the length at which their times are equal, if it lies in the measured range. */
+import { integerText } from '../../report/format.js';
 import { type Interval, percentileInterval } from '../../statistics.js';
 import type { Replicates } from './bootstrap.js';
 
@@ -44,6 +45,15 @@ export function crossover(a: Replicates, b: Replicates, fitted: FittedPair = { a
   const resampled = a.medians.slice(0, b.medians.length).map((ta, r) => gapsOf(ta, b.medians[r] as readonly number[]));
   const lengths = common.map(({ n }) => n);
   return hiddenCrossings(lengths, gaps, fitted) ?? decide(lengths, gaps, resampled);
+}
+
+/** `1,028 [below 256, 1,204]`: where two models change places. @param lengths that were measured, ascending */
+export function crossoverLength({ n, ci }: Extract<Crossover, { kind: 'one' }>, lengths: readonly number[]): string {
+  const end = (at: number): string => {
+    if (at === 0) return `below ${integerText(lengths[0] ?? 0)}`;
+    return at === Infinity ? `above ${integerText(lengths.at(-1) ?? 0)}` : integerText(Math.round(at));
+  };
+  return end(n) + (ci === null ? '' : ` [${end(ci[0])}, ${end(ci[1])}]`);
 }
 
 function decide(

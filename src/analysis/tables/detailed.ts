@@ -1,9 +1,8 @@
 /** What lies behind an exponent, and where models change places. */
 import { exponentText, integerText, percentText, timeText } from '../../report/format.js';
 import type { Table } from '../../report/table.js';
-import { max, min } from '../../statistics.js';
-import type { Analysis, ModelAnalysis } from '../analysis.js';
-import type { Crossover } from '../fits/crossover.js';
+import { type Analysis, lengthsOf, type ModelAnalysis } from '../analysis.js';
+import { type Crossover, crossoverLength } from '../fits/crossover.js';
 import { PLAUSIBLE_DELTA } from '../fits/evidence.js';
 import { MIN_LENGTHS_FOR_FLOOR } from '../fits/floor_exponent.js';
 import { floorShare } from '../fits/floor_fit.js';
@@ -119,15 +118,15 @@ export function slopesTable({ models }: Analysis): Table {
 
 /** Where models change places. */
 export function crossoverTable({ crossovers, models, reference }: Analysis): Table {
-  const lengths = models.flatMap(({ points }) => points.map(({ n }) => n));
-  const range = [min(lengths), max(lengths)] as const;
+  const lengths = lengthsOf(models);
+  const range = [lengths[0] ?? 0, lengths.at(-1) ?? 0];
   const pairsLeftOut = `${models.length} models: each is compared with ${reference}, the reference, alone.`;
   return {
     title: `Cross-overs: length at which two models are equally fast, n = ${range.map(integerText).join(' to ')}`,
     columns: ['Models', 'Cross-over at n', 'Faster'],
-    rows: (range[0] === range[1] ? [] : crossovers).map(({ a, b, crossover }) => {
+    rows: (lengths.length < 2 ? [] : crossovers).map(({ a, b, crossover }) => {
       const nameOf = (side: 'a' | 'b'): string => (side === 'a' ? a : b);
-      return [`${a}, ${b}`, ...crossoverCells(crossover, nameOf, range)];
+      return [`${a}, ${b}`, ...crossoverCells(crossover, nameOf, lengths)];
     }),
     notes: crossovers.length < (models.length * (models.length - 1)) / 2 ? [pairsLeftOut] : [],
   };
@@ -136,15 +135,10 @@ export function crossoverTable({ crossovers, models, reference }: Analysis): Tab
 function crossoverCells(
   found: Crossover,
   nameOf: (side: 'a' | 'b') => string,
-  range: readonly [number, number],
+  lengths: readonly number[],
 ): [string, string] {
   if (found.kind === 'unclear') return ['cannot tell', found.reason];
   if (found.kind === 'same') return ['none', 'the same at all n'];
   if (found.kind === 'none') return ['none in range', `${nameOf(found.faster)} at all measured n`];
-  const end = (n: number): string => {
-    if (n === 0) return `below ${integerText(range[0])}`;
-    return n === Infinity ? `above ${integerText(range[1])}` : integerText(Math.round(n));
-  };
-  const interval = found.ci === null ? '' : ` [${end(found.ci[0])}, ${end(found.ci[1])}]`;
-  return [end(found.n) + interval, `${nameOf(found.fasterAfter)} from there on`];
+  return [crossoverLength(found, lengths), `${nameOf(found.fasterAfter)} from there on`];
 }

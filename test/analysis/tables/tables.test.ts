@@ -149,11 +149,10 @@ test('constant times have exponent 0, no R² and no identified exponent', () => 
   expect(rows[0]?.slice(1, 4)).toEqual(['0.000 [0.000, 0.000]', 'undefined (constant)', 'not identified']);
 });
 
-test('noise is in every title and in the notes', () => {
+test('noise is in every title', () => {
   const clean = makeResults({ A: curve((n) => n) });
   const noisy: Results = { ...clean, machine: { ...clean.machine, noisy: true, noise_cv: 0.2 } };
   for (const { title } of tablesOf(noisy)) expect(title).toMatch(/ \[NOISY MACHINE\]$/);
-  expect(preamble(analyzed(noisy)).join(' ')).toContain('Noisy machine (its speed varied by 20 %)');
 });
 
 test('more threads than cores read as such', () => {

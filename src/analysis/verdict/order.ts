@@ -1,0 +1,33 @@
+/** Where models change places as prompts grow. */
+import { countText, integerText } from '../../report/format.js';
+import { namesText } from '../../report/sentences.js';
+import { type Analysis, lengthsOf } from '../analysis.js';
+import { crossoverLength } from '../fits/crossover.js';
+
+/** More pairs than these are for the table. */
+const MOST_SAID = 4;
+
+/** None of one model or of one length, which change no places. */
+export function orderTexts({ crossovers, models, rankings }: Analysis): string[] {
+  const lengths = lengthsOf(models);
+  if (lengths.length < 2 || crossovers.length === 0) return [];
+  const changes = crossovers.flatMap(({ a, b, crossover }) => {
+    if (crossover.kind !== 'one') return [];
+    const [faster, slower] = crossover.fasterAfter === 'a' ? [a, b] : [b, a];
+    return [`From n = ${crossoverLength(crossover, lengths)} on ${faster} is faster than ${slower}.`];
+  });
+  const open = crossovers.flatMap(({ a, b, crossover }) =>
+    crossover.kind === 'unclear' ? [`Whether ${a} or ${b} is faster cannot be told: ${crossover.reason}.`] : [],
+  );
+  if (changes.length + open.length > 0) return [...firstOf(changes), ...firstOf(open)];
+  const names = rankings.at(-1)?.places.map(({ name }) => name) ?? [];
+  return [
+    `None from n = ${integerText(lengths[0] ?? 0)} to ${integerText(lengths.at(-1) ?? 0)}: ${namesText(names)}, the fastest first.`,
+  ];
+}
+
+function firstOf(texts: readonly string[]): string[] {
+  const more = texts.length - MOST_SAID;
+  const rest = more > 0 ? [`So it is for ${countText(more, 'more pair')} in the table of cross-overs.`] : [];
+  return [...texts.slice(0, MOST_SAID), ...rest];
+}
