@@ -1,4 +1,4 @@
-/** All laws on one backend: a process holds one backend well, so each has a test file of its own. */
+/** All laws on one backend: a process holds one backend well, so each has a test file of its own; so has each mode, to run side by side. */
 import { describe, expect, test } from 'vitest';
 import { parseFixture } from '../../src/bench/measure/fixture.js';
 import { checkParity, PARITY_TOLERANCE } from '../../src/bench/measure/parity.js';
@@ -24,20 +24,22 @@ interface Mode {
 }
 /** A new mode is one entry. */
 export type ModesByName = Readonly<Record<string, Mode>>;
-const EAGER: Mode = { dispose: () => undefined };
+export const EAGER: Mode = { dispose: () => undefined };
 
 /** Where the backend cannot be loaded its tests are reported as skipped, with the reason. */
-export async function describeModels(backend: tf.BackendName, modes: ModesByName = {}): Promise<void> {
+export async function describeModels(backend: tf.BackendName, modes: ModesByName): Promise<void> {
   const missing = await tf.initBackend(backend).then(() => null, messageOf);
   if (missing !== null) console.warn(`skipped: ${missing}`);
   describe.skipIf(missing !== null)(missing === null ? backend : `${backend} (${missing})`, () => {
-    describeLaws('mixers', EAGER, MIXER_LAWS);
-    describeLaws('delta rule', EAGER, DELTA_LAWS);
-    for (const [name, mode] of Object.entries({ eager: EAGER, ...modes })) describe(name, () => describeMode(mode));
+    for (const [name, mode] of Object.entries(modes)) describe(name, () => describeMode(mode));
   });
 }
 
 function describeMode(mode: Mode): void {
+  if (mode === EAGER) {
+    describeLaws('mixers', mode, MIXER_LAWS);
+    describeLaws('delta rule', mode, DELTA_LAWS);
+  }
   for (const name of MODEL_NAMES) {
     const create = (config = {}, options = {}) => modelOf(name, { ...SMALL, ...config }, { ...mode, ...options });
     describeLaws(name, mode, LAWS, { name, create });

@@ -1,9 +1,3 @@
-import { createModes } from '../../src/bench/measure/modes.js';
-import { describeModels } from './describe_models.js';
+import { describeModels, EAGER } from './describe_models.js';
 
-const modeOf = ({ runners, dispose }: ReturnType<typeof createModes>) => ({ ...runners.compiled, dispose });
-
-await describeModels('tensorflow', {
-  compiled: modeOf(createModes()),
-  'compiled quickly': modeOf(createModes(undefined, false)),
-});
+await describeModels('tensorflow', { eager: EAGER });

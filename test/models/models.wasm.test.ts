@@ -1,3 +1,3 @@
-import { describeModels } from './describe_models.js';
+import { describeModels, EAGER } from './describe_models.js';
 
-await describeModels('wasm');
+await describeModels('wasm', { eager: EAGER });
