@@ -63,6 +63,29 @@ export async function initBackend(name: BackendName | 'auto', threads = 1): Prom
   return { backend: 'wasm', tensorflow: null, nativeCode: [], fallbackReason };
 }
 
+/**
+ * A backend of tfjs-node's without its native addon, with its kernels registered: they name TensorFlow's ops.
+ * @param codes what the addon would call dtypes and kinds of attributes
+ * @throws UserError where the package is not installed
+ */
+export function nodeKernelBackend(codes: Readonly<Record<string, number>>): core.KernelBackend {
+  keepOldUtilities();
+  try {
+    require('@tensorflow/tfjs-node/dist/register_all_kernels.js');
+    const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node/dist/nodejs_kernel_backend.js');
+    return new NodeJSKernelBackend({ ...codes, isUsingGpuDevice: () => false }, '@tensorflow/tfjs-node');
+  } catch (error) {
+    throw new UserError(
+      `compile: the kernels of @tensorflow/tfjs-node must be there, npm install --ignore-scripts brings them, got ${messageOf(error).split('\n')[0]}`,
+    );
+  }
+}
+
+/** tfjs-node 4.22 calls these; Node 23 removed the first and warns about the second. */
+function keepOldUtilities(): void {
+  Object.assign(util, { isNullOrUndefined: (v: unknown) => v == null, isArray: Array.isArray });
+}
+
 /** Loads the native addon and returns libtensorflow's version. */
 function loadNative(threads: number): string {
   const problem = nativeProblem();
@@ -70,8 +93,7 @@ function loadNative(threads: number): string {
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['TF_NUM_INTEROP_THREADS'] = '1';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  // tfjs-node 4.22 calls these; Node 23 removed the first and warns about the second.
-  Object.assign(util, { isNullOrUndefined: (v: unknown) => v == null, isArray: Array.isArray });
+  keepOldUtilities();
   require('@tensorflow/tfjs-node');
   return (core.backend() as unknown as { binding: { TF_Version: string } }).binding.TF_Version;
 }

@@ -7,19 +7,25 @@
 import { check } from '../errors.js';
 import * as tf from '../tf.js';
 import { disposeTree, leaves, mapTree, type Tree } from '../tree.js';
+import { openOnnx } from './onnx/session.js';
 import { OPTIMIZATIONS, type Optimization } from './optimization.js';
 import { formOfAll, formOfTensor, nameOf } from './record/form.js';
-import { isRecording, type Recording, record } from './record/recording.js';
-import { type FeedInfo, type NativeBackend, nativeBackend } from './record/trace_backend.js';
-import type { Graph } from './tensorflow/graph.js';
-import { portsOf, SERVE_TAG, withSavedModel } from './tensorflow/saved_model.js';
-import { keepNaN } from './tensorflow/xla_flags.js';
+import { isRecording, record } from './record/recording.js';
+import type { GraphInfo, Session } from './session.js';
+import { nativeBackend, openTensorflow } from './tensorflow/session.js';
 
 export { fuse } from './fuse.js';
 export { loop } from './loop.js';
 export type { Optimization } from './optimization.js';
+export type { GraphInfo } from './session.js';
+
+/** What runs the graphs: TensorFlow, on its own backend, or ONNX Runtime, beside any. */
+export type GraphEngine = (typeof GRAPH_ENGINES)[number];
+const GRAPH_ENGINES = ['tensorflow', 'onnx'] as const;
 
 export interface CompileOptions {
+  /** `tensorflow` by default. */
+  readonly engine?: GraphEngine;
   /** What is done to the graph before it first runs; `parts` by default. */
   readonly optimize?: Optimization;
   /** Milliseconds from a fixed point; with it `compileMs` tells how long compiling took. */
@@ -38,20 +44,10 @@ export interface Compiled<A extends readonly Tree[], R extends Tree> {
   dispose(): void;
 }
 
-export interface GraphInfo {
-  /** The TensorFlow op of every node that computes; those of a loop's body once. */
-  readonly ops: readonly string[];
-  /** What the graph's own constants take in its file; one of equal elements takes one of them. */
-  readonly constantBytes: number;
-}
-
-/** A loaded graph. */
-interface Session<R extends Tree> extends Omit<Recording<R>, 'graph'> {
-  readonly backend: NativeBackend;
-  readonly id: number;
-  readonly feeds: readonly FeedInfo[];
-  readonly fetches: readonly string[];
-  readonly info: GraphInfo;
+/** A loaded graph, and what it returns: its tensors tell places, shapes and dtypes only. */
+interface Ready<R extends Tree> {
+  readonly session: Session;
+  readonly result: R;
 }
 
 /**
@@ -67,8 +63,9 @@ export function compile<A extends readonly Tree[], R extends Tree>(
   options: CompileOptions = {},
 ): Compiled<A, R> {
   check(typeof fn === 'function', `compile: must be given a function, got ${nameOf(fn)}`);
-  const { optimize, clock } = checkedOptions(options);
-  const sessions = new Map<string, Session<R>>();
+  const checked = checkedOptions(options);
+  const { clock } = checked;
+  const sessions = new Map<string, Ready<R>>();
   let disposed = false;
   let compileMs = 0;
 
@@ -79,7 +76,7 @@ export function compile<A extends readonly Tree[], R extends Tree>(
   };
   const checkUsable = (): void =>
     check(!disposed, 'compile: a compiled function must not be used after dispose, got a call');
-  const known = (args: A): Session<R> | undefined => {
+  const known = (args: A): Ready<R> | undefined => {
     checkUsable();
     check(
       !tf.engine().isTapeOn(),
@@ -89,35 +86,35 @@ export function compile<A extends readonly Tree[], R extends Tree>(
     return sessions.get(formOfAll(args));
   };
   /** Compiles for a new form of arguments: TensorFlow optimises, and XLA compiles, at the first run. */
-  const compileAndRun = (args: A): { readonly session: Session<R>; readonly result: R } => {
+  const compileAndRun = (args: A): { readonly session: Session; readonly result: R } => {
     const start = now();
-    const session = openSession(record(fn, args, optimize), optimize);
-    sessions.set(formOfAll(args), session);
-    const result = run(session, args);
+    const ready = open(fn, args, checked);
+    sessions.set(formOfAll(args), ready);
+    const result = run(ready, args);
     compileMs += now() - start;
-    return { session, result };
+    return { session: ready.session, result };
   };
   const call = (...args: A): R => {
     if (isRecording()) {
       checkUsable();
       return fn(...args); // a part of the function that is being recorded
     }
-    const session = known(args);
-    return session ? run(session, args) : compileAndRun(args).result;
+    const ready = known(args);
+    return ready ? run(ready, args) : compileAndRun(args).result;
   };
 
   return Object.assign(call, {
     prepare(...examples: A): GraphInfo {
       check(!isRecording(), 'compile: prepare must be called outside of compiled functions, got a call inside of one');
-      const session = known(examples);
-      if (session) return session.info;
+      const ready = known(examples);
+      if (ready) return ready.session.info;
       const compiled = compileAndRun(examples);
       disposeTree(compiled.result);
       return compiled.session.info;
     },
     compileMs: () => compileMs,
     dispose: (): void => {
-      for (const session of sessions.values()) closeSession(session);
+      for (const { session } of sessions.values()) session.close();
       sessions.clear();
       disposed = true;
     },
@@ -126,53 +123,43 @@ export function compile<A extends readonly Tree[], R extends Tree>(
 
 function checkedOptions(options: CompileOptions): Required<CompileOptions> {
   check(typeof options === 'object' && options !== null, `compile: options must be an object, got ${nameOf(options)}`);
-  const { optimize = 'parts', clock = () => 0, ...others } = options;
+  const { engine = 'tensorflow', optimize = 'parts', clock = () => 0, ...others } = options;
   const [other] = Object.keys(others);
-  check(other === undefined, `compile: the options are optimize and clock, got ${other}`);
+  check(other === undefined, `compile: the options are engine, optimize and clock, got ${other}`);
+  check(
+    GRAPH_ENGINES.includes(engine),
+    `compile: engine must be one of ${GRAPH_ENGINES.join(', ')}, got ${nameOf(engine)}`,
+  );
   check(
     OPTIMIZATIONS.includes(optimize),
     `compile: optimize must be one of ${OPTIMIZATIONS.join(', ')}, got ${nameOf(optimize)}`,
   );
   check(typeof clock === 'function', `compile: clock must be a function, got ${nameOf(clock)}`);
-  return { optimize, clock };
+  return { engine, optimize, clock };
 }
 
-function openSession<R extends Tree>(recording: Recording<R>, optimize: Optimization): Session<R> {
-  const { graph, captured, result } = recording;
-  const backend = nativeBackend();
-  keepNaN(process.env);
+function open<A extends readonly Tree[], R extends Tree>(
+  fn: (...args: A) => R,
+  args: A,
+  { engine, optimize }: Required<CompileOptions>,
+): Ready<R> {
+  if (engine === 'tensorflow') nativeBackend();
+  const { graph, captured, result } = record(fn, args, engine === 'tensorflow' ? optimize : 'graph');
   try {
-    const id = withSavedModel(graph, optimize, (directory) => backend.loadSavedModelMetaGraph(directory, SERVE_TAG));
-    const { feeds: names, fetches } = portsOf(graph.main, optimize);
-    const feeds = graph.main.args.map(({ dtype }, i) => ({ name: names[i] as string, dtype }));
-    return { backend, id, feeds, fetches, captured, result, info: infoOf(graph) };
+    const session = (engine === 'tensorflow' ? openTensorflow : openOnnx)(graph, captured, optimize);
+    return { session, result };
   } catch (error) {
     tf.dispose([...captured]);
     throw error;
   }
 }
 
-function closeSession({ backend, id, captured }: Session<Tree>): void {
-  backend.deleteSavedModel(id);
-  tf.dispose([...captured]);
-}
-
-function run<R extends Tree>({ id, feeds, captured, fetches, result }: Session<R>, args: readonly Tree[]): R {
-  const inputs = [...leaves(args), ...captured];
-  const outputs = nativeBackend().runSavedModel(id, inputs, feeds, fetches).values();
+function run<R extends Tree>({ session, result }: Ready<R>, args: readonly Tree[]): R {
+  const outputs = session.run(leaves(args)).values();
   return mapTree(result, (expected) => {
     const output = outputs.next().value ?? expected;
     const [got, recorded] = [formOfTensor(output), formOfTensor(expected)];
-    check(got === recorded, `compile: TensorFlow must return the recorded form ${recorded}, got ${got}`);
+    check(got === recorded, `compile: a graph must return the recorded form ${recorded}, got ${got}`);
     return output;
   });
-}
-
-function infoOf({ main, functions }: Graph): GraphInfo {
-  const nodes = [main, ...functions].flatMap((each) => each.nodes);
-  const constants = nodes.flatMap(({ attrs: { value } }) => (value && 'tensor' in value ? [value.tensor] : []));
-  return {
-    ops: nodes.map(({ op }) => op).filter((op) => op !== 'Const'),
-    constantBytes: constants.reduce((sum, { bytes }) => sum + bytes.length, 0),
-  };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { type CompileOptions, compile, fuse } from '../../src/compiled/compile.js';
-import { ownKernels, shapeRules, xlaKernels } from '../../src/compiled/record/ops.js';
+import { table } from '../../src/compiled/ops/table.js';
+import { ownKernels, xlaKernels } from '../../src/compiled/record/kernels.js';
 import { messageOf } from '../../src/errors.js';
 import * as tf from '../../src/tf.js';
 import { leaves } from '../../src/tree.js';
@@ -10,18 +11,19 @@ import { floats, type Sample, samples } from './samples.js';
 const { backend } = await tf.initBackend('auto');
 
 test('every op of the table has a sample', () => {
-  expect(Object.keys(samples).sort()).toEqual(Object.keys(shapeRules).sort());
+  expect(Object.keys(samples).sort()).toEqual(Object.keys(table).sort());
   expect(Object.keys(ownKernels).sort()).toEqual(['BatchMatMul', 'ExpandDims', 'GatherV2', 'Mean']);
   expect(Object.keys(xlaKernels)).toEqual(['DepthwiseConv2dNative']);
 });
 
 const compiledTest = test.skipIf(backend !== 'tensorflow');
 
-function expectCompiledLikeEager(op: string, [make, run]: Sample, options: CompileOptions): void {
+function expectCompiledLikeEager(op: string | null, [make, run]: Sample, options: CompileOptions): void {
   const inputs = tf.tidy(make);
   const compiled = compile((...args: tf.Tensor[]) => tf.tidy(() => leaves(run(...args))), options);
   const eager = tf.tidy(() => leaves(run(...inputs)));
-  expect(compiled.prepare(...inputs).ops).toContain(op);
+  const { ops } = compiled.prepare(...inputs);
+  if (op !== null) expect(ops).toContain(op);
   expectSame(compiled(...inputs), eager);
   compiled.dispose();
 }
@@ -36,6 +38,10 @@ compiledTest.each(Object.entries(samples))('%s gives eager results when compiled
 
 compiledTest.each(Object.entries(samples))('%s gives eager results when compiled as it stands', (op, [sample]) => {
   expectCompiledLikeEager(op, sample as Sample, { optimize: 'none' });
+});
+
+test.each(Object.entries(samples))('%s gives eager results in ONNX', (_, calls) => {
+  for (const sample of calls) expectCompiledLikeEager(null, sample, { engine: 'onnx' });
 });
 
 /** Sizes of a filter, how it is applied, and whether XLA is given products instead. */

@@ -1,5 +1,5 @@
 import { createModes } from '../../src/bench/measure/modes.js';
 import { describeModels } from './describe_models.js';
 
-const { runners, dispose } = createModes(undefined, false);
+const { runners, dispose } = createModes({ thoroughly: false });
 await describeModels('tensorflow', { 'compiled quickly': { ...runners.compiled, dispose } });

@@ -36,7 +36,7 @@ export const ANSWERS: { readonly [T in Request['type']]: Answer<T> } = {
     check(protocol === PROTOCOL_VERSION, `hello: protocol must be ${PROTOCOL_VERSION}, got ${protocol}`);
     check(holding.modes === null, 'hello: must be said once, got it again');
     const backend = await tf.initBackend(way.backend, threads);
-    holding.modes = createModes(host.now, thorough);
+    holding.modes = createModes({ clock: host.now, thoroughly: thorough });
     return { protocol: PROTOCOL_VERSION, engine: describeEngine(way, backend, host.env()) };
   },
 

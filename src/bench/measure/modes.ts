@@ -1,5 +1,5 @@
 /** How the models' tensor functions are run in each mode. */
-import { type Compiled, compile, type Optimization } from '../../compiled/compile.js';
+import { type Compiled, compile, type GraphEngine, type Optimization } from '../../compiled/compile.js';
 import type { Runner } from '../../models/model.js';
 import type { Tree } from '../../tree.js';
 
@@ -13,11 +13,16 @@ export interface Modes {
   dispose(): void;
 }
 
-/**
- * @param clock milliseconds from a fixed point: times what is compiled
- * @param thoroughly whether graphs are made to run fast, as their functions ask, rather than to be ready soon
- */
-export function createModes(clock?: () => number, thoroughly = true): Modes {
+export interface ModeOptions {
+  /** What runs compiled functions; `tensorflow` by default. */
+  readonly engine?: GraphEngine;
+  /** Milliseconds from a fixed point: times what is compiled. */
+  readonly clock?: () => number;
+  /** Whether graphs are made to run fast, as their functions ask, rather than to be ready soon; they are by default. */
+  readonly thoroughly?: boolean;
+}
+
+export function createModes({ engine = 'tensorflow', clock, thoroughly = true }: ModeOptions = {}): Modes {
   const graphs: Pick<Compiled<[], Tree>, 'compileMs' | 'dispose'>[] = [];
   /** Compiles a function once for each tree of parameters, which its graphs then hold. */
   const run: Runner = <P extends Tree, A extends readonly Tree[], R extends Tree>(
@@ -29,6 +34,7 @@ export function createModes(clock?: () => number, thoroughly = true): Modes {
       let compiled = byParams.get(params);
       if (compiled === undefined) {
         compiled = compile((...rest: A) => fn(params, ...rest), {
+          engine,
           optimize: thoroughly ? optimize : 'none',
           ...(clock && { clock }),
         });

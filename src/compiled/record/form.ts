@@ -1,6 +1,6 @@
 import { UserError } from '../../errors.js';
 import * as tf from '../../tf.js';
-import { isDType } from '../tensorflow/graph.js';
+import { isDType } from './graph.js';
 
 const RULE = 'must be a tensor (float32, int32 or bool), a number or a boolean, or an array or plain object of such';
 /** Of arrays and objects in each other; more would be a mistake, and end in an overflow of the stack. */

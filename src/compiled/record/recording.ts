@@ -2,28 +2,29 @@
 import { check } from '../../errors.js';
 import * as tf from '../../tf.js';
 import { leaves, mapTree, type Tree } from '../../tree.js';
+import { callOf } from '../ops/call.js';
+import { table } from '../ops/table.js';
 import type { Optimization } from '../optimization.js';
+import { formOf } from './form.js';
 import {
   type Argument,
-  type AttrKind,
   type Attrs,
-  type AttrValue,
+  CONST,
   type Constant,
-  callAttrs,
+  FUSED,
   type Graph,
   type GraphFunction,
   type GraphNode,
+  LOOP,
   type Result,
   type TensorSpec,
-} from '../tensorflow/graph.js';
-import { formOf } from './form.js';
-import { type OpCall, shapeRules } from './ops.js';
+} from './graph.js';
 import {
   createTraceBackend,
-  type NativeBackend,
-  nativeBackend,
+  ownerOf,
   type Recorder,
   supportedDtype,
+  type TraceBackend,
   withTraceBackend,
 } from './trace_backend.js';
 
@@ -61,14 +62,14 @@ interface Scope {
 type Import = tf.TensorInfo & { readonly values?: tf.TypedArray };
 
 let scope: Scope | null = null;
-let trace: NativeBackend | null = null;
+let trace: TraceBackend | null = null;
 
 /** Whether a function is being recorded right now. */
 export const isRecording = (): boolean => scope !== null;
 
 /**
  * Runs `fn` once on tensors without data and writes down what it does. Nothing is computed, no tensor is left but
- * `captured`, and the tensorflow backend is active again afterwards, also when `fn` throws.
+ * `captured`, and the same backend as before is active afterwards, also when `fn` throws.
  * @param examples only their form, shapes, dtypes, numbers and booleans are used
  * @param optimize says what XLA will compile
  * @throws UserError for an unsupported kernel or dtype, for reading a traced tensor, when `fn` keeps a tensor, and when it
@@ -79,12 +80,12 @@ export function record<A extends readonly Tree[], R extends Tree>(
   examples: A,
   optimize: Optimization,
 ): Recording<R> {
-  const native = nativeBackend();
-  trace ??= createTraceBackend(native, recorder);
-  const before = trace.numDataIds();
+  const tracing = trace ?? createTraceBackend(recorder);
+  trace = tracing;
+  const before = tracing.numDataIds();
   const root = openScope(null, optimize === 'parts', optimize === 'whole');
   const recorded: { result: R; results: Result[] }[] = [];
-  withTraceBackend(recorder, () => {
+  withTraceBackend(tracing, recorder, () => {
     recorded.push(
       inScope(root, () => {
         const result = fn(...mapTree(examples, argumentFor));
@@ -93,12 +94,12 @@ export function record<A extends readonly Tree[], R extends Tree>(
       }),
     );
   });
-  const kept = trace.numDataIds() - before;
+  const kept = tracing.numDataIds() - before;
   check(kept === 0, `compile: tensors made in the function must not outlive it, got ${kept} kept`);
   const [{ result, results } = { result: examples, results: [] }] = recorded;
   check(results.length > 0, 'compile: the function must return a tensor, got none');
   const main = { name: 'main', args: root.args, nodes: root.nodes, results };
-  const captured = root.imports.map((info) => tf.keep(fedTensor(native, info)));
+  const captured = root.imports.map((info) => tf.keep(fedTensor(info)));
   return { graph: { main, functions: root.functions }, captured, result: result as R };
 }
 
@@ -111,30 +112,17 @@ export function recordLoop<S extends Tree>(count: tf.Scalar, body: (state: S, i:
   const outer = currentScope();
   const inner = openScope(outer, false, outer.forXla);
   const results = inScope(inner, () => {
-    const i = argumentFor(count) as tf.Scalar;
-    const limit = argumentFor(count);
-    const state = body(mapTree(initial, argumentFor), i);
-    return [tf.add(i, tf.scalar(1, 'int32')), limit, ...leaves(state)].map(resultOf);
+    const state = mapTree(initial, argumentFor);
+    return leaves(body(state, argumentFor(count) as tf.Scalar)).map(resultOf);
   });
-  // What the body reads from outside goes round with the state, unchanged.
-  const carried = inner.args.slice(results.length).map(({ name, dtype }) => ({ ref: name, dtype }));
-  const id = inner.functions.length;
-  const loopBody = { name: `body_${id}`, args: inner.args, nodes: inner.nodes, results: [...results, ...carried] };
-  const condition = lessThan(`condition_${id}`, inner.args);
-  inner.functions.push(loopBody, condition);
-  const inputs = [tf.scalar(0, 'int32'), count, ...leaves(initial), ...inner.imports];
-  const outputs = append('StatelessWhile', inputs, inner.args, {
-    T: { types: inner.args.map(({ dtype }) => dtype) },
-    cond: { function: condition.name },
-    body: { function: loopBody.name },
-    output_shapes: { shapes: inner.args.map(({ shape }) => shape) },
-    parallel_iterations: { int: 1 },
-  });
-  const states = outputs.slice(2).values();
+  const name = `body_${inner.functions.length}`;
+  inner.functions.push({ name, args: inner.args, nodes: inner.nodes, results });
+  const inputs = [...leaves(initial), count, ...inner.imports];
+  const states = append(LOOP, inputs, leaves(initial).map(specOf), { body: { function: name } }).values();
   return mapTree(initial, (leaf) => states.next().value ?? leaf);
 }
 
-/** Records what `fn` does as a function that XLA compiles and one call of it. */
+/** Records what `fn` does as a function and one call of it, where such functions are made. */
 export function recordFused<R extends Tree>(fn: () => R): R {
   const outer = currentScope();
   if (!outer.fusing) return fn();
@@ -144,11 +132,9 @@ export function recordFused<R extends Tree>(fn: () => R): R {
     formOf(result, 'fuse: the result');
     return { result, results: leaves(result).map(resultOf) };
   });
-  const { args, nodes, imports, functions } = inner;
-  const fused = { name: `fused_${functions.length}`, args, nodes, results, xla: true };
-  functions.push(fused);
-  const specs = leaves(result).map(({ shape, dtype }) => ({ shape, dtype: supportedDtype(dtype) }));
-  const outputs = append('StatefulPartitionedCall', imports, specs, callAttrs(fused)).values();
+  const name = `fused_${inner.functions.length}`;
+  inner.functions.push({ name, args: inner.args, nodes: inner.nodes, results });
+  const outputs = append(FUSED, inner.imports, leaves(result).map(specOf), { body: { function: name } }).values();
   return mapTree(result, (leaf) => outputs.next().value ?? leaf);
 }
 
@@ -158,13 +144,6 @@ export const isForXla = (): boolean => scope?.forXla === true;
 /** Records an op that only XLA knows, of one output. */
 export function recordForXla(op: string, inputs: readonly tf.Tensor[], output: TensorSpec, attrs: Attrs): tf.Tensor {
   return append(op, inputs, [output], attrs)[0] as tf.Tensor;
-}
-
-/** Whether the first argument, an iteration's number, is below the second, their count. */
-function lessThan(name: string, args: readonly Argument[]): GraphFunction {
-  const inputs = args.slice(0, 2).map((arg) => arg.name);
-  const less = { name: 'less', op: 'Less', inputs, attrs: { T: { type: 'int32' } } } as const;
-  return { name, args, nodes: [less], results: [{ ref: 'less', dtype: 'bool' }] };
 }
 
 function openScope(parent: Scope | null, fusing: boolean, forXla: boolean): Scope {
@@ -191,14 +170,18 @@ function inScope<T>(inner: Scope, fn: () => T): T {
   return results[0] as T;
 }
 
-function argumentFor(spec: Omit<tf.TensorInfo, 'dataId'>): tf.Tensor {
-  return tracedTensor(addArgument(spec), { shape: spec.shape, dtype: supportedDtype(spec.dtype) });
+function argumentFor(tensor: Omit<tf.TensorInfo, 'dataId'>): tf.Tensor {
+  return tracedTensor(addArgument(tensor), specOf(tensor));
 }
 
-function addArgument({ shape, dtype }: Omit<tf.TensorInfo, 'dataId'>): string {
+function specOf({ shape, dtype }: Omit<tf.TensorInfo, 'dataId'>): TensorSpec {
+  return { shape, dtype: supportedDtype(dtype) };
+}
+
+function addArgument(tensor: Omit<tf.TensorInfo, 'dataId'>): string {
   const { args } = currentScope();
   const name = `in${args.length}`;
-  args.push({ name, shape, dtype: supportedDtype(dtype) });
+  args.push({ name, ...specOf(tensor) });
   return name;
 }
 
@@ -207,10 +190,11 @@ function resultOf(tensor: tf.Tensor): Result {
 }
 
 /** One more tensor on the same data, or a tensor of the values. */
-function fedTensor(native: NativeBackend, { dataId, shape, dtype, values }: Import): tf.Tensor {
+function fedTensor({ dataId, shape, dtype, values }: Import): tf.Tensor {
   if (values !== undefined) return tf.tensor(values, shape, dtype);
-  native.incRef(dataId);
-  return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, native);
+  const owner = ownerOf(dataId);
+  owner.incRef(dataId);
+  return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, owner);
 }
 
 function tracedTensor(ref: string, { shape, dtype }: TensorSpec): tf.Tensor {
@@ -235,7 +219,7 @@ function imported(tensor: Import): string {
   return addArgument(tensor);
 }
 
-/** Large tensors of the tensorflow backend, and in a loop's body what was traced around the loop. */
+/** Large tensors of other backends, and in a loop's body what was traced around the loop. */
 function comesFromOutside({ dataId, shape }: tf.TensorInfo): boolean {
   const isMade = trace?.tensorMap.has(dataId) === true;
   for (let outer = currentScope().parent; outer !== null; outer = outer.parent) if (outer.refs.has(dataId)) return true;
@@ -253,7 +237,7 @@ function constant({ dataId, shape, dtype }: tf.TensorInfo): string {
   const known = isSmall ? smallConstants.get(content) : undefined;
   if (known !== undefined) return known;
   const name = `Const_${nodes.length}`;
-  nodes.push({ name, op: 'Const', inputs: [], attrs: { dtype: { type: tensor.dtype }, value: { tensor } } });
+  nodes.push({ name, op: CONST, inputs: [], attrs: { value: { tensor } }, outputs: [tensor] });
   if (isSmall) smallConstants.set(content, name);
   return name;
 }
@@ -273,10 +257,10 @@ function compact(tensor: Constant): Constant {
 const recorder: Recorder = { record: recordOp, isForXla };
 
 function recordOp(op: string, inputs: readonly tf.TensorInfo[], attrs: Attrs): tf.Tensor[] {
-  const rule = shapeRules[op];
-  if (!rule)
-    throw new Error(`${op} has no row: add "${op}: <shape rule>," to shapeRules in src/compiled/record/ops.ts`);
-  return append(op, inputs, rule(opCall(op, inputs, attrs)), attrs);
+  const row = table[op];
+  if (!row) throw new Error(`${op} has no row: add one to the table in src/compiled/ops/table.ts`);
+  const valuesOf = (i: number) => tf.engine().readSync((inputs[i] as tf.TensorInfo).dataId) as tf.TypedArray;
+  return append(op, inputs, row.shapes(callOf(op, inputs.map(specOf), attrs, valuesOf)), attrs);
 }
 
 /** Adds a node to the current scope and returns its outputs. */
@@ -289,28 +273,6 @@ function append(
   const { nodes } = currentScope();
   const refs = inputs.map(refTo);
   const name = `${op}_${nodes.length}`;
-  nodes.push({ name, op, inputs: refs, attrs });
+  nodes.push({ name, op, inputs: refs, attrs, outputs });
   return outputs.map((output, i) => tracedTensor(i === 0 ? name : `${name}:${i}`, output));
-}
-
-/** What a shape rule sees of a call; an attribute that is absent reads as TensorFlow's default. */
-function opCall(op: string, inputs: readonly tf.TensorInfo[], attrs: Attrs): OpCall {
-  const input = (i: number): tf.TensorInfo => {
-    const info = inputs[i];
-    check(info !== undefined, `compile: the shape rule of ${op} must read one of ${inputs.length} inputs, got ${i}`);
-    return info;
-  };
-  const attr = <K extends AttrKind>(name: string, kind: K): AttrValue<K> | undefined =>
-    (attrs[name] as { readonly [kind in K]?: AttrValue<K> } | undefined)?.[kind];
-  return {
-    inputs: inputs.map(({ shape, dtype }) => ({ shape, dtype: supportedDtype(dtype) })),
-    shape: (i) => input(i).shape,
-    dtype: (i) => supportedDtype(input(i).dtype),
-    values: (i) => Array.from(tf.engine().readSync(input(i).dataId) as tf.TypedArray),
-    int: (name) => attr(name, 'int') ?? 0,
-    ints: (name) => attr(name, 'ints') ?? [],
-    bool: (name) => attr(name, 'bool') ?? false,
-    text: (name) => attr(name, 'text') ?? '',
-    type: (name) => attr(name, 'type') ?? 'float32',
-  };
 }

@@ -1,35 +1,36 @@
 /**
  * A tfjs backend that computes nothing: its kernels hand their TensorFlow ops to a recorder.
  *
- * It delegates to the live tensorflow backend and overrides what executes or stores, so tfjs-node's own kernels run
- * on it unchanged.
+ * It is one of tfjs-node's without the native addon, with what executes or stores overridden, so tfjs-node's own kernels
+ * run on it unchanged.
  */
 import { check, messageOf, UserError } from '../../errors.js';
 import * as tf from '../../tf.js';
-import { type Attr, type Attrs, type DType, isDType } from '../tensorflow/graph.js';
-import { type KernelCall, ownKernels, xlaKernels } from './ops.js';
+import { type Attr, type Attrs, type DType, isDType } from './graph.js';
+import { type KernelCall, ownKernels, xlaKernels } from './kernels.js';
 
 const TRACE = 'attnscale-trace';
 const HOME = 'tensorflow';
 const KERNEL_ERROR = 'compile: kernel';
 
-/** What tfjs-node's backend offers beside KernelBackend. */
-export interface NativeBackend extends tf.KernelBackend {
-  readonly binding: Readonly<Record<string, number>>;
-  readonly tensorMap: tf.DataStorage<Stored>;
-  loadSavedModelMetaGraph(directory: string, tags: string): number;
-  runSavedModel(
-    id: number,
-    feeds: tf.Tensor[],
-    feedInfos: readonly FeedInfo[],
-    fetches: readonly string[],
-  ): tf.Tensor[];
-  deleteSavedModel(id: number): void;
-}
+/** TensorFlow's codes of dtypes and of kinds of attributes (tensorflow/c/tf_datatype.h, tf_attrtype.h). */
+const CODES = {
+  ...{
+    TF_FLOAT: 1,
+    TF_INT32: 3,
+    TF_UINT8: 4,
+    TF_STRING: 7,
+    TF_COMPLEX64: 8,
+    TF_INT64: 9,
+    TF_BOOL: 10,
+    TF_RESOURCE: 20,
+  },
+  ...{ TF_ATTR_STRING: 0, TF_ATTR_INT: 1, TF_ATTR_FLOAT: 2, TF_ATTR_BOOL: 3, TF_ATTR_TYPE: 4, TF_ATTR_SHAPE: 5 },
+} as const;
 
-export interface FeedInfo {
-  readonly name: string;
-  readonly dtype: DType;
+/** A backend to record on. */
+export interface TraceBackend extends tf.KernelBackend {
+  readonly tensorMap: tf.DataStorage<Stored>;
 }
 
 interface Stored {
@@ -53,20 +54,17 @@ export interface Recorder {
   isForXla(): boolean;
 }
 
-/** @throws UserError unless the tensorflow backend is active */
-export function nativeBackend(): NativeBackend {
-  const active = tf.getBackend();
-  check(active === HOME, `compile: needs the tensorflow backend, got ${active}`);
-  return tf.backend() as NativeBackend;
+/** The backend that a tensor's data lies in. */
+export function ownerOf(dataId: tf.DataId): tf.KernelBackend {
+  return tf.engine().state.tensorInfo.get(dataId)?.backend ?? tf.backend();
 }
 
 /** A backend to record on, registered with tfjs. */
-export function createTraceBackend(native: NativeBackend, { record }: Recorder): NativeBackend {
-  const trace = Object.create(native) as NativeBackend;
+export function createTraceBackend({ record }: Recorder): TraceBackend {
+  const trace = tf.nodeKernelBackend(CODES) as TraceBackend;
   const execute = (op: string, attrs: readonly NativeAttr[], inputs: readonly tf.TensorInfo[]) =>
-    record(op, inputs, Object.fromEntries(attrs.map((attr) => [attr.name, attrOf(op, attr, native.binding)])));
+    record(op, inputs, Object.fromEntries(attrs.map((attr) => [attr.name, attrOf(op, attr)])));
   Object.assign(trace, {
-    tensorMap: new tf.DataStorage<Stored>(trace, tf.engine()),
     executeSingleOutput: (...call: Parameters<typeof execute>) => execute(...call)[0],
     executeMultipleOutputs: execute,
     readSync: (dataId: tf.DataId) => {
@@ -76,27 +74,31 @@ export function createTraceBackend(native: NativeBackend, { record }: Recorder):
     },
     // A kernel that passes its input through (Identity) counts a reference, also of a tensor that lives elsewhere.
     incRef: (dataId: tf.DataId) => {
-      const owner = trace.tensorMap.has(dataId) ? trace : native;
-      owner.tensorMap.get(dataId).refCount++;
+      if (trace.tensorMap.has(dataId)) trace.tensorMap.get(dataId).refCount++;
+      else ownerOf(dataId).incRef(dataId);
     },
   });
   tf.registerBackend(TRACE, () => trace, 0);
   return trace;
 }
 
-/** Runs `fn` with the trace backend active, and the tensorflow backend again afterwards. */
-export function withTraceBackend(recorder: Recorder, fn: () => void): void {
+/** Runs `fn` with the trace backend active, and the one that was active before again afterwards. */
+export function withTraceBackend(trace: TraceBackend, recorder: Recorder, fn: () => void): void {
   registerKernels(recorder);
+  const before = tf.getBackend();
+  // tfjs-node's kernels ask the backend of this name for TensorFlow's codes.
+  const standsIn = tf.findBackend(HOME) === null && tf.registerBackend(HOME, () => trace, 0);
   // The promises are of no interest: a backend made without waiting is active when setBackend returns.
   void tf.setBackend(TRACE);
   try {
     fn();
   } finally {
-    void tf.setBackend(HOME);
+    if (standsIn) tf.removeBackend(HOME);
+    void tf.setBackend(before);
   }
 }
 
-/** Makes every kernel of the tensorflow backend, also one registered since the last call, known to the trace. */
+/** Makes every kernel of tfjs-node, also one registered since the last call, known to the trace. */
 function registerKernels(recorder: Recorder): void {
   for (const { kernelName } of tf.getKernelsForBackend(HOME)) {
     if (tf.getKernel(kernelName, TRACE)) continue;
@@ -122,17 +124,17 @@ function single(outputs: readonly tf.Tensor[]): tf.Tensor {
   return output;
 }
 
-function attrOf(op: string, { name, type, value }: NativeAttr, binding: NativeBackend['binding']): Attr {
+function attrOf(op: string, { name, type, value }: NativeAttr): Attr {
   switch (type) {
-    case binding['TF_ATTR_TYPE']:
-      return { type: dtypeOf(value, binding) };
-    case binding['TF_ATTR_BOOL']:
+    case CODES.TF_ATTR_TYPE:
+      return { type: dtypeOf(value) };
+    case CODES.TF_ATTR_BOOL:
       return { bool: Boolean(value) };
-    case binding['TF_ATTR_FLOAT']:
+    case CODES.TF_ATTR_FLOAT:
       return { float: Number(value) };
-    case binding['TF_ATTR_STRING']:
+    case CODES.TF_ATTR_STRING:
       return { text: String(value) };
-    case binding['TF_ATTR_INT']:
+    case CODES.TF_ATTR_INT:
       return Array.isArray(value) ? { ints: value } : { int: Number(value) };
     default:
       throw new UserError(
@@ -141,10 +143,10 @@ function attrOf(op: string, { name, type, value }: NativeAttr, binding: NativeBa
   }
 }
 
-function dtypeOf(code: unknown, binding: NativeBackend['binding']): DType {
-  if (code === binding['TF_FLOAT']) return 'float32';
-  if (code === binding['TF_INT32']) return 'int32';
-  return supportedDtype(code === binding['TF_BOOL'] ? 'bool' : `TensorFlow type ${code}`);
+function dtypeOf(code: unknown): DType {
+  if (code === CODES.TF_FLOAT) return 'float32';
+  if (code === CODES.TF_INT32) return 'int32';
+  return supportedDtype(code === CODES.TF_BOOL ? 'bool' : `TensorFlow type ${code}`);
 }
 
 /** @throws UserError for strings and complex numbers */

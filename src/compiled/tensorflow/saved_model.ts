@@ -7,19 +7,11 @@ import { accessSync, constants, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeTemporaryFolder } from '../../temporary_folder.js';
+import { table } from '../ops/table.js';
 import type { Optimization } from '../optimization.js';
-import { outputName } from '../record/ops.js';
-import {
-  type Attr,
-  type Attrs,
-  COMPILED_BY_XLA,
-  type Constant,
-  callAttrs,
-  type DType,
-  type Graph,
-  type GraphFunction,
-  type GraphNode,
-} from './graph.js';
+import { type Bytes, each, float, integer, message, raw, text } from '../protobuf.js';
+import type { Attr, Attrs, Constant, DType, GraphNode } from '../record/graph.js';
+import { COMPILED_BY_XLA, callAttrs, type LibraryFunction, type TensorflowGraph } from './graph.js';
 
 /** The tag a written graph is loaded by. */
 export const SERVE_TAG = 'serve';
@@ -37,7 +29,7 @@ const fetchedFromCall = (i: number): string => `${CALL}:${i}`;
 
 /** The tensors of a written graph: what to feed as its arguments, and to fetch as its results. */
 export function portsOf(
-  { args, results }: GraphFunction,
+  { args, results }: LibraryFunction,
   optimize: Optimization,
 ): { readonly feeds: readonly string[]; readonly fetches: readonly string[] } {
   const isCall = optimize === 'none' || optimize === 'whole';
@@ -52,7 +44,7 @@ export function portsOf(
  * @returns what `load` returned
  * @throws UserError where no file can be made
  */
-export function withSavedModel<T>(graph: Graph, optimize: Optimization, load: (directory: string) => T): T {
+export function withSavedModel<T>(graph: TensorflowGraph, optimize: Optimization, load: (directory: string) => T): T {
   const directory = makeTemporaryFolder('attnscale-graph-', temporaryRoot());
   try {
     writeFileSync(join(directory, 'saved_model.pb'), savedModel(graph, optimize), 'latin1');
@@ -72,29 +64,8 @@ function temporaryRoot(): string {
   }
 }
 
-/** A character a byte: joining strings is four times as fast as joining buffers. */
-type Bytes = string;
-
-function varint(value: number): Bytes {
-  if (value >= 0 && value < 0x80) return String.fromCharCode(value);
-  let bytes = '';
-  let rest = BigInt.asUintN(64, BigInt(value));
-  for (; rest > 0x7fn; rest >>= 7n) bytes += String.fromCharCode(Number(rest & 0x7fn) | 0x80);
-  return bytes + String.fromCharCode(Number(rest));
-}
-
-const raw = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Bytes =>
-  Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
-const integer = (field: number, value: number): Bytes => varint(field * 8) + varint(value);
-const float = (field: number, value: number): Bytes => varint(field * 8 + 5) + raw(Float32Array.of(value));
-const message = (field: number, ...parts: Bytes[]): Bytes => {
-  const body = parts.join('');
-  return varint(field * 8 + 2) + varint(body.length) + body;
-};
-/** UTF-8; names are ASCII, which is the same. */
-const text = (field: number, value: string): Bytes =>
-  message(field, /^[\0-\x7f]*$/.test(value) ? value : Buffer.from(value).toString('latin1'));
-const each = <T>(items: readonly T[], encode: (item: T, i: number) => Bytes): Bytes => items.map(encode).join('');
+/** What is written of a node. */
+type WrittenNode = Omit<GraphNode, 'outputs'>;
 
 const dataType = (dtype: DType): number => ({ float32: 1, int32: 3, bool: 10 })[dtype];
 const VALUE_FIELD = { float32: 5, int32: 7, bool: 11 };
@@ -151,7 +122,7 @@ function attributes(field: number, attrs: Attrs): Bytes {
   return each(Object.entries(attrs), ([key, value]) => message(field, text(1, key), message(2, attribute(value))));
 }
 
-function node(field: number, { name, op, inputs, attrs }: GraphNode): Bytes {
+function node(field: number, { name, op, inputs, attrs }: WrittenNode): Bytes {
   return message(
     field,
     text(1, name),
@@ -162,7 +133,7 @@ function node(field: number, { name, op, inputs, attrs }: GraphNode): Bytes {
 }
 
 /** A function of the graph's library; inside one, references name an op's output too. */
-function libraryFunction({ name, args, nodes, results, xla = false }: GraphFunction, attrs: Attrs = {}): Bytes {
+function libraryFunction({ name, args, nodes, results, xla = false }: LibraryFunction, attrs: Attrs = {}): Bytes {
   const argNames = new Set(args.map((arg) => arg.name));
   const ops = new Map(nodes.map((each) => [each.name, each.op]));
   const inside = (ref: string): string => {
@@ -189,8 +160,15 @@ function libraryFunction({ name, args, nodes, results, xla = false }: GraphFunct
   );
 }
 
+/** The name of an op's output i inside a function. */
+function outputName(op: string, index: number): string {
+  if (op === 'TopKV2') return index === 0 ? 'values:0' : 'indices:0';
+  if (op === 'XlaCustomCallV2') return `results:${index}`;
+  return `${table[op]?.output ?? 'output'}:${index}`;
+}
+
 /** `main` between a placeholder for every argument and a name for every result. */
-function session({ args, nodes, results }: GraphFunction): GraphNode[] {
+function session({ args, nodes, results }: LibraryFunction): WrittenNode[] {
   const feeds = args.map(({ name, dtype, shape }) => {
     return { name, op: 'Placeholder', inputs: [], attrs: { dtype: { type: dtype }, shape: { shape } } };
   });
@@ -204,7 +182,7 @@ function session({ args, nodes, results }: GraphFunction): GraphNode[] {
  * The session of a function that XLA compiles: two nodes, fewer than grappler looks at, which would spend a fourth of the
  * time to make it ready and change nothing that XLA makes of it.
  */
-function compiledSession(main: GraphFunction): GraphNode[] {
+function compiledSession(main: LibraryFunction): WrittenNode[] {
   return [
     ...feedsOf(main),
     { name: CALL, op: 'StatefulPartitionedCall', inputs: fedInputs(main), attrs: callAttrs(main) },
@@ -216,7 +194,7 @@ function compiledSession(main: GraphFunction): GraphNode[] {
  * after no more passes. Before it comes a reference variable. XLA's passes keep clear of what such a variable reaches; of
  * any other call they read the function, twice, to look for one.
  */
-function bareSession(main: GraphFunction): GraphNode[] {
+function bareSession(main: LibraryFunction): WrittenNode[] {
   const scalar = { dtype: { type: 'float32' }, shape: { shape: [] } } as const;
   return [
     ...feedsOf(main),
@@ -226,16 +204,16 @@ function bareSession(main: GraphFunction): GraphNode[] {
 }
 
 /** A node that is fed in place of all arguments, if any. */
-function feedsOf({ args }: GraphFunction): GraphNode[] {
+function feedsOf({ args }: LibraryFunction): WrittenNode[] {
   const dtypes = { types: args.map(({ dtype }) => dtype) };
   return args.length === 0 ? [] : [{ name: FEEDS, op: 'Unstage', inputs: [], attrs: { dtypes } }];
 }
 
-const fedInputs = ({ args }: GraphFunction): string[] => args.map((_, i) => fedToCall(i));
+const fedInputs = ({ args }: LibraryFunction): string[] => args.map((_, i) => fedToCall(i));
 
-const nodesOf = (nodes: readonly GraphNode[]): Bytes => each(nodes, (inner) => node(1, inner));
+const nodesOf = (nodes: readonly WrittenNode[]): Bytes => each(nodes, (inner) => node(1, inner));
 
-function savedModel({ main, functions }: Graph, optimize: Optimization): Bytes {
+function savedModel({ main, functions }: TensorflowGraph, optimize: Optimization): Bytes {
   const compiled = { ...main, xla: true };
   const [nodes, callee] = {
     none: () => [nodesOf(bareSession(main)), libraryFunction(main, LEFT_ALONE)],

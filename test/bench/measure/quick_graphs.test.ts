@@ -5,7 +5,7 @@ import { DEFAULTS } from '../../../evals/compare_models/flags.js';
 import { parseLengths } from '../../../evals/compare_models/lengths.js';
 import { specOf } from '../../../evals/compare_models/plan.js';
 import { checkedLengths, decodeSteps, shuffledCells, singleSteps, workOf } from '../../../src/bench/protocol/plan.js';
-import type { NativeBackend } from '../../../src/compiled/record/trace_backend.js';
+import type { NativeBackend } from '../../../src/compiled/tensorflow/session.js';
 import * as tf from '../../../src/tf.js';
 import { promptOf, served } from '../../support/served.js';
 import type { Config } from '../../support/session.js';

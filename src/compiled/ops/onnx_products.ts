@@ -1,0 +1,55 @@
+/** The ONNX forms of matrix products and convolutions. */
+import type { OnnxCall, OnnxForm, Ref } from './onnx_call.js';
+import { convolutionOf } from './shapes.js';
+
+/** A product of two matrices. */
+export const matrixProduct: OnnxForm = (op) => {
+  const [transA, transB] = [op.bool('transpose_a'), op.bool('transpose_b')];
+  const inputs = [op.input(0), op.input(1)];
+  if (!transA && !transB) return op.add('MatMul', inputs);
+  return op.add('Gemm', inputs, { transA: { int: Number(transA) }, transB: { int: Number(transB) } });
+};
+
+/** Products of many matrices; ONNX Runtime makes a transposition and a product one. */
+export const batchProduct: OnnxForm = (op) => {
+  const side = (i: number, isTransposed: boolean): Ref => {
+    const rank = op.shape(i).length;
+    if (!isTransposed) return op.input(i);
+    const perm = op.shape(i).map((_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
+    return op.add('Transpose', [op.input(i)], { perm: { ints: perm } });
+  };
+  return op.add('MatMul', [side(0, op.bool('adj_x')), side(1, op.bool('adj_y'))]);
+};
+
+export const einsum: OnnxForm = (op) =>
+  op.add(
+    'Einsum',
+    op.inputs.map((_, i) => op.input(i)),
+    { equation: { text: op.text('equation') } },
+  );
+
+/** Of x [B, height, width, channels]; ONNX has the channels before the places. */
+export const convolution =
+  (depthwise: boolean): OnnxForm =>
+  (op) => {
+    const info = convolutionOf(op, depthwise);
+    const { top, left, bottom, right } = info.padInfo;
+    const x = op.add('Transpose', [op.input(0)], { perm: { ints: [0, 3, 1, 2] } });
+    const y = op.add('Conv', [x, depthwise ? filterOfEach(op) : filter(op)], {
+      dilations: { ints: [info.dilationHeight, info.dilationWidth] },
+      group: { int: depthwise ? info.inChannels : 1 },
+      pads: { ints: [top, left, bottom, right] },
+      strides: { ints: [info.strideHeight, info.strideWidth] },
+    });
+    return op.add('Transpose', [y], { perm: { ints: [0, 2, 3, 1] } });
+  };
+
+/** [height, width, in, out] -> [out, in, height, width]. */
+const filter = (op: OnnxCall): Ref => op.add('Transpose', [op.input(1)], { perm: { ints: [3, 2, 0, 1] } });
+
+/** [height, width, in, multiplier] -> [in * multiplier, 1, height, width]. */
+function filterOfEach(op: OnnxCall): Ref {
+  const [height = 1, width = 1, channels = 1, multiplier = 1] = op.shape(1);
+  const channelsFirst = op.add('Transpose', [op.input(1)], { perm: { ints: [2, 3, 0, 1] } });
+  return op.add('Reshape', [channelsFirst, op.places([channels * multiplier, 1, height, width])]);
+}
