@@ -15,11 +15,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cfloat>
-#include <cinttypes>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -31,6 +30,8 @@ namespace {
 
 /** Keys that are worked on at a time: their scores, keys and values together fit the first-level cache. */
 constexpr int64_t kBlock = 64;
+/** So far before a row that every query sees what lies between. */
+constexpr int64_t kFromTheStart = -(int64_t{1} << 40);
 /** Columns of a product that are summed at a time. */
 constexpr int64_t kColumns = 8;
 /** Multiplications and additions that take far longer than starting a thread. */
@@ -41,9 +42,14 @@ struct KeysValues {
   const float* values;  // [rows, width]
 };
 
-/** The last query sees all of the `rows`, each before it one fewer; all of them see the first `used` of `far_rows`. */
+/**
+ * The last query sees all of the `rows`, each before it one fewer; all of them see the first `used` of `far_rows`. With
+ * a `window` each query sees only so many of its rows, its own the last, and none before row `from`.
+ */
 struct Call {
   int64_t stack, queries, depth, rows, width, far_rows, used;
+  int64_t shared = 1;  // matrices of queries, one after the other, that read the same keys and values
+  int64_t window = 0, from = 0;
   const float* q;  // [queries, depth]
   KeysValues near, far;
   float* out;  // [queries, width]
@@ -92,17 +98,19 @@ void Turn(float* to, int64_t lanes, const float* x, int64_t count, int64_t depth
   }
 }
 
-/** Hides from query i the scores of the keys from `seen` + i on. */
+/** Hides from query i the scores of the keys before `begin` + i and of those from `seen` + i on. */
 template <typename V>
-INLINE void Hide(float* scores, int64_t count, int64_t seen) {
+INLINE void Hide(float* scores, int64_t count, int64_t begin, int64_t seen) {
   constexpr int64_t kCount = Block<V>::kCount;
   float lanes[kCount];
   for (int64_t i = 0; i < kCount; i++) lanes[i] = static_cast<float>(i);
-  for (int64_t j = std::max<int64_t>(seen, 0); j < count; j++) {
-    const V first = V{} + static_cast<float>(j - seen + 1);  // of the queries that see key j
+  for (int64_t j = 0; j < count; j++) {
+    if (begin + kCount - 1 <= j && j < seen) continue;
+    const V first = V{} + static_cast<float>(j - seen + 1), last = V{} + static_cast<float>(j - begin);  // to see key j
     for (int r = 0; r < 2; r++) {
       float* score = scores + j * kCount + r * kLanes<V>;
-      Store(score, Load<V>(lanes + r * kLanes<V>) < first ? V{} - INFINITY : Load<V>(score));
+      const V lane = Load<V>(lanes + r * kLanes<V>), after = lane < first ? V{} - INFINITY : Load<V>(score);
+      Store(score, lane > last ? V{} - INFINITY : after);
     }
   }
 }
@@ -146,13 +154,13 @@ INLINE void Read(Block<V>& block, const float* values, int64_t width, int64_t co
   for (; from < width; from += kLanes<Lanes8>) MultiplyPanel<Lanes8, 1, kColumns>(panel());
 }
 
-/** `count` keys and values, of which the first query sees `seen`. */
+/** `count` keys and values, of which the first query sees [begin, seen), each after it one further on. */
 template <typename V>
-INLINE void See(Block<V>& block, const Call& call, KeysValues at, int64_t count, int64_t seen) {
+INLINE void See(Block<V>& block, const Call& call, KeysValues at, int64_t count, int64_t begin, int64_t seen) {
   constexpr int64_t kCount = Block<V>::kCount;
   MultiplyPanel<V, 2, kColumns>({block.scores, kCount, block.turned.data(), kCount, at.keys, 1, call.depth, count,
                                  call.depth, nullptr});
-  if (seen < count) Hide<V>(block.scores, count, seen);
+  if (seen < count || begin + kCount > 1) Hide<V>(block.scores, count, begin, seen);
   float kept[kCount];
   Weigh<V>(block, count, kept);
   Read<V>(block, at.values, call.width, count, kept);
@@ -163,7 +171,7 @@ template <typename V>
 INLINE void AttendBlock(Block<V>& block, const Call& call, int64_t matrix, int64_t first) {
   constexpr int64_t kCount = Block<V>::kCount;
   const auto rows_of = [&](const KeysValues& all, int64_t rows, int64_t row) {
-    const int64_t at = matrix * rows + row;
+    const int64_t at = matrix / call.shared * rows + row;
     return KeysValues{all.keys + at * call.depth, all.values + at * call.width};
   };
   const int64_t query = matrix * call.queries + first, count = std::min(kCount, call.queries - first);
@@ -171,12 +179,13 @@ INLINE void AttendBlock(Block<V>& block, const Call& call, int64_t matrix, int64
   std::fill(block.read.begin(), block.read.end(), 0.f);
   for (int r = 0; r < 2; r++) block.largest[r] = V{} - FLT_MAX, block.sum[r] = V{};
   for (int64_t j = 0; j < call.used; j += kBlock) {
-    See<V>(block, call, rows_of(call.far, call.far_rows, j), std::min(kBlock, call.used - j), kBlock);
+    See<V>(block, call, rows_of(call.far, call.far_rows, j), std::min(kBlock, call.used - j), kFromTheStart, kBlock);
   }
   const int64_t seen = call.rows - call.queries + first + 1;
   const int64_t rows = seen + count - 1;
-  for (int64_t j = 0; j < rows; j += kBlock) {
-    See<V>(block, call, rows_of(call.near, call.rows, j), std::min(kBlock, rows - j), seen - j);
+  const int64_t begin = call.window == 0 ? kFromTheStart : seen - call.window;
+  for (int64_t j = std::max({begin, call.from, int64_t{0}}); j < rows; j += kBlock) {
+    See<V>(block, call, rows_of(call.near, call.rows, j), std::min(kBlock, rows - j), begin - j, seen - j);
   }
   for (int64_t i = 0; i < count; i++) {
     const float share = 1 / block.sum[i / kLanes<V>][i % kLanes<V>];
@@ -210,7 +219,8 @@ Attend AttendOfThisProcessor() {
 /** As many as TensorFlow computes an operation with, if there is work for them. */
 int64_t ThreadsFor(const Call& call) {
   const char* asked = std::getenv("TF_NUM_INTRAOP_THREADS");
-  const double pairs = static_cast<double>(call.stack) * call.queries * (call.used + call.rows - call.queries / 2.);
+  const double seen = call.window == 0 ? call.used + call.rows - call.queries / 2. : call.window;
+  const double pairs = static_cast<double>(call.stack) * call.queries * seen;
   const double worth = pairs * (call.depth + call.width) / kWorthAThread;
   return std::max<int64_t>(1, std::min<double>(asked == nullptr ? 1 : std::atol(asked), worth));
 }
@@ -228,14 +238,14 @@ void AttendWith(Attend attend, const Call& call) {
 /**
  * softmax(q·k) v of a stack of matrices. `values` [.., width] have a multiple of 8 columns.
  * @param out [stack, queries, width]
- * @param in q [stack, queries, depth], keys and values [stack, rows, ..] and, if there are far rows, keys and values
- *   [stack, far_rows, ..] and how many of those count, a float
- * @param sizes decimal: stack, queries, depth, rows, width, far_rows
+ * @param in q [stack, queries, depth], keys and values [stack / shared, rows, ..] and, if there are far rows, keys and
+ *   values [stack / shared, far_rows, ..] and how many of those count, a float; or, if there is a window, `from`, a float
+ * @param sizes decimal: stack, queries, depth, rows, width, far_rows, shared, window; 0 for no far rows or window
  */
 extern "C" void attnscale_causal_attention(void* out, const void** in, const char* sizes, size_t length, void*) {
   Call call{};
-  std::sscanf(std::string(sizes, length).c_str(), "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64,
-              &call.stack, &call.queries, &call.depth, &call.rows, &call.width, &call.far_rows);
+  std::istringstream(std::string(sizes, length)) >> call.stack >> call.queries >> call.depth >> call.rows >>
+      call.width >> call.far_rows >> call.shared >> call.window;
   const auto input = [&](int i) { return static_cast<const float*>(in[i]); };
   call.q = input(0);
   call.near = {input(1), input(2)};
@@ -243,6 +253,7 @@ extern "C" void attnscale_causal_attention(void* out, const void** in, const cha
     call.far = {input(3), input(4)};
     call.used = static_cast<int64_t>(*input(5));
   }
+  if (call.window > 0) call.from = static_cast<int64_t>(*input(3));
   call.out = static_cast<float*>(out);
   static const Attend attend = AttendOfThisProcessor();
   AttendWith(attend, call);

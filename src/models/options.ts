@@ -22,9 +22,26 @@ export interface ModelOption<V extends OptionValue = OptionValue> {
   readonly rule: string;
   /** Whether a value keeps the rule. */
   accepts(value: unknown): value is V;
-  /** Of some numbers, the largest that goes with a shape, and what it is there. */
-  readonly most?: (shape: ModelShape) => { readonly value: number; readonly name: string };
+  /** Of some numbers, which go with a shape. */
+  readonly fits?: (shape: ModelShape) => Fit;
 }
+
+/** What numbers must be beside a shape. */
+export interface Fit {
+  readonly rule: string;
+  accepts(value: number): boolean;
+}
+
+/** @param name of the size in the shape */
+export const atMost = (most: number, name: string): Fit => ({
+  rule: `at most ${name} (${most})`,
+  accepts: (value) => value <= most,
+});
+
+export const divisorOf = (size: number, name: string): Fit => ({
+  rule: `a divisor of ${name} (${size})`,
+  accepts: (value) => size % value === 0,
+});
 
 export type ModelOptions = Readonly<Record<string, ModelOption>>;
 /** The values of some options. */
@@ -32,7 +49,7 @@ export type ValuesOf<Options> = {
   readonly [Name in keyof Options]: Options[Name] extends ModelOption<infer V> ? V : never;
 };
 
-type Chosen<V extends OptionValue> = Pick<ModelOption<V>, 'help' | 'effect' | 'default' | 'most'>;
+type Chosen<V extends OptionValue> = Pick<ModelOption<V>, 'help' | 'effect' | 'default' | 'fits'>;
 
 /** A whole number of at least `min`. */
 export const whole = (min: number, chosen: Chosen<number>): ModelOption<number> => ({
@@ -73,11 +90,8 @@ export function resolveOptions(
   for (const name of Object.keys(given)) checkOptionName(name, options, where(name));
   const values = Object.entries(options).map(([name, option]) => {
     const value = checked(option, given[name] ?? defaultOf(option, shape), where(name));
-    const most = option.most?.(shape);
-    check(
-      most === undefined || Number(value) <= most.value,
-      `${where(name)}: must be at most ${most?.name} (${most?.value}), got ${value}`,
-    );
+    const fit = option.fits?.(shape);
+    check(fit?.accepts(Number(value)) ?? true, `${where(name)}: must be ${fit?.rule}, got ${value}`);
     return [name, value] as const;
   });
   return Object.fromEntries(values);

@@ -3,7 +3,16 @@ import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
 import type { AnyMixer } from './mixer.js';
 import type { ModelShape, SequenceModel } from './model.js';
-import { type ModelOption, type ModelOptions, oneOf, resolveOptions, type ValuesOf, whole } from './options.js';
+import {
+  atMost,
+  divisorOf,
+  type ModelOption,
+  type ModelOptions,
+  oneOf,
+  resolveOptions,
+  type ValuesOf,
+  whole,
+} from './options.js';
 import type { TransformerOptions } from './transformer.js';
 
 interface Entry<Options = ModelOptions> {
@@ -26,6 +35,14 @@ const SCAN_CHUNK = whole(1, {
   default: { text: 'by head dim', of: ({ hiddenDim, numHeads }) => (hiddenDim / numHeads < 64 ? 32 : 64) },
 });
 
+/** Grouped queries. */
+const KV_HEADS = whole(1, {
+  help: 'heads of keys and values, each for as many heads of queries',
+  effect: 'results',
+  default: { text: 'num_heads', of: ({ numHeads }) => numHeads },
+  fits: ({ numHeads }) => divisorOf(numHeads, 'num_heads'),
+});
+
 const REGISTRY: readonly Entry[] = [
   entry({
     name: 'BSBR',
@@ -36,7 +53,7 @@ const REGISTRY: readonly Entry[] = [
         help: 'chunk states are compressed to d / factor; 0 for none',
         effect: 'results',
         default: 2,
-        most: ({ hiddenDim }) => ({ value: hiddenDim, name: 'hidden_dim' }),
+        fits: ({ hiddenDim }) => atMost(hiddenDim, 'hidden_dim'),
       }),
       retrieval_norm: oneOf(['none', 'l2'], {
         help: 'norm of what is retrieved: none or l2',
@@ -61,8 +78,17 @@ const REGISTRY: readonly Entry[] = [
   entry({
     name: 'Softmax',
     fixtureName: 'softmax',
-    options: {},
+    options: { kv_heads: KV_HEADS },
     load: async () => (await import('./mixers/softmax.js')).softmaxMixer,
+  }),
+  entry({
+    name: 'SlidingWindow',
+    fixtureName: 'window',
+    options: {
+      window_size: whole(1, { help: 'w, tokens that a token sees, itself included', effect: 'results', default: 64 }),
+      kv_heads: KV_HEADS,
+    },
+    load: async () => (await import('./mixers/sliding_window.js')).windowMixer,
   }),
 ];
 

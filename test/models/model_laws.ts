@@ -130,7 +130,11 @@ const statesAreValues: Law = async ({ create }) => {
 };
 
 const floatsAreCounted: Law = async ({ name, create }) => {
-  for (const config of [{}, { numHeads: 4, chunk_size: 5, compression_factor: 0 }, { compression_factor: 3 }]) {
+  for (const config of [
+    {},
+    { numHeads: 4, kv_heads: 2, chunk_size: 5, compression_factor: 0 },
+    { compression_factor: 3 },
+  ]) {
     const model = await create(config);
     const full = { ...SMALL, ...config };
     withSession(model, (session) => {
@@ -194,15 +198,18 @@ const shapes = fc.record({
   chunk_size: fc.integer({ min: 1, max: 12 }),
   compression_factor: fc.integer({ min: 0, max: 4 }),
   retrieval_norm: fc.constantFrom('none' as const, 'l2' as const),
+  window_size: fc.integer({ min: 1, max: 12 }),
+  isShared: fc.boolean(),
   split: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 
 const anyShapeEqualsOracle: Law = ({ name, create }) =>
   fc.assert(
-    fc.asyncProperty(shapes, async ({ batch, headDim, tokens, split, ...shape }) => {
+    fc.asyncProperty(shapes, async ({ batch, headDim, tokens, isShared, split, ...shape }) => {
       const hiddenDim = shape.numHeads * headDim;
       const compression_factor = Math.min(shape.compression_factor, hiddenDim);
-      const config = { ...SMALL, ...shape, scan_chunk: shape.chunk_size, hiddenDim, compression_factor };
+      const kv_heads = isShared && shape.numHeads % 2 === 0 ? shape.numHeads / 2 : shape.numHeads;
+      const config = { ...SMALL, ...shape, scan_chunk: shape.chunk_size, hiddenDim, compression_factor, kv_heads };
       const model = await create(config);
       const ids = randomIds(batch, tokens);
       const expected = oracleLogits(name, config, ids);

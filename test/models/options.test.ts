@@ -69,7 +69,7 @@ describe('an expression', () => {
     expect(row('BSBR', given).options).toMatchObject({ chunk_size: 8 });
     expect(row('BSBR(chunk_size=4)', given).options).toMatchObject({ chunk_size: 4 });
     expect(row('DeltaNet', given)).toEqual({ name: 'DeltaNet', model: 'DeltaNet', options: { scan_chunk: 16 } });
-    expect(row('Softmax', given).options).toEqual({});
+    expect(row('Softmax', given).options).toEqual({ kv_heads: 2 });
   });
 
   test('is named so that its name is read as the same row', () => {
@@ -96,7 +96,8 @@ describe('what is no row', () => {
   test.each([
     ['BSBR(chunk=64)', 'BSBR: the model has no option chunk; did you mean chunk_size?'],
     ['BSBR(scan_chunk=64)', 'BSBR: the model has no option scan_chunk; did you mean'],
-    ['Softmax(chunk_size=64)', 'Softmax: the model has no options, got chunk_size'],
+    ['Softmax(chunk_size=64)', 'Softmax: the model has no option chunk_size; did you mean kv_heads?'],
+    ['SlidingWindow(kv_heads=3)', 'SlidingWindow: kv_heads: must be a divisor of num_heads (2), got 3'],
     ['BSBR(chunk_size=0)', 'BSBR: chunk_size: must be a whole number of at least 1, got 0'],
     ['BSBR(chunk_size=1.5)', 'BSBR: chunk_size: must be a whole number of at least 1, got 1.5'],
     ['BSBR(chunk_size=)', "BSBR: chunk_size: must be a whole number of at least 1, got ''"],

@@ -4,7 +4,7 @@ import type { NaiveMixer } from './arrays.js';
 import { naiveBsbr } from './bsbr.js';
 import { naiveDeltaNet } from './delta_net.js';
 import { naiveLinear } from './linear_transformer.js';
-import { naiveSoftmax } from './softmax.js';
+import { naiveSoftmax, naiveWindow } from './softmax.js';
 
 export interface Oracle {
   readonly mixer: NaiveMixer;
@@ -31,6 +31,12 @@ export const ORACLES: Readonly<Record<string, Oracle>> = {
   },
   Softmax: {
     mixer: naiveSoftmax,
-    stateFloats: ({ hiddenDim: d }, n) => 2 * n * d,
+    stateFloats: (config, n) => 2 * n * kvDim(config),
+  },
+  SlidingWindow: {
+    mixer: naiveWindow,
+    stateFloats: (config) => 2 * (config.window_size ?? 64) * kvDim(config),
   },
 };
+
+const kvDim = ({ hiddenDim: d, numHeads: H, kv_heads: kvHeads = H }: Config): number => (d / H) * kvHeads;

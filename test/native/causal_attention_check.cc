@@ -49,13 +49,15 @@ struct Seen {
 bool IsRight(const Call& call, int64_t matrix, int64_t i) {
   Seen seen;
   const float* q = call.q + (matrix * call.queries + i) * call.depth;
-  const auto add = [&](const KeysValues& all, int64_t rows, int64_t count) {
-    for (int64_t j = matrix * rows; j < matrix * rows + count; j++) {
+  const auto add = [&](const KeysValues& all, int64_t rows, int64_t begin, int64_t end) {
+    const int64_t at = matrix / call.shared * rows;
+    for (int64_t j = at + begin; j < at + end; j++) {
       seen.Add(q, all.keys + j * call.depth, all.values + j * call.width, call.depth);
     }
   };
-  add(call.far, call.far_rows, call.used);
-  add(call.near, call.rows, call.rows - call.queries + i + 1);
+  const int64_t end = call.rows - call.queries + i + 1;
+  add(call.far, call.far_rows, 0, call.used);
+  add(call.near, call.rows, call.window == 0 ? 0 : std::max({end - call.window, call.from, int64_t{0}}), end);
   // Of a weight: its score's error twice (its own, the largest's), a few roundings of e^x; one more for each sum.
   const double bound = 2 * seen.error + (2 * seen.scores.size() + 16 + std::fabs(seen.largest)) * kRounding;
   double sum = 0;
@@ -71,12 +73,13 @@ bool IsRight(const Call& call, int64_t matrix, int64_t i) {
 void Check(const char* name, Attend attend, const Call& shape, float most) {
   Call call = shape;
   const auto q = Random(call.stack * call.queries * call.depth, most);
-  auto keys = Random(call.stack * call.rows * call.depth, 1), far_keys = Random(call.stack * call.far_rows * call.depth, 1);
-  const auto values = Random(call.stack * call.rows * call.width, 1);
-  const auto far_values = Random(call.stack * call.far_rows * call.width, 1);
+  const int64_t stack = call.stack / call.shared;
+  auto keys = Random(stack * call.rows * call.depth, 1), far_keys = Random(stack * call.far_rows * call.depth, 1);
+  const auto values = Random(stack * call.rows * call.width, 1);
+  const auto far_values = Random(stack * call.far_rows * call.width, 1);
   std::vector<float> out(call.stack * call.queries * call.width, NAN);
   // Far rows that do not count must not be read.
-  for (int64_t i = 0; i < call.stack; i++) {
+  for (int64_t i = 0; i < stack; i++) {
     const auto matrix = far_keys.begin() + i * call.far_rows * call.depth;
     std::fill(matrix + call.used * call.depth, matrix + call.far_rows * call.depth, NAN);
   }
@@ -87,8 +90,9 @@ void Check(const char* name, Attend attend, const Call& shape, float most) {
   AttendWith(attend, call);
   for (int64_t i = 0; i < call.stack * call.queries; i++) {
     if (IsRight(call, i / call.queries, i % call.queries)) continue;
-    std::printf("wrong: %s stack %ld queries %ld depth %ld rows %ld width %ld far %ld used %ld, query %ld\n", name,
-                call.stack, call.queries, call.depth, call.rows, call.width, call.far_rows, call.used, i);
+    std::printf("wrong: %s stack %ld / %ld queries %ld depth %ld rows %ld width %ld far %ld used %ld window %ld from %ld, "
+                "query %ld\n", name, call.stack, call.shared, call.queries, call.depth, call.rows, call.width,
+                call.far_rows, call.used, call.window, call.from, i);
     return;
   }
 }
@@ -158,8 +162,17 @@ void CheckAll(const char* name, Attend attend, Exponential exponential) {
       }
     }
   }
+  for (const auto& [queries, rows] : {std::pair{1, 1}, {7, 9}, {33, 65}, {150, 278}}) {
+    for (int64_t window : {1, 31, 64, 500}) {
+      for (int64_t from : {-3, 0, rows - queries}) {
+        for (int64_t shared : {1, 3}) Check(name, attend, {6, queries, 8, rows, 16, 0, 0, shared, window, from}, 2);
+      }
+    }
+  }
+  Check(name, attend, {6, 100, 8, 130, 16, 70, 66, 2}, 2);  // keys that two matrices of queries share
   Check(name, attend, {2, 64, 32, 64, 32}, 60);         // weights down to 0
   Check(name, attend, {2, 1500, 32, 2000, 32, 70, 9}, 2);  // by several threads
+  Check(name, attend, {4, 4000, 32, 4100, 32, 0, 0, 2, 400, 30}, 2);
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ export interface Config extends ModelShape {
   readonly scan_chunk?: number;
   readonly compression_factor: number;
   readonly retrieval_norm: 'none' | 'l2';
+  readonly window_size?: number;
+  readonly kv_heads?: number;
 }
 
 export const SMALL: Config = {
@@ -34,6 +36,7 @@ export const SMALL: Config = {
   scan_chunk: 8,
   compression_factor: 2,
   retrieval_norm: 'none',
+  window_size: 11,
 };
 
 /** The model, and its mixer, of a configuration. */

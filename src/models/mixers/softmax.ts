@@ -3,7 +3,8 @@
  *
  *     o_t = softmax_{j <= t}( q_t·k_j / sqrt D ) V
  *
- * q, k, v, o are maps with bias. The cache is a large buffer that grows seldom and a tail of `TAIL` tokens that a step
+ * q, k, v, o are maps with bias; k and v may have fewer heads, each for a group of q's (Ainslie et al. 2023,
+ * arXiv 2305.13245, section 2.2). The cache is a large buffer that grows seldom and a tail of `TAIL` tokens that a step
  * writes into: a step copies the tail only, and every TAIL tokens the tail moves to the buffer. Prefill goes block by
  * block over queries, so that no T×T matrix exists.
  */
@@ -24,19 +25,26 @@ import {
   writeSlot,
   zeroRows,
 } from '../parts/attention.js';
-import { type Dense, dense, denseParameters, mergeHeads, project, splitHeads } from '../parts/layers.js';
+import { type AttentionMaps, attentionParameters, dense, mergeHeads, projectHeads } from '../parts/layers.js';
 
 /** Tokens a step writes among before they move to the cache. */
 const TAIL = 128;
 
-type Parameters = { readonly qkv: Dense; readonly o: Dense };
-
-/** Moving: the tail [B, H, TAIL, D], zeros from the next slot on. Seen: the cache [B, H, room, D] of all whole tails. */
+/** Moving: the tail [B, heads, TAIL, D], zeros from the next slot on. Seen: the cache [B, heads, room, D] of all whole tails. */
 type State = LayerState<KeysValues, KeysValues, []>;
 
-export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelShape): Mixer<Parameters, State> {
+export interface AttentionOptions {
+  /** Of k and v: each serves H / kv_heads heads of q. */
+  readonly kv_heads: number;
+}
+
+export function softmaxMixer(
+  { hiddenDim: d, numHeads: H }: ModelShape,
+  { kv_heads: kvHeads }: AttentionOptions,
+): Mixer<AttentionMaps, State> {
   const D = d / H;
-  const step: Mixer<Parameters, State>['step'] = ({ qkv, o }, moving, cache, x, at) => {
+  const kvDim = kvHeads * D;
+  const step: Mixer<AttentionMaps, State>['step'] = ({ qkv, o }, moving, cache, x, at) => {
     const [B] = x.shape;
     const [q, k, v] = projectHeads(tf.reshape(x, [B, 1, d]), qkv, H);
     const tail = writeSlot(moving, at.slot, k, v);
@@ -49,11 +57,8 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelShape): Mixer<P
       // Beyond, scores are too many for XLA to be fast where it has to make them.
       prefill: (tokens) => (tokens < 512 || attendsNatively(D) ? 'whole' : 'parts'),
     },
-    parameters: (weights) => ({
-      qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
-      o: denseParameters(weights, ['o'], d, d),
-    }),
-    empty: (B) => ({ moving: zeroRows(B, H, TAIL, D), seen: zeroRows(B, H, 0, D), bank: [] }),
+    parameters: (weights) => attentionParameters(weights, d, H, kvHeads),
+    empty: (B) => ({ moving: zeroRows(B, kvHeads, TAIL, D), seen: zeroRows(B, kvHeads, 0, D), bank: [] }),
     prefill({ qkv, o }, { seen: cache }, x, at, lastOnly) {
       const [B, T] = x.shape;
       const [q, k, v] = fuse(() => projectHeads(x, qkv, H, lastOnly));
@@ -61,7 +66,7 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelShape): Mixer<P
       const read = attendCausally(q, { k, v }, past);
       const whole = wholeTails(T);
       const rest = sliceRows({ k, v }, whole, T - whole);
-      const moving = T === whole ? zeroRows(B, H, TAIL, D) : padRows(rest, TAIL);
+      const moving = T === whole ? zeroRows(B, kvHeads, TAIL, D) : padRows(rest, TAIL);
       return {
         y: fuse(() => dense(mergeHeads(read), o)),
         state: { moving, seen: mapTree(cache, tf.clone), bank: [] },
@@ -74,23 +79,12 @@ export function softmaxMixer({ hiddenDim: d, numHeads: H }: ModelShape): Mixer<P
       step(params, state, x, at) {
         const { y, moving } = step(params, state.moving, state.seen, x, at);
         const seen = mapTree(state.seen, tf.clone);
-        return { y, state: { moving: zeroRows(x.shape[0], H, TAIL, D), seen, bank: [] }, rows: moving };
+        return { y, state: { moving: zeroRows(x.shape[0], kvHeads, TAIL, D), seen, bank: [] }, rows: moving };
       },
       append: (state, rows, add) => ({ ...state, seen: add(state.seen, rows, 1) }),
     },
-    stateFloats: (n) => ({ inUse: 2 * n * d, allocated: 2 * d * (roomFor(wholeTails(n)) + TAIL) }),
+    stateFloats: (n) => ({ inUse: 2 * n * kvDim, allocated: 2 * kvDim * (roomFor(wholeTails(n)) + TAIL) }),
   };
 }
 
 const wholeTails = (n: number): number => n - (n % TAIL);
-
-/** q, k and v of x [B, T, d] by heads, [B, H, T, D] each; with `lastOnly` q of the last position alone, [B, H, 1, D]. */
-function projectHeads(
-  x: tf.Tensor3D,
-  qkv: Dense,
-  H: number,
-  lastOnly = false,
-): [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D] {
-  const [q, k, v] = project(x, qkv, lastOnly);
-  return [splitHeads(q, H), splitHeads(k, H), splitHeads(v, H)];
-}

@@ -9,14 +9,21 @@ import { leaves, mapTree, type Tree } from '../../tree.js';
 /** Added to a score that must not be seen. Finite, so that hiding everything gives no NaN. */
 const HIDDEN = -1e30;
 
+/** Queries that see a window together: fewer make fewer scores that nobody may see, more make fewer products. */
+const LEAST_BLOCK = 32;
+const MOST_BLOCK = 128;
+
 /** Whether native/causal_attention.cc is there and takes values of this many columns. */
 export const attendsNatively = (width: number): boolean => width % 8 === 0 && tf.hasNative('causal_attention');
 
-/** Keys [B, H, rows, D] and values [B, H, rows, D or e]. */
+/** Keys [B, H, rows, D] and values [B, H, rows, D or e]. There may be fewer heads of them than of queries: each serves as many. */
 export type KeysValues = { readonly k: tf.Tensor4D; readonly v: tf.Tensor4D };
 
 /** Keys and values of which only the first `used` rows count. */
 export type Buffered = KeysValues & { readonly used: tf.Scalar };
+
+/** What a query sees of rows in order: its own and the `size` - 1 before it, but none before row `from`. */
+export type Window = { readonly size: number; readonly from: tf.Scalar };
 
 /**
  * softmax( q·k / sqrt D ) v over the rows of `near` and, before them, of `far`.
@@ -26,14 +33,23 @@ export type Buffered = KeysValues & { readonly used: tf.Scalar };
  */
 export function attend(q: tf.Tensor4D, near: KeysValues, mask?: tf.Tensor, far?: Buffered): tf.Tensor4D {
   const queries = scaled(q);
-  const raw = tf.matMul(queries, near.k, false, true);
-  const scores = mask ? tf.add(raw, mask) : raw;
+  const raw = byHead(queries, near.k, true);
+  const scores: tf.Tensor4D = mask ? tf.add(raw, mask) : raw;
   const room = far?.k.shape[2] ?? 0;
-  if (far === undefined || room === 0) return tf.matMul(tf.softmax(scores), near.v);
-  const farScores = tf.add(tf.matMul(queries, far.k, false, true), maskFrom(far.used, room));
+  if (far === undefined || room === 0) return byHead(tf.softmax(scores), near.v);
+  const farScores = tf.add(byHead(queries, far.k, true), maskFrom(far.used, room));
   const weights = tf.softmax(tf.concat([farScores, scores], 3));
   const [toFar, toNear] = tf.split(weights, [room, near.k.shape[2]], 3) as [tf.Tensor4D, tf.Tensor4D];
-  return tf.add(tf.matMul(toFar, far.v), tf.matMul(toNear, near.v));
+  return tf.add(byHead(toFar, far.v), byHead(toNear, near.v));
+}
+
+/** x y, or x yᵀ, of each head of x [B, H, T, …] with the head of y that serves it. */
+function byHead(x: tf.Tensor4D, y: tf.Tensor4D, transposed = false): tf.Tensor4D {
+  const [B, H, T, depth] = x.shape;
+  const heads = y.shape[1];
+  if (heads === H) return tf.matMul(x, y, false, transposed);
+  const product = tf.matMul(tf.reshape(x, [B, heads, (H / heads) * T, depth]), y, false, transposed);
+  return tf.reshape(product, [B, H, T, -1]);
 }
 
 /**
@@ -43,15 +59,35 @@ export function attend(q: tf.Tensor4D, near: KeysValues, mask?: tf.Tensor, far?:
  * @returns [B, H, T, D or e]
  */
 export function attendCausally(q: tf.Tensor4D, near: KeysValues, far?: Buffered): tf.Tensor4D {
-  const [B, H, T, D] = q.shape;
-  const [, , rows, width] = near.v.shape;
   const room = far?.k.shape[2] ?? 0;
-  if (T === 1) return attend(q, near, undefined, far);
-  const inTensors = () => attendByBlocks(q, near, far);
-  if (!attendsNatively(width)) return inTensors();
+  if (q.shape[2] === 1) return attend(q, near, undefined, far);
   const seen = far !== undefined && room > 0 ? [far.k, far.v, far.used] : [];
-  const inputs = [scaled(q), near.k, near.v, ...seen];
-  return nativeCall('causal_attention', inputs, [B * H, T, D, rows, width, room], [B, H, T, width], inTensors);
+  return attendInOneCall(q, near, seen, { room }, () => attendByBlocks(q, near, far));
+}
+
+/**
+ * The same, but each query sees the rows of its window alone, whose work does not depend on the rows before it.
+ * @param near at least the rows of the first query's window
+ * @returns [B, H, T, D or e]
+ */
+export function attendWindow(q: tf.Tensor4D, near: KeysValues, window: Window): tf.Tensor4D {
+  const { size, from } = window;
+  return attendInOneCall(q, near, [from], { size }, () => attendWindowByBlocks(q, near, window));
+}
+
+/** A call of native/causal_attention.cc where it takes these values, else what it computes. */
+function attendInOneCall(
+  q: tf.Tensor4D,
+  near: KeysValues,
+  others: readonly tf.Tensor[],
+  { room = 0, size = 0 },
+  inTensors: () => tf.Tensor4D,
+): tf.Tensor4D {
+  const [B, H, T, D] = q.shape;
+  const [, heads, rows, width] = near.v.shape;
+  if (!attendsNatively(width)) return inTensors();
+  const sizes = [B * H, T, D, rows, width, room, H / heads, size];
+  return nativeCall('causal_attention', [scaled(q), near.k, near.v, ...others], sizes, [B, H, T, width], inTensors);
 }
 
 /** A block of queries at a time: a small one makes fewer scores that nobody may see. */
@@ -72,6 +108,22 @@ function attendByBlocks(q: tf.Tensor4D, near: KeysValues, far?: Buffered): tf.Te
   return tf.concat(blocks, 2);
 }
 
+/** A block of C queries at a time sees the size - 1 + C rows that end with its own. */
+function attendWindowByBlocks(q: tf.Tensor4D, near: KeysValues, { size, from }: Window): tf.Tensor4D {
+  const [B, H, T, D] = q.shape;
+  const most = Math.min(T, Math.max(LEAST_BLOCK, Math.min(size, MOST_BLOCK)));
+  const band = windowMask(most, size);
+  const blocks: tf.Tensor4D[] = [];
+  for (let start = 0; start < T; start += most) {
+    const count = Math.min(most, T - start);
+    const [first, rows] = [near.k.shape[2] - T + start + 1 - size, size - 1 + count];
+    const inWindow = tf.slice(band, [0, 0], [count, rows]);
+    const mask = first < size ? tf.add(inWindow, maskBefore(tf.sub(from, first), rows)) : inWindow;
+    blocks.push(attend(tf.slice(q, [0, 0, start, 0], [B, H, count, D]), sliceRows(near, first, rows), mask));
+  }
+  return tf.concat(blocks, 2);
+}
+
 /** A mask of the last columns with `seen` columns before them, which it does not hide. */
 function afterSeen(seen: number, mask: tf.Tensor2D): tf.Tensor2D {
   return seen === 0 ? mask : tf.concat([tf.zeros([mask.shape[0], seen]), mask], 1);
@@ -85,6 +137,19 @@ export function maskFrom(end: tf.Scalar, size: number): tf.Tensor1D {
   return tf.mul(tf.cast(tf.greaterEqual(tf.range(0, size), end), 'float32'), HIDDEN);
 }
 
+/** What hides entry i of [0, size) where i < end: [size]. */
+export function maskBefore(end: tf.Scalar, size: number): tf.Tensor1D {
+  return tf.mul(tf.cast(tf.less(tf.range(0, size), end), 'float32'), HIDDEN);
+}
+
+/** What hides from row i of scores [rows, size - 1 + rows] all but the columns [i, i + size). */
+function windowMask(rows: number, size: number): tf.Tensor2D {
+  const columns = size - 1 + rows;
+  const values = new Float32Array(rows * columns).fill(HIDDEN);
+  for (let row = 0; row < rows; row++) values.fill(0, row * columns + row, row * columns + row + size);
+  return tf.tensor2d(values, [rows, columns]);
+}
+
 /** What hides from a row of scores [size, size] the columns after its own. */
 function causalMask(size: number): tf.Tensor2D {
   const values = new Float32Array(size * size);
@@ -95,6 +160,11 @@ function causalMask(size: number): tf.Tensor2D {
 /** Rows [begin, begin + count) of keys and values. */
 export function sliceRows(x: KeysValues, begin: number, count: number): KeysValues {
   return mapTree(x, (tensor) => tf.slice(tensor, [0, 0, begin, 0], [-1, -1, count, -1]));
+}
+
+/** Keys and values, and those after them. */
+export function joinRows(x: KeysValues, after: KeysValues): KeysValues {
+  return { k: tf.concat([x.k, after.k], 2), v: tf.concat([x.v, after.v], 2) };
 }
 
 /** Keys and values followed by zeros up to `rows`. */

@@ -8,25 +8,35 @@ const L2_NORM_EPS = 1e-6;
 export type Dense = { readonly weight: tf.Tensor2D /* [in, out] */; readonly bias: tf.Tensor1D /* [out] */ };
 export type Norm = { readonly gain: tf.Tensor1D; readonly bias: tf.Tensor1D };
 
-/** The maps `names`, each [out, in] in the source, side by side as one [in, names * out] product. */
-export function denseWeight(weights: WeightSource, names: readonly string[], out: number, inDim: number): tf.Tensor2D {
-  const width = names.length * out;
+/** Outputs of maps side by side: of each, or of all alike. */
+type Outs = number | readonly number[];
+
+/** The columns of maps side by side, and all of them. */
+function columnsOf(names: readonly string[], outs: Outs) {
+  const columns = names.map((name, i) => ({ name, out: typeof outs === 'number' ? outs : (outs[i] ?? 0), begin: 0 }));
+  let width = 0;
+  for (const map of columns) [map.begin, width] = [width, width + map.out];
+  return { columns, width };
+}
+
+/** The maps `names`, each [out, in] in the source, side by side as one product [in, all of their outs]. */
+export function denseWeight(weights: WeightSource, names: readonly string[], outs: Outs, inDim: number): tf.Tensor2D {
+  const { columns, width } = columnsOf(names, outs);
   const values = new Float32Array(inDim * width);
-  names.forEach((name, part) => {
+  for (const { name, out, begin } of columns) {
     const source = weights.get(`${name}.weight`, [out, inDim]);
     for (let o = 0; o < out; o++) {
-      for (let i = 0; i < inDim; i++) values[i * width + part * out + o] = source[o * inDim + i] as number;
+      for (let i = 0; i < inDim; i++) values[i * width + begin + o] = source[o * inDim + i] as number;
     }
-  });
+  }
   return tf.tensor2d(values, [inDim, width]);
 }
 
-export function denseParameters(weights: WeightSource, names: readonly string[], out: number, inDim: number): Dense {
-  const bias = new Float32Array(names.length * out);
-  names.forEach((name, part) => {
-    bias.set(weights.get(`${name}.bias`, [out]), part * out);
-  });
-  return { weight: denseWeight(weights, names, out, inDim), bias: tf.tensor1d(bias) };
+export function denseParameters(weights: WeightSource, names: readonly string[], outs: Outs, inDim: number): Dense {
+  const { columns, width } = columnsOf(names, outs);
+  const bias = new Float32Array(width);
+  for (const { name, out, begin } of columns) bias.set(weights.get(`${name}.bias`, [out]), begin);
+  return { weight: denseWeight(weights, names, outs, inDim), bias: tf.tensor1d(bias) };
 }
 
 export function normParameters(weights: WeightSource, name: string, dim: number): Norm {
@@ -76,7 +86,7 @@ export function gelu<X extends tf.Tensor>(x: X): X {
 }
 
 /**
- * q, k and v of x [B, T, d] by the maps `qkv` [d, 3d], each [B, T, d].
+ * q [B, T, d], k and v [B, T, e] of x [B, T, d] by the maps `qkv` [d, d + 2e].
  * @param lastOnly q of the last position alone, [B, 1, d]
  */
 export function project(
@@ -85,9 +95,37 @@ export function project(
   lastOnly = false,
 ): readonly [q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D] {
   const [B, T, d] = x.shape;
-  if (!lastOnly || T === 1) return tf.split(dense(x, qkv), 3, 2) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
-  const [k, v] = tf.split(dense(x, denseColumns(qkv, d, 2 * d)), 2, 2) as [tf.Tensor3D, tf.Tensor3D];
+  const e = (qkv.bias.size - d) / 2;
+  if (!lastOnly || T === 1) return tf.split(dense(x, qkv), [d, e, e], 2) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+  const [k, v] = tf.split(dense(x, denseColumns(qkv, d, 2 * e)), 2, 2) as [tf.Tensor3D, tf.Tensor3D];
   return [dense(tf.slice(x, [0, T - 1, 0], [B, 1, d]), denseColumns(qkv, 0, d)), k, v];
+}
+
+/** q, o and, of as many heads, k and v of softmax attention: maps with bias. */
+export type AttentionMaps = { readonly qkv: Dense; readonly o: Dense };
+
+/** @param kvHeads of k and v; d / H columns each */
+export function attentionParameters(weights: WeightSource, d: number, H: number, kvHeads: number): AttentionMaps {
+  const kvDim = (d / H) * kvHeads;
+  return {
+    qkv: denseParameters(weights, ['q', 'k', 'v'], [d, kvDim, kvDim], d),
+    o: denseParameters(weights, ['o'], d, d),
+  };
+}
+
+/**
+ * q [B, H, T, D], k and v of x [B, T, d] by heads of as many columns.
+ * @param lastOnly q of the last position alone, [B, H, 1, D]
+ */
+export function projectHeads(
+  x: tf.Tensor3D,
+  qkv: Dense,
+  H: number,
+  lastOnly = false,
+): [q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D] {
+  const [q, k, v] = project(x, qkv, lastOnly);
+  const kvHeads = (k.shape[2] * H) / q.shape[2];
+  return [splitHeads(q, H), splitHeads(k, kvHeads), splitHeads(v, kvHeads)];
 }
 
 /** x [B, T, H * D] -> [B, H, T, D]. */

@@ -119,7 +119,9 @@ const config: Config = {
   scan_chunk: 16,
   compression_factor: 2,
   retrieval_norm: 'none',
+  window_size: 10,
 };
+const { window_size: w = 0 } = config;
 const { vocabSize: V, hiddenDim: d, numLayers: L, numHeads: H, ffDim: f, chunk_size: C } = config;
 const D = d / H;
 const e = Math.floor(d / config.compression_factor);
@@ -149,6 +151,11 @@ function inverse(size: number): number {
   return 4 * half ** 3 + 2 * inverse(half);
 }
 
+/** Of windows, blocks of 32 queries, the last with what is left, against the rows that all of them see. */
+const windows = (n: number): number =>
+  n === 0 ? 0 : 4 * d * blockOf(n) * (w - 1 + blockOf(n)) + windows(n - blockOf(n));
+const blockOf = (n: number): number => Math.min(n, 32);
+
 /** A prefill with n % C = 0, so that the table's n / C is exact, and one with a partial chunk. */
 const COSTS: Record<string, Costs> = {
   Softmax: {
@@ -157,6 +164,11 @@ const COSTS: Record<string, Costs> = {
     // masked dense, by blocks of 256 queries: 4·n·d a token where n <= 256
     prefill: (n) => 4 * n * n * d,
     lastPrefill: (n) => 4 * n * d,
+  },
+  SlidingWindow: {
+    step: () => 4 * w * d,
+    prefill: windows,
+    lastPrefill: () => 4 * w * d,
   },
   LinearTransformer: {
     step: () => 4 * d * D + 2 * d, // kᵀv, qS; q·z

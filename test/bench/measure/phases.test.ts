@@ -31,6 +31,7 @@ async function stepsOf(name: string, config: Config) {
 
 test.each([
   ['Softmax', {}, 128],
+  ['SlidingWindow', { window_size: 12 }, 32],
   ['BSBR', { chunk_size: 12 }, 36],
   ['BSBR', { chunk_size: 40 }, 40],
   ['LinearTransformer', { chunk_size: 40 }, 32],
