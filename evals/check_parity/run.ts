@@ -57,7 +57,7 @@ async function checkFile(folder: string, file: string, { mode }: ParityFlags): P
   const modes = createModes();
   const { model: name, shape, options } = fixture;
   const model = await createModel(name, shape, ownOptions(name, options), modes.runners[mode]);
-  const parity = checkParity(model, fixture);
+  const parity = await checkParity(model, fixture);
   modes.dispose();
   return { model: model.name, tokens: fixture.tokens, parity };
 }

@@ -3,25 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { check } from '../../errors.js';
 import { formatSafeTensors, parseSafeTensors, type StoredTensor } from '../../models/safetensors.js';
 import { noted, randomWeights, remembered, storedWeights, type WeightSource } from '../../models/weights.js';
-import type { EngineInfo } from '../../results/schema.js';
-import * as tf from '../../tf.js';
 import { disposeTree, sizeOfTree, type Tree } from '../../tree.js';
 import { PROTOCOL_VERSION, type REPLY_TO, type Reply, type Request } from '../protocol/messages.js';
 import { countCell } from './counts.js';
-import {
-  type Holding,
-  heldOf,
-  holdCell,
-  idsOf,
-  loadedOf,
-  modesOf,
-  type OwnWay,
-  type RequestOf,
-  withIds,
-} from './holding.js';
-import { createModes } from './modes.js';
+import { checkIds, type Holding, heldOf, loadedOf, placeOf, type RequestOf } from './holding.js';
+import { inProcess } from './in_process.js';
 import { selfCheck } from './self_check.js';
-import { type Subject, walk } from './subject.js';
+import { tensorOf } from './subject.js';
+import type { Ids, Walker } from './walker.js';
 
 type ReplyTo<T extends Request['type']> = Omit<Extract<Reply, { readonly type: (typeof REPLY_TO)[T] }>, 'id' | 'type'>;
 /** @throws Error whose message is the reason of a failure */
@@ -34,34 +23,39 @@ export const ANSWERS: { readonly [T in Request['type']]: Answer<T> } = {
   async hello(holding, { protocol, threads, thorough }) {
     const { way, host } = holding;
     check(protocol === PROTOCOL_VERSION, `hello: protocol must be ${PROTOCOL_VERSION}, got ${protocol}`);
-    check(holding.modes === null, 'hello: must be said once, got it again');
-    const backend = await tf.initBackend(way.backend, threads);
-    holding.modes = createModes({ clock: host.now, thoroughly: thorough });
-    return { protocol: PROTOCOL_VERSION, engine: describeEngine(way, backend, host.env()) };
+    check(holding.place === null, 'hello: must be said once, got it again');
+    holding.place = await inProcess(way, host, threads, thorough);
+    return { protocol: PROTOCOL_VERSION, engine: holding.place.info };
   },
 
   async load(holding, request) {
-    const { models, host, way } = holding;
-    const { runners } = modesOf(holding);
+    const { models, host } = holding;
+    const place = placeOf(holding);
     check(!models.has(request.name), `load: ${request.name} must be loaded once, got it again`);
     const weights = weightsOf(holding, request);
-    const model = await host.createModel(request, runners[way.way]);
-    const params = model.init(weights);
-    const eager = { model: await host.createModel(request, runners.eager), params };
-    models.set(request.name, { request, weights, subject: { model, params }, eager });
+    const ready = await place.prepare(request, weights);
+    const { model, params } = ready.subject;
+    const eager = { model: await host.createModel(request, {}), params };
+    models.set(request.name, { request, weights, eager, ...ready });
     return { period: model.period, same_weights: true, ...countParameters(params) };
   },
 
-  check(holding, { name, tokens }) {
+  async check(holding, { name, tokens }) {
     const loaded = loadedOf(holding, name);
-    withIds(loaded, tokens, (ids) => selfCheck(loaded.subject, ids));
+    checkIds(loaded, tokens);
+    await selfCheck(loaded.walker, tokens);
     return {};
   },
 
   count(holding, { name, phase, n_tokens, tokens }) {
     const loaded = loadedOf(holding, name);
-    const count = (ids: tf.Tensor2D) => countCell(loaded.eager, { phase, tokens: ids, nTokens: n_tokens, steps: 1 });
-    return { counted: withIds(loaded, tokens, count) };
+    checkIds(loaded, tokens);
+    const ids = tensorOf(tokens);
+    try {
+      return { counted: countCell(loaded.eager, { phase, tokens: ids, nTokens: n_tokens, steps: 1 }) };
+    } finally {
+      ids.dispose();
+    }
   },
 
   write_weights(holding, { name, path }) {
@@ -72,71 +66,44 @@ export const ANSWERS: { readonly [T in Request['type']]: Answer<T> } = {
     return {};
   },
 
-  logits(holding, { name, tokens, prefill }) {
+  async logits(holding, { name, tokens, prefill }) {
     const loaded = loadedOf(holding, name);
-    return { logits: withIds(loaded, tokens, (ids) => lastLogits(loaded.subject, ids, prefill)) };
+    checkIds(loaded, tokens);
+    return { logits: await lastLogits(loaded.walker, tokens, prefill) };
   },
 
-  prepare(holding, { name, phase, n, n_tokens, tokens, steps }) {
+  async prepare(holding, request) {
+    const { name, phase, n, tokens, steps } = request;
     const loaded = loadedOf(holding, name);
-    const { compileMs } = modesOf(holding);
     check(holding.cell === null, 'prepare: the cell before must be released, got another one');
     check((steps !== null) === (phase === 'decode'), `prepare: steps must be given of decode alone, got ${steps}`);
     check(tokens[0]?.length === n, `prepare: tokens must be ${n} in a row, got ${tokens[0]?.length}`);
-    const before = compileMs();
-    const ids = idsOf(loaded, tokens);
-    holding.cell = holdCell(loaded.subject, { phase, tokens: ids, nTokens: n_tokens, steps: steps ?? 1 });
-    return { compile_ms: compileMs() - before };
+    checkIds(loaded, tokens);
+    holding.cell = await loaded.hold(request);
+    return { compile_ms: holding.cell.compileMs };
   },
 
-  run(holding, { repeats }) {
-    const { prepared, batch } = heldOf(holding);
-    const { run } = prepared;
-    const { now } = holding.host;
-    let emitted: tf.TypedArray = new Int32Array();
-    const start = now();
-    for (let i = 0; i < repeats; i++) emitted = run();
-    const ms = now() - start;
-    return { ms, tokens: lastColumn(emitted, batch) };
+  run: (holding, { repeats }) => heldOf(holding).run(repeats),
+
+  async steps(holding, { count }) {
+    const { steps } = heldOf(holding);
+    check(steps !== null, 'steps: the prepared cell must be of decode, got another phase');
+    return { ms: await steps(count) };
   },
 
-  steps(holding, { count }) {
-    const { singleStep } = heldOf(holding).prepared;
-    const { now } = holding.host;
-    check(singleStep !== null, 'steps: the prepared cell must be of decode, got another phase');
-    const ms = new Array<number>(count).fill(0);
-    for (let i = 0; i < count; i++) {
-      const start = now();
-      singleStep();
-      ms[i] = now() - start;
-    }
-    return { ms };
-  },
-
-  release(holding) {
-    const { tensors, dispose } = heldOf(holding);
-    const leaked_tensors = tf.memory().numTensors - tensors;
-    dispose();
+  async release(holding) {
+    const cell = heldOf(holding);
+    const leaked_tensors = cell.leakedTensors();
+    await cell.dispose();
     holding.cell = null;
-    return { peak_rss_bytes: holding.host.peakRssBytes(), leaked_tensors };
+    return { peak_rss_bytes: placeOf(holding).peakRssBytes(), leaked_tensors };
   },
 
-  bye: () => ({}),
+  async bye({ place }) {
+    await place?.close();
+    return {};
+  },
 };
-
-function describeEngine(
-  { way }: OwnWay,
-  { backend, tensorflow, nativeCode }: tf.BackendInfo,
-  env: Record<string, string>,
-): EngineInfo {
-  return {
-    runtime: backend === 'tensorflow' ? 'tfjs-node' : 'tfjs-wasm',
-    versions: { tfjs: tf.version_core, ...(tensorflow !== null && { tensorflow }) },
-    ...{ device: 'cpu', provider: null, way, env },
-    // XLA alone calls it.
-    native_code: way === 'compiled' ? [...nativeCode] : [],
-  };
-}
 
 function weightsOf({ random }: Holding, { weights, seed }: RequestOf<'load'>): WeightSource {
   if (weights !== null) return storedWeights(parseSafeTensors(readFileSync(weights), weights), weights);
@@ -152,17 +119,12 @@ function countParameters(params: Tree): { params: number; params_without_head: n
 }
 
 /** Rows of the logits after a prefill of `start` tokens and a step for each of the others. */
-function lastLogits(subject: Subject, ids: tf.Tensor2D, start: number): number[][] {
-  const T = ids.shape[1];
+async function lastLogits(walker: Walker, ids: Ids, start: number): Promise<number[][]> {
+  const T = ids[0]?.length ?? 0;
   check(start <= T, `logits: prefill must be of at most all ${T} tokens, got ${start}`);
-  let rows: number[][] = [];
-  for (const { logits, length } of walk(subject, ids, start)) if (length === T) rows = logits.arraySync();
-  check(rows.flat().every(Number.isFinite), 'logits: must be finite, got some that are not');
-  return rows;
-}
-
-/** Of values [B, …], the last in each row. */
-function lastColumn(values: tf.TypedArray, batch: number): number[] {
-  const width = values.length / batch;
-  return Array.from({ length: batch }, (_, row) => values[(row + 1) * width - 1] as number);
+  let last: number[] = [];
+  for await (const { logits, length } of walker.walk(ids, start)) if (length === T) last = Array.from(logits);
+  check(last.every(Number.isFinite), 'logits: must be finite, got some that are not');
+  const V = last.length / ids.length;
+  return ids.map((_, row) => last.slice(row * V, (row + 1) * V));
 }

@@ -3,11 +3,12 @@ import { check } from '../../errors.js';
 import type { SequenceModel } from '../../models/model.js';
 import type { TransformerOptions } from '../../models/transformer.js';
 import type { WeightSource } from '../../models/weights.js';
-import * as tf from '../../tf.js';
+import type { EngineInfo } from '../../results/schema.js';
+import type * as tf from '../../tf.js';
 import type { Request } from '../protocol/messages.js';
-import type { Mode, Modes } from './modes.js';
-import { type PreparedCell, prepareCell, type Work } from './phases.js';
-import { type Subject, tensorOf } from './subject.js';
+import type { Mode } from './modes.js';
+import type { Subject } from './subject.js';
+import type { Ids, Walker } from './walker.js';
 
 /** How an engine of ours runs models. */
 export interface OwnWay {
@@ -27,29 +28,49 @@ export interface WorkerHost {
 
 export type RequestOf<T extends Request['type']> = Extract<Request, { readonly type: T }>;
 
+/** Where an engine's models run. */
+export interface Place {
+  readonly info: EngineInfo;
+  /** A model of a request, with its weights. */
+  prepare(request: RequestOf<'load'>, weights: WeightSource): Promise<Ready>;
+  /** Largest resident set so far; null where it is not known. */
+  peakRssBytes(): number | null;
+  close(): Promise<void>;
+}
+
+/** A model in its place. */
+export interface Ready {
+  readonly subject: Subject;
+  readonly walker: Walker;
+  /** Makes a cell ready and runs it once: so its graphs are built, and what a model keeps is made. */
+  hold(cell: RequestOf<'prepare'>): Promise<Held>;
+}
+
 /** A model made ready. */
-export interface Loaded {
+export interface Loaded extends Ready {
   readonly request: RequestOf<'load'>;
   readonly weights: WeightSource;
-  readonly subject: Subject;
-  /** The same, run kernel by kernel: for counting. */
+  /** The same in this process, run kernel by kernel: for counting. */
   readonly eager: Subject;
 }
 
 /** A cell made ready. */
 export interface Held {
-  readonly prepared: PreparedCell;
-  /** Tensors alive when it was. */
-  readonly tensors: number;
-  readonly batch: number;
-  dispose(): void;
+  /** Time to build its graphs, ms. */
+  readonly compileMs: number;
+  run(repeats: number): Promise<{ readonly ms: number; readonly tokens: number[] }>;
+  /** Of decode: single steps, ms each, on from where the last one ended; else null. */
+  readonly steps: ((count: number) => Promise<number[]>) | null;
+  /** Tensors more than when it was made ready; null where they are not counted. */
+  leakedTensors(): number | null;
+  dispose(): Promise<void>;
 }
 
 export interface Holding {
   readonly way: OwnWay;
   readonly host: WorkerHost;
   /** Null before `hello`. */
-  modes: Modes | null;
+  place: Place | null;
   readonly models: Map<string, Loaded>;
   /** Random weights by their seed: models have many in common. */
   readonly random: Map<number, WeightSource>;
@@ -57,15 +78,15 @@ export interface Holding {
 }
 
 export const createHolding = (way: OwnWay, host: WorkerHost): Holding => ({
-  ...{ way, host, modes: null, cell: null },
+  ...{ way, host, place: null, cell: null },
   models: new Map(),
   random: new Map(),
 });
 
 /** @throws UserError before `hello` */
-export function modesOf({ modes }: Holding): Modes {
-  check(modes !== null, 'hello: must be said first, got another request');
-  return modes;
+export function placeOf({ place }: Holding): Place {
+  check(place !== null, 'hello: must be said first, got another request');
+  return place;
 }
 
 /** @throws UserError when no model of that name is loaded */
@@ -81,8 +102,8 @@ export function heldOf({ cell }: Holding): Held {
   return cell;
 }
 
-/** Token ids [B, T] as a tensor. @throws UserError when they are not of the model's batch and vocabulary */
-export function idsOf({ request }: Loaded, tokens: readonly (readonly number[])[]): tf.Tensor2D {
+/** @throws UserError for token ids that are not of the model's batch and vocabulary */
+export function checkIds({ request }: Loaded, tokens: Ids): void {
   const { batch_size, shape } = request;
   const [first = []] = tokens;
   check(tokens.length === batch_size, `tokens: must be ${batch_size} rows, got ${tokens.length}`);
@@ -92,33 +113,4 @@ export function idsOf({ request }: Loaded, tokens: readonly (readonly number[])[
   );
   const other = tokens.flat().find((id) => id >= shape.vocab_size);
   check(other === undefined, `tokens: ids must be below ${shape.vocab_size}, got ${other}`);
-  return tensorOf(tokens);
-}
-
-/** Lends ids to `use`. */
-export function withIds<T>(loaded: Loaded, tokens: readonly (readonly number[])[], use: (ids: tf.Tensor2D) => T): T {
-  const ids = idsOf(loaded, tokens);
-  try {
-    return use(ids);
-  } finally {
-    ids.dispose();
-  }
-}
-
-/** Prepares a cell, whose tokens it takes over, and runs it once: so its graphs are built, and what a model keeps is made. */
-export function holdCell(subject: Subject, work: Work): Held {
-  const { tokens } = work;
-  let prepared: PreparedCell | null = null;
-  const dispose = (): void => {
-    prepared?.dispose();
-    tokens.dispose();
-  };
-  try {
-    prepared = prepareCell(subject, work);
-    prepared.run();
-    return { prepared, tensors: tf.memory().numTensors, batch: tokens.shape[0], dispose };
-  } catch (error) {
-    dispose();
-    throw error;
-  }
 }

@@ -2,10 +2,11 @@
 
 import type { SequenceModel } from '../../models/model.js';
 import { relativeError } from '../../statistics.js';
-import * as tf from '../../tf.js';
+import type * as tf from '../../tf.js';
 import { disposeTree } from '../../tree.js';
 import type { Fixture } from './fixture.js';
-import { prefillOf, walk } from './subject.js';
+import { walkerOf } from './subject.js';
+import { prefixOf, type Walker } from './walker.js';
 
 /** Largest rms(got − expected) / rms(expected) that passes. */
 export const PARITY_TOLERANCE = 1e-4;
@@ -27,23 +28,29 @@ export const passes = ({ prefill, steps }: Parity): boolean =>
   prefill.ratio <= PARITY_TOLERANCE && steps.ratio <= PARITY_TOLERANCE; // a NaN is not
 
 /** Runs a model over a golden file. */
-export function checkParity(model: SequenceModel, fixture: Fixture): Parity {
-  const { ids, batch, tokens } = fixture;
+export async function checkParity(model: SequenceModel, fixture: Fixture): Promise<Parity> {
   const params = model.init(fixture.weights);
-  const input = tf.tensor2d(ids, [batch, tokens], 'int32');
+  try {
+    return await parityOf(walkerOf({ model, params }), fixture);
+  } finally {
+    disposeTree(params);
+  }
+}
+
+/** The same of a model that runs elsewhere, with the weights of the file. */
+export async function parityOf(walker: Walker, fixture: Fixture): Promise<Parity> {
+  const { ids, batch, tokens } = fixture;
+  const rows = Array.from({ length: batch }, (_, row) => [...ids.subarray(row * tokens, (row + 1) * tokens)]);
   const prefill = createTracker(fixture);
   for (let length = 1; length <= tokens; length++) {
-    const { logits, state } = prefillOf({ model, params }, input, length);
-    prefill.compare(logits, length - 1);
-    disposeTree([logits, state]);
+    for await (const { logits } of walker.walk(prefixOf(rows, length), length)) prefill.compare(logits, length - 1);
   }
   const steps = createTracker(fixture);
-  for (const start of splits(tokens, model.period)) {
-    for (const { logits, length } of walk({ model, params }, input, start)) {
+  for (const start of splits(tokens, walker.period)) {
+    for await (const { logits, length } of walker.walk(rows, start)) {
       if (length > start) steps.compare(logits, length - 1);
     }
   }
-  disposeTree([params, input]);
   return { prefill: prefill.worst(), steps: steps.worst() };
 }
 
@@ -58,8 +65,7 @@ function createTracker({ logits: expected, batch, tokens, shape: { vocabSize: V 
   let worst: Worst = { ratio: 0, position: 0 };
   return {
     worst: () => worst,
-    compare(logits: tf.Tensor, position: number): void {
-      const got = logits.dataSync();
+    compare(got: tf.TypedArray, position: number): void {
       for (let row = 0; row < batch; row++) {
         const start = (row * tokens + position) * V;
         const ratio = relativeError(got.subarray(row * V, (row + 1) * V), expected.subarray(start, start + V));

@@ -2,9 +2,8 @@
 import { check } from '../../errors.js';
 import { relativeError } from '../../statistics.js';
 import type * as tf from '../../tf.js';
-import { disposeTree, leaves, sizeOfTree, type Tree } from '../../tree.js';
 import { checkedLengths } from '../protocol/plan.js';
-import { prefillOf, type Subject, walk } from './subject.js';
+import { type Ids, type Place, prefixOf, type Walker } from './walker.js';
 
 /** float32 sums in another order differ by about 1e-6; a wrong model by about 1. */
 const TOLERANCE = 1e-3;
@@ -14,54 +13,58 @@ const TOLERANCE = 1e-3;
  * @param tokens [B, T], T the longest of checkedLengths
  * @throws UserError naming the model, the place and the rule it broke
  */
-export function selfCheck(subject: Subject, tokens: tf.Tensor2D): void {
-  const [B, T] = tokens.shape;
-  const lengths = checkedLengths(subject.model.period);
+export async function selfCheck(walker: Walker, tokens: Ids): Promise<void> {
+  const T = tokens[0]?.length ?? 0;
+  const lengths = checkedLengths(walker.period);
   const [first, , late, longest] = lengths;
-  check(T === longest, `${subject.model.name}: must be checked with ${longest} tokens, got ${T}`);
+  check(T === longest, `${walker.name}: must be checked with ${longest} tokens, got ${T}`);
   const prefilled = new Map<number, tf.TypedArray>();
   for (const length of lengths) {
-    const out = prefillOf(subject, tokens, length);
-    prefilled.set(length, checkLogits(subject, out.logits, `prefill of ${length}`));
-    checkState(subject, out.state, length, B, `prefill of ${length}`);
-    disposeTree([out.logits, out.state]);
+    for await (const place of walker.walk(prefixOf(tokens, length), length)) {
+      prefilled.set(length, checkLogits(walker, place.logits, `prefill of ${length}`));
+      await checkState(walker, place, tokens.length, length, `prefill of ${length}`);
+    }
   }
-  for (const start of [first, late]) checkSteps(subject, tokens, start, prefilled);
+  for (const start of [first, late]) await checkSteps(walker, tokens, start, prefilled);
 }
 
 /** @param prefilled logits by length: what the steps to that length must come to */
-function checkSteps(
-  subject: Subject,
-  tokens: tf.Tensor2D,
+async function checkSteps(
+  walker: Walker,
+  tokens: Ids,
   start: number,
   prefilled: ReadonlyMap<number, tf.TypedArray>,
-): void {
-  const [B, T] = tokens.shape;
-  for (const { logits, state, length } of walk(subject, tokens, start)) {
+): Promise<void> {
+  const T = tokens[0]?.length ?? 0;
+  for await (const place of walker.walk(tokens, start)) {
+    const { logits, length } = place;
     const where = `prefill of ${start} and steps to ${length}`;
-    const got = checkLogits(subject, logits, where);
+    const got = checkLogits(walker, logits, where);
     const error = relativeError(got, prefilled.get(length) ?? got);
     check(
       error <= TOLERANCE,
-      `${subject.model.name}: prefill then steps must equal the longer prefill, got a relative error of ${error} after a ${where} tokens`,
+      `${walker.name}: prefill then steps must equal the longer prefill, got a relative error of ${error} after a ${where} tokens`,
     );
-    if (length === T) checkState(subject, state, T, B, where);
+    if (length === T) await checkState(walker, place, tokens.length, T, where);
   }
 }
 
 /** The logits, all of which are finite. */
-function checkLogits({ model }: Subject, logits: tf.Tensor, where: string): tf.TypedArray {
-  const values = logits.dataSync();
-  checkFinite(values, `${model.name}: logits`, where);
-  return values;
+function checkLogits({ name }: Walker, logits: tf.TypedArray, where: string): tf.TypedArray {
+  checkFinite(logits, `${name}: logits`, where);
+  return logits;
 }
 
-function checkState({ model }: Subject, state: Tree, length: number, batch: number, where: string): void {
-  for (const leaf of leaves(state)) checkFinite(leaf.dataSync(), `${model.name}: the state`, where);
-  const [floats, stated] = [sizeOfTree(state), batch * model.stateFloats(length).allocated];
+/** @param total tokens of the walk */
+async function checkState(walker: Walker, place: Place, batch: number, total: number, where: string): Promise<void> {
+  const { name } = walker;
+  const leaves = await place.state();
+  for (const leaf of leaves) checkFinite(leaf, `${name}: the state`, where);
+  const floats = leaves.reduce((sum, leaf) => sum + leaf.length, 0);
+  const stated = batch * walker.stateFloats(place.length, total);
   check(
     floats === stated,
-    `${model.name}: a state of ${length} tokens must hold ${stated} floats, got ${floats} after a ${where} tokens`,
+    `${name}: a state of ${place.length} tokens must hold ${stated} floats, got ${floats} after a ${where} tokens`,
   );
 }
 

@@ -40,7 +40,7 @@ describe('parity', () => {
   test.each([0, 2, 4])('a wrong logit at position %i fails, at that position', async (position) => {
     const fixture = parseFixture(goldenBytes(SMALL_GOLDEN), SMALL_GOLDEN);
     fixture.logits[position * fixture.shape.vocabSize] = 9;
-    const parity = checkParity(await loaded(fixture), fixture);
+    const parity = await checkParity(await loaded(fixture), fixture);
     expect(passes(parity)).toBe(false);
     expect(parity.prefill.position).toBe(position);
     if (position > 0) expect(parity.steps.position).toBe(position);
@@ -71,7 +71,7 @@ describe('what is not a number', () => {
   test.each([0, 2, 4])('a golden logit that is not a number fails at its position %i', async (position) => {
     const fixture = parseFixture(goldenBytes(SMALL_GOLDEN), SMALL_GOLDEN);
     fixture.logits[position * fixture.shape.vocabSize + 3] = Number.NaN;
-    const parity = checkParity(await loaded(fixture), fixture);
+    const parity = await checkParity(await loaded(fixture), fixture);
     expect(passes(parity)).toBe(false);
     expect(parity.prefill).toEqual({ ratio: Number.NaN, position });
     if (position > 0) expect(parity.steps).toEqual({ ratio: Number.NaN, position });
@@ -87,7 +87,7 @@ describe('what is not a number', () => {
       out.logits.dispose();
       return { ...out, logits };
     };
-    const parity = checkParity(
+    const parity = await checkParity(
       {
         ...model,
         prefill(params, tokens) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { selfCheck } from '../../../src/bench/measure/self_check.js';
-import { tensorOf } from '../../../src/bench/measure/subject.js';
+import { walkerOf } from '../../../src/bench/measure/subject.js';
 import { checkedLengths, promptTokens } from '../../../src/bench/protocol/plan.js';
 import type { Output, SequenceModel } from '../../../src/models/model.js';
 import { MODEL_NAMES } from '../../../src/models/registry.js';
@@ -53,9 +53,9 @@ const inState =
 async function check(name: string, ...faults: [inPrefill: Fault, inStep: Fault]): Promise<void> {
   const model = await modelOf(name, SMALL);
   const params = model.init(randomWeights(1));
-  const tokens = tensorOf(promptTokens(PROMPT, checkedLengths(model.period)[3]));
-  selfCheck({ model: faulty(model, ...faults), params }, tokens);
-  disposeTree([params, tokens]);
+  const tokens = promptTokens(PROMPT, checkedLengths(model.period)[3]);
+  await selfCheck(walkerOf({ model: faulty(model, ...faults), params }), tokens);
+  disposeTree(params);
 }
 
 test.each(MODEL_NAMES)('%s passes and leaves no tensor behind', async (name) => {
@@ -99,9 +99,8 @@ test('a state that the last step leaves is looked at too', async () => {
 
 test('a check of fewer tokens than it takes is refused', async () => {
   const model = await modelOf('DeltaNet', SMALL);
-  const tokens = tensorOf(promptTokens(PROMPT, 64));
-  expect(() => selfCheck({ model, params: [] }, tokens)).toThrow('DeltaNet: must be checked with 132 tokens, got 64');
-  tokens.dispose();
+  const checked = selfCheck(walkerOf({ model, params: [] }), promptTokens(PROMPT, 64));
+  await expect(checked).rejects.toThrow('DeltaNet: must be checked with 132 tokens, got 64');
 });
 
 test.each(PREFILLS.slice(1))(

@@ -1,0 +1,94 @@
+/** Models that run in this process, on a backend of TensorFlow.js. */
+import type { EngineInfo } from '../../results/schema.js';
+import * as tf from '../../tf.js';
+import type { Held, OwnWay, Place, RequestOf, WorkerHost } from './holding.js';
+import { createModes } from './modes.js';
+import { type PreparedCell, prepareCell } from './phases.js';
+import { type Subject, tensorOf, walkerOf } from './subject.js';
+
+/** @param thorough whether graphs are made to run fast rather than to be ready soon */
+export async function inProcess(way: OwnWay, host: WorkerHost, threads: number, thorough: boolean): Promise<Place> {
+  const backend = await tf.initBackend(way.backend, threads);
+  const modes = createModes({ clock: host.now, thoroughly: thorough });
+  return {
+    info: describeEngine(way, backend, host.env()),
+    async prepare(request, weights) {
+      const model = await host.createModel(request, modes.runners[way.way]);
+      const subject = { model, params: model.init(weights) };
+      const hold = async (cell: RequestOf<'prepare'>): Promise<Held> =>
+        holdCell(subject, cell, host.now, modes.compileMs);
+      return { subject, walker: walkerOf(subject), hold };
+    },
+    peakRssBytes: host.peakRssBytes,
+    close: async () => undefined,
+  };
+}
+
+function describeEngine(
+  { way }: OwnWay,
+  { backend, tensorflow, nativeCode }: tf.BackendInfo,
+  env: Record<string, string>,
+): EngineInfo {
+  return {
+    runtime: backend === 'tensorflow' ? 'tfjs-node' : 'tfjs-wasm',
+    versions: { tfjs: tf.version_core, ...(tensorflow !== null && { tensorflow }) },
+    ...{ device: 'cpu', provider: null, way, env },
+    // XLA alone calls it.
+    native_code: way === 'compiled' ? [...nativeCode] : [],
+  };
+}
+
+function holdCell(
+  subject: Subject,
+  { phase, tokens: ids, n_tokens: nTokens, steps }: RequestOf<'prepare'>,
+  now: () => number,
+  compileMs: () => number,
+): Held {
+  const before = compileMs();
+  const tokens = tensorOf(ids);
+  let prepared: PreparedCell | null = null;
+  const dispose = (): void => {
+    prepared?.dispose();
+    tokens.dispose();
+  };
+  try {
+    prepared = prepareCell(subject, { phase, tokens, nTokens, steps: steps ?? 1 });
+    prepared.run();
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  const { run, singleStep } = prepared;
+  const { numTensors } = tf.memory();
+  return {
+    compileMs: compileMs() - before,
+    run: async (repeats) => timedRepeats(run, repeats, ids.length, now),
+    steps: singleStep && (async (count) => timedSteps(singleStep, count, now)),
+    leakedTensors: () => tf.memory().numTensors - numTensors,
+    dispose: async () => dispose(),
+  };
+}
+
+function timedRepeats(run: PreparedCell['run'], repeats: number, batch: number, now: () => number) {
+  let emitted: tf.TypedArray = new Int32Array();
+  const start = now();
+  for (let i = 0; i < repeats; i++) emitted = run();
+  const ms = now() - start;
+  return { ms, tokens: lastColumn(emitted, batch) };
+}
+
+function timedSteps(singleStep: () => void, count: number, now: () => number): number[] {
+  const ms = new Array<number>(count).fill(0);
+  for (let i = 0; i < count; i++) {
+    const start = now();
+    singleStep();
+    ms[i] = now() - start;
+  }
+  return ms;
+}
+
+/** Of values [B, …], the last in each row. */
+function lastColumn(values: tf.TypedArray, batch: number): number[] {
+  const width = values.length / batch;
+  return Array.from({ length: batch }, (_, row) => values[(row + 1) * width - 1] as number);
+}
