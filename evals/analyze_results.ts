@@ -7,11 +7,14 @@ import { createCommand, oneOf, runCommand, type Streams } from './shared/command
 const EXAMPLES = `
   analyze-results                                       the last run of compare-models
   analyze-results --results_file times.csv              any table: model,n,time_ms,run
+  analyze-results monday.json tuesday.json              side by side
   analyze-results --phase decode --reference Softmax    one token at depth n, against Softmax`;
 
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const command = createCommand('analyze-results', 'Tables and pictures of how cost grows with length.', streams)
+    .usage('[options] [FILES]')
+    .argument('[files...]', 'results files to show side by side, instead of --results_file')
     .option(
       '--results_file <file>',
       "compare-models', the original study's, or a .csv with columns model,n,time_ms,run",
@@ -24,9 +27,9 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     .addHelpText('after', EXAMPLES)
     .option('--svg', 'write each picture as SVG too')
     .option('--export <formats>', 'write the tables as analysis.* too: md, csv, html, tex; several with commas');
-  return runCommand<Flags>(command, argv, streams, async (flags, _, safe) => {
+  return runCommand<Flags>(command, argv, streams, async (flags, files, safe) => {
     const { analyzeResults } = await import('./analyze_results/run.js');
-    return analyzeResults(flags, safe);
+    return analyzeResults(flags, files, safe);
   });
 }
 

@@ -1,6 +1,7 @@
 /** The tables of analyze-results as documents, and the numbers behind them as CSV. */
-import type { Analysis, ModelAnalysis } from '../../src/analysis/analysis.js';
-import type { EngineRatio } from '../../src/analysis/engine_ratios.js';
+import type { ModelAnalysis } from '../../src/analysis/analysis.js';
+import type { Ratio } from '../../src/analysis/ratios.js';
+import type { AnalyzedFile } from '../../src/analysis/side_by_side.js';
 import { type CsvRow, toCsv } from '../../src/report/csv.js';
 import { markdownParagraph } from '../../src/report/escape.js';
 import type { Estimate } from '../../src/report/format.js';
@@ -26,30 +27,52 @@ export function exportTables(tables: readonly Table[], remarks: readonly string[
   return DOCUMENTS[format](tables, remarks);
 }
 
+export interface ExportedFile extends AnalyzedFile {
+  /** Between its engines. */
+  readonly ratios: readonly Ratio[];
+}
+
 /**
  * The files of a format. CSV is tidy tables of numbers, with units in the header, empty where unknown: a row a model and
- * length, a row a model with its fits and, of several engines, a row a cell with its ratio to the reference's.
+ * length, a row a model with its fits and, of several engines or results files, a row a cell with its ratio to the first's.
+ * @param between ratios of results files
  */
 export function exportAnalysis(
-  analysis: Analysis,
-  ratios: readonly EngineRatio[],
+  files: readonly ExportedFile[],
+  between: readonly Ratio[],
   tables: readonly Table[],
   remarks: readonly string[],
   format: AnalysisFormat,
 ): readonly { readonly name: string; readonly text: string }[] {
   if (format !== 'csv') return [{ name: `analysis.${format}`, text: exportTables(tables, remarks, format) }];
-  const { measurements, models } = analysis;
-  const csvOf = (rows: readonly CsvRow[]): string =>
-    toCsv(
-      Object.keys({ ...rows[0], ...measurements.run }),
-      rows.map((row) => ({ ...measurements.run, ...row })),
+  // What is the same in all rows of a run stands behind what is not, but a ratio's own phase counts.
+  const csvOf = (rowsOf: (file: ExportedFile) => readonly CsvRow[]): string =>
+    toTable(
+      files.flatMap((file) => {
+        const { run } = file.analysis.measurements;
+        const label = files.length > 1 ? { file: file.label } : {};
+        return rowsOf(file).map((row) => ({ ...label, ...row, ...run, ...row }));
+      }),
     );
   return [
-    { name: 'analysis.csv', text: csvOf(models.flatMap(pointRows)) },
-    { name: 'analysis_fits.csv', text: csvOf(models.map(fitRow)) },
-    ...(ratios.length === 0 ? [] : [{ name: 'analysis_engines.csv', text: csvOf(ratios.map(ratioRow)) }]),
+    { name: 'analysis.csv', text: csvOf(({ analysis }) => analysis.models.flatMap(pointRows)) },
+    { name: 'analysis_fits.csv', text: csvOf(({ analysis }) => analysis.models.map(fitRow)) },
+    ...(files.every(({ ratios }) => ratios.length === 0)
+      ? []
+      : [
+          {
+            name: 'analysis_engines.csv',
+            text: csvOf(({ ratios }) => ratios.map((ratio) => ratioRow(ratio, 'engine'))),
+          },
+        ]),
+    ...(between.length === 0
+      ? []
+      : [{ name: 'analysis_files.csv', text: toTable(between.map((ratio) => ratioRow(ratio, 'file'))) }]),
   ];
 }
+
+/** With the columns of any row. */
+const toTable = (rows: readonly CsvRow[]): string => toCsv(Object.keys(Object.assign({}, ...rows)), rows);
 
 function pointRows({ model, engine, points }: ModelAnalysis): CsvRow[] {
   return points.map(({ n, ms, rangeMs, processCount, tokens, slowdown, steps, flops, memory }) => ({
@@ -89,9 +112,12 @@ function fitRow({
   };
 }
 
-function ratioRow({ model, phase, n, engine, ms, reference, referenceMs, ratio }: EngineRatio): CsvRow {
+function ratioRow(
+  { model, phase, n, side, ms, reference, referenceMs, ratio }: Ratio,
+  sides: 'engine' | 'file',
+): CsvRow {
   return {
-    ...{ model, phase, n, engine, ...limits('time', ms, '_ms'), reference },
+    ...{ model, phase, n, [sides]: side, ...limits('time', ms, '_ms'), reference },
     ...limits('reference', referenceMs, '_ms'),
     ...limits('ratio', ratio),
   };

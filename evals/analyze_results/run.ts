@@ -4,8 +4,6 @@ import { resolve } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { EXIT } from '#scripts/ending.mjs';
 import { renderPng, renderSvg, undrawable } from '../../src/analysis/charts/png.js';
-import { engineRatios } from '../../src/analysis/engine_ratios.js';
-import { fromCsv } from '../../src/analysis/from_csv.js';
 import {
   type Analysis,
   analyze,
@@ -16,47 +14,49 @@ import {
   type Measurements,
   paragraphText,
   preamble,
-  readMeasurements,
   toTerminal,
   verdictOf,
 } from '../../src/analysis/index.js';
 import { findSeries } from '../../src/analysis/measurements.js';
-import { readPhases } from '../../src/analysis/read_measurements.js';
-import { engineTables } from '../../src/analysis/tables/engines.js';
+import { engineRatios, fileRatios, type Ratio } from '../../src/analysis/ratios.js';
+import { sideBySide } from '../../src/analysis/side_by_side.js';
+import { engineTables, fileTables } from '../../src/analysis/tables/ratios.js';
+import { fileTexts } from '../../src/analysis/verdict/files.js';
+import type { Paragraph } from '../../src/analysis/verdict/verdict.js';
 import { check } from '../../src/errors.js';
 import { nearest } from '../../src/nearest.js';
 import { wrap } from '../../src/report/wrap.js';
-import { readFileText } from '../../src/results/json.js';
-import type { Phase } from '../../src/results/words.js';
 import { boldOn } from '../shared/bold.js';
 import type { Streams } from '../shared/command_line.js';
 import { parseFormats } from '../shared/formats.js';
 import { createOutputWriter, prepareOutput } from '../shared/output.js';
-import { readResultsJson } from '../shared/read_results.js';
-import { ANALYSIS_FORMATS, exportAnalysis } from './exports.js';
+import { ANALYSIS_FORMATS, type ExportedFile, exportAnalysis } from './exports.js';
 import type { Flags } from './flags.js';
+import { fileNotes, isSameMachine, type ReadFile, readFiles } from './read.js';
 
-const WHERE = '--results_file';
 const FLAGS = { file: '--output_dir', folder: '--output_dir' };
 
-/** Tables on stdout, pictures and what was asked for in the output folder. @throws UserError before anything is written */
-export async function analyzeResults(flags: Flags, streams: Streams): Promise<number> {
+/**
+ * Tables on stdout, pictures and what was asked for in the output folder.
+ * @param named files as arguments, several to show side by side; none takes that of --results_file
+ * @throws UserError before anything is written
+ */
+export async function analyzeResults(flags: Flags, named: readonly string[], streams: Streams): Promise<number> {
   const { stdout, stderr } = streams;
   const formats = flags.export === undefined ? [] : parseFormats(flags.export, ANALYSIS_FORMATS);
-  const { measurements, phases } = measurementsOf(flags.results_file, flags.phase ?? null);
-  if (flags.reference !== undefined) findSeries(measurements, flags.reference, '--reference');
-  const analysis = analyze(measurements, flags.reference ?? null, WHERE);
-  const ratios = engineRatios(phases, referenceEngine(measurements, flags.reference_engine));
-  const tables = [...buildTables(analysis), ...engineTables(ratios)];
-  const verdict = verdictOf(analysis).map(paragraphText);
+  const paths = named.length > 0 ? named : [flags.results_file];
+  const read = readFiles(paths, named.length > 0 ? 'FILE' : '--results_file', flags.phase ?? null);
+  const files = analyzeFiles(read, flags);
+  const analysis = sideBySide(files, 'FILE');
+  const between = fileRatios(read, isSameMachine(read));
+  const tables = [...buildTables(analysis), ...engineTables(ownRatios(files)), ...fileTables(between)];
+  const verdict = verdictOn(read, files, between).map(paragraphText);
   const remarks = preamble(analysis);
   const pictures = picturesOf(analysis);
   const fileOf = (name: string): string => resolve(flags.output_dir, name);
   const kinds = flags.svg ? ['png', 'svg'] : ['png'];
   for (const name of Object.keys(pictures)) for (const kind of kinds) prepareOutput(fileOf(`${name}.${kind}`), FLAGS);
-  const exports = formats.flatMap((format) =>
-    exportAnalysis(analysis, ratios, tables, [...verdict, ...remarks], format),
-  );
+  const exports = formats.flatMap((format) => exportAnalysis(files, between, tables, [...verdict, ...remarks], format));
   for (const { name } of exports) prepareOutput(fileOf(name), FLAGS);
 
   const writer = createOutputWriter(streams);
@@ -82,21 +82,39 @@ function picturesOf(analysis: Analysis): Readonly<Record<string, TopLevelSpec>> 
   return { complexity_analysis: complexityAnalysis(analysis), complexity_loglog: complexityLogLog(analysis) };
 }
 
-interface Read {
-  /** Of the phase that is analyzed. */
-  readonly measurements: Measurements;
-  /** Of every phase. */
-  readonly phases: readonly Measurements[];
+/** Each within itself, against the same model in all files that have it. */
+function analyzeFiles(read: readonly ReadFile[], flags: Flags): ExportedFile[] {
+  const [first] = read as [ReadFile];
+  if (flags.reference !== undefined) findSeries(first.measurements, flags.reference, '--reference');
+  let reference = flags.reference ?? null;
+  return read.map(({ label, measurements, phases }) => {
+    const has = measurements.series.some(({ name }) => name === reference);
+    const analysis = analyze(measurements, has ? reference : null, label);
+    reference ??= analysis.reference;
+    return {
+      label,
+      analysis,
+      ratios: engineRatios(phases, referenceEngine(measurements, flags.reference_engine)),
+    };
+  });
 }
 
-/** Of a results file of either kind, or of a table. */
-function measurementsOf(file: string, phase: Phase | null): Read {
-  if (/\.csv$/i.test(file)) {
-    const measurements = fromCsv(readFileText(file, WHERE), `${WHERE}: ${file}`, phase);
-    return { measurements, phases: [measurements] };
-  }
-  const value = readResultsJson(file, WHERE);
-  return { measurements: readMeasurements(value, WHERE, phase), phases: readPhases(value, WHERE) };
+/** Of all files; of several each model is named with its file. */
+function ownRatios(files: readonly ExportedFile[]): Ratio[] {
+  return files.flatMap(({ label, ratios }) =>
+    files.length === 1 ? ratios : ratios.map((ratio) => ({ ...ratio, model: `${ratio.model} · ${label}` })),
+  );
+}
+
+/** On each file, and on what differs between them. */
+function verdictOn(read: readonly ReadFile[], files: readonly ExportedFile[], between: readonly Ratio[]): Paragraph[] {
+  const [first] = files as [ExportedFile];
+  if (files.length === 1) return verdictOf(first.analysis);
+  const own = files.flatMap(({ label, analysis }) =>
+    verdictOf(analysis).map(({ about, sentences }) => ({ about: `${label}: ${about}`, sentences })),
+  );
+  const texts = fileTexts(between, first.analysis.measurements.phase, fileNotes(read));
+  return [...(texts.length === 0 ? [] : [{ about: 'Files', sentences: texts }]), ...own];
 }
 
 /** @throws UserError where the file has none of that name */

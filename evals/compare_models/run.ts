@@ -117,7 +117,7 @@ const canAnalyze = ({ cells }: Results): boolean => cells.some((cell) => cell.ph
 async function analyze(file: string, streams: Streams): Promise<void> {
   const { analyzeResults } = await import('../analyze_results/run.js');
   streams.stdout.write('\n');
-  await analyzeResults({ results_file: file, output_dir: dirname(file) }, streams);
+  await analyzeResults({ results_file: file, output_dir: dirname(file) }, [], streams);
 }
 
 function report(results: Results, where: string, { stdout, stderr }: Streams): number {

@@ -25,6 +25,9 @@ export interface ModelAnalysis extends Scaling {
   readonly name: string;
   readonly model: string;
   readonly engine: string;
+  /** What tells its file from others that are shown beside it; empty of one file. */
+  readonly file: string;
+  readonly isReference: boolean;
   readonly points: readonly AnalyzedPoint[];
   readonly flopsExponent: number | null;
   /** Time over the counted FLOPs. */
@@ -109,6 +112,8 @@ function analyzeModel(series: Series, own: Replicates, base: Replicates): ModelA
     name: series.name,
     model: series.model,
     engine: series.engine,
+    file: '',
+    isReference: own === base,
     points: series.points.map((point) => analyzePoint(point, ratios.at.get(point.n) ?? null)),
     flopsExponent: flopsExponent(series),
     work: workExponent(own, series.points.map(({ flops }) => flops)), // biome-ignore format: one thought

@@ -23,11 +23,10 @@ export function readMeasurements(value: unknown, where: string, phase: Phase | n
   return fromOriginal(value, where);
 }
 
-/** The measurements of every phase of a file with several engines; none of a file with one. */
+/** The measurements of every phase of a file. */
 export function readPhases(value: unknown, where: string): Measurements[] {
-  if (!isResults(value, where)) return [];
+  if (!isResults(value, where)) return [fromOriginal(value, where)];
   const results = parseResults(value, where);
-  if (results.engines.length < 2) return [];
   const phases = new Set(results.cells.filter(isMeasured).map(({ phase }) => phase));
   return [...phases].map((phase) => fromResults(results, where, phase));
 }

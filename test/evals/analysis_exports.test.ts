@@ -15,7 +15,7 @@ const file = makeResults({
 });
 const analysis = analyze(readMeasurements(file, 'file', null), null, 'file');
 const exported = (format: AnalysisFormat) =>
-  exportAnalysis(analysis, [], buildTables(analysis), preamble(analysis), format);
+  exportAnalysis([{ label: 'file', analysis, ratios: [] }], [], buildTables(analysis), preamble(analysis), format);
 
 describe('CSV', () => {
   const [points, fits] = exported('csv').map(({ text }) => csvParse(text) as object[]) as [object[], object[]];

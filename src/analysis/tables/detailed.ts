@@ -99,7 +99,8 @@ export function partsTable({ models }: Analysis): Table {
 }
 
 /** Exponents between neighbouring lengths. */
-export function slopesTable({ models }: Analysis): Table {
+export function slopesTable(analysis: Analysis): Table {
+  const models = analysis.models.filter(({ slopes }) => slopes.length > 0);
   const steps = [...new Map(models.flatMap(({ slopes }) => slopes.map((one) => [`${one.from}–${one.to}`, one.to])))];
   const columns = steps.sort((a, b) => a[1] - b[1]).map(([step]) => step);
   return {

@@ -92,10 +92,10 @@ export function slowdownTable({ models, reference }: Analysis): Table {
   const maxLength = largestLength(models);
   const text = (value: Estimate): string => withInterval(value, 'x');
   return {
-    title: `Slowdown: time over ${reference}'s at the same n`,
+    title: `Slowdown: time over that of ${reference} at the same n`,
     columns: ['Model', 'Average', 'Min', 'Max', `At n = ${integerText(maxLength)}`],
-    rows: models.map(({ name, slowdown, points }) => {
-      if (name === reference) return [name, '1x', '1x', '1x', 'the reference'];
+    rows: models.map(({ name, isReference, slowdown, points }) => {
+      if (isReference) return [name, '1x', '1x', '1x', 'the reference'];
       if (slowdown === null) return [name, NONE, NONE, NONE, `no length shared with ${reference}`];
       const shared = points.filter((point) => point.slowdown !== null);
       const last = atLargest(shared, maxLength, (point) => (point.slowdown === null ? NONE : text(point.slowdown)));

@@ -57,7 +57,8 @@ function workTexts(models: readonly ModelAnalysis[]): string[] {
     models.flatMap(({ name, work }) => (work?.proportional === answer ? [name] : []));
   const [explained, others] = [namesOf(true), namesOf(false)];
   if (explained.length + others.length === 0) return [];
-  const start = 'Beside a constant, time is in proportion to the counted FLOPs';
-  if (explained.length === 0) return [`${start} for none that can be told.`];
-  return [`${start} for ${namesText(explained)}${others.length === 0 ? '' : `, not for ${namesText(others)}`}.`];
+  const proportion = 'in proportion to the counted FLOPs';
+  if (explained.length === 0) return [`Beside a constant, time is not ${proportion} for ${namesText(others)}.`];
+  const not = others.length === 0 ? '' : `, not for ${namesText(others)}`;
+  return [`Beside a constant, time is ${proportion} for ${namesText(explained)}${not}.`];
 }

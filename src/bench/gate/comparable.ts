@@ -30,6 +30,13 @@ export function differences(
   );
 }
 
+/** Those of the machine and of one engine alone: where there are any, a ratio of times says nothing of the models. */
+export function machineDifferences(base: Results, next: Results, engine: string): Difference[] {
+  const fields = (results: Results): Fields =>
+    machineFields({ ...results, engines: results.engines.filter(({ id }) => id === engine) });
+  return differing(fields(base), fields(next));
+}
+
 function machineFields({ machine, tool, engines, config }: Pick<Results, 'machine' | 'tool' | 'engines' | 'config'>) {
   return {
     'machine.cpu_model': machine.cpu_model,

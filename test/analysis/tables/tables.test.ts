@@ -52,7 +52,7 @@ describe('tables of a results file', () => {
   });
 
   test('slowdown is over the fastest at the largest n, or over the chosen model', () => {
-    expect(find(tables, 'Slowdown').title).toBe("Slowdown: time over Fast's at the same n");
+    expect(find(tables, 'Slowdown').title).toBe('Slowdown: time over that of Fast at the same n');
     const ratio = '2.000x [2.000, 2.000]';
     expect(find(tables, 'Slowdown').rows).toEqual([
       ['Slow', ratio, ratio, ratio, ratio],

@@ -3,10 +3,10 @@ import { csvParse } from 'd3-dsv';
 import { expect, test } from 'vitest';
 import { exportAnalysis } from '../../evals/analyze_results/exports.js';
 import { analyze } from '../../src/analysis/analysis.js';
-import { engineRatios } from '../../src/analysis/engine_ratios.js';
 import { fromCsv } from '../../src/analysis/from_csv.js';
+import { engineRatios } from '../../src/analysis/ratios.js';
 import { readMeasurements, readPhases } from '../../src/analysis/read_measurements.js';
-import { engineTables } from '../../src/analysis/tables/engines.js';
+import { engineTables } from '../../src/analysis/tables/ratios.js';
 import type { Results } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
 import { makeResults, type Times, WASM } from '../support/make_results.js';
@@ -29,7 +29,7 @@ const file: Results = {
 const ratios = engineRatios(readPhases(file, 'file'), 'tensorflow');
 
 test('a ratio is of the same model, phase and length, with the interval of processes that were measured in turns', () => {
-  const found = ratios.map(({ model, phase, n, engine, ratio }) => [model, phase, n, engine, ratio.value]);
+  const found = ratios.map(({ model, phase, n, side, ratio }) => [model, phase, n, side, ratio.value]);
   expect(found).toEqual([
     ['A', 'prefill', 64, 'wasm', 5],
     ['A', 'prefill', 64, 'torch', 0.5],
@@ -71,13 +71,13 @@ test('a file of one engine, or of the original project, has no such table', () =
 test("a table of one's own with a column of engines is compared too", () => {
   const rows = ['A,64,wasm,prefill,10', 'A,64,torch,prefill,5', 'A,128,torch,prefill,9'];
   const own = fromCsv(`model,n,engine,phase,time_ms\n${rows.join('\n')}\n`, 'file', null);
-  const found = engineRatios([own], 'wasm').map(({ phase, engine, n, ratio }) => [phase, engine, n, ratio]);
+  const found = engineRatios([own], 'wasm').map(({ phase, side, n, ratio }) => [phase, side, n, ratio]);
   expect(found).toEqual([['prefill', 'torch', 64, { value: 0.5, ci: null }]]);
 });
 
 test('CSV has a row a ratio, each with its own phase', () => {
   const analysis = analyze(readMeasurements(file, 'file', 'prefill'), null, 'file');
-  const [, , engines] = exportAnalysis(analysis, ratios, [], [], 'csv');
+  const [, , engines] = exportAnalysis([{ label: 'file', analysis, ratios }], [], [], [], 'csv');
   expect(engines?.name).toBe('analysis_engines.csv');
   const rows = csvParse(engines?.text ?? '');
   expect(rows.map(({ phase, engine, reference, ratio }) => [phase, engine, reference, ratio])).toEqual([
