@@ -69,7 +69,7 @@ export function modelOptions(): Option[] {
     withDefault(
       'models',
       '<names...>',
-      `${MODEL_NAMES.join(', ')}, or all; MODEL(option=value,…) a variant of it, MODEL@ENGINE on that engine alone`,
+      `${MODEL_NAMES.join(', ')}, or all; MODEL(option=value,…) a variant of it, 3*MODEL+MODEL a hybrid of such layers, MODEL@ENGINE on that engine alone`,
     ),
     whole('vocab_size', 1, 'V, size of the vocabulary'),
     whole('hidden_dim', 1, 'd, model dim'),

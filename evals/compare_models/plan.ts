@@ -3,7 +3,7 @@ import { DEFAULT_RULES, QUICK_RULES } from '../../src/bench/protocol/plan.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import { check } from '../../src/errors.js';
 import { shapeOf } from '../../src/models/model.js';
-import { defaultOf, type OptionValue, type OptionValues } from '../../src/models/options.js';
+import { defaultOf, type OptionValue, type OptionValues, optionName } from '../../src/models/options.js';
 import { checkShape, modelOptions } from '../../src/models/registry.js';
 import { type ModelRow, parseRow } from '../../src/models/rows.js';
 import type { CellId } from '../../src/results/cell.js';
@@ -88,9 +88,10 @@ export function runConfigOf(
 function givenOptions(flags: Flags): OptionValues {
   const rows = rowsIn(planOf(flags));
   const isGiven = ([name, value]: readonly [string, OptionValue]): boolean =>
-    rows.some(({ model, options }) => {
-      const { [name]: option } = modelOptions(model);
-      return option !== undefined && options[name] === value && value !== defaultOf(option, shapeOf(flags));
-    });
+    rows.some(({ model, options }) =>
+      Object.entries(modelOptions(model)).some(([own, option]) => {
+        return optionName(own) === name && options[own] === value && value !== defaultOf(option, shapeOf(flags));
+      }),
+    );
   return Object.fromEntries(Object.entries(flags.options).filter(isGiven));
 }

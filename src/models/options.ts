@@ -106,6 +106,9 @@ export function checkOptionName(name: string, options: ModelOptions, where: stri
   check(false, `${where}: the model has no option ${name}; ${meant}`);
 }
 
+/** The name of an option of a hybrid without the model it is of. */
+export const optionName = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+
 export const defaultText = ({ default: value }: ModelOption): string =>
   typeof value === 'object' ? value.text : String(value);
 

@@ -1,6 +1,7 @@
 /** The models, by name: the one place that knows them all. Loads a model, and TensorFlow.js, when it is asked for. */
 import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { expressionOf, fillLayers, layersIn, prefixesOf } from './hybrid.js';
 import type { AnyMixer } from './mixer.js';
 import type { ModelShape, SequenceModel } from './model.js';
 import {
@@ -9,6 +10,7 @@ import {
   type ModelOption,
   type ModelOptions,
   oneOf,
+  optionName,
   resolveOptions,
   type ValuesOf,
   whole,
@@ -116,7 +118,7 @@ function sharedOptions(): SharedOption[] {
 
 /** Whether an option changes what its models compute: else it changes their speed alone. */
 export const changesResults = (name: string): boolean =>
-  MODEL_OPTIONS.find((option) => option.name === name)?.option.effect !== 'speed';
+  MODEL_OPTIONS.find((option) => option.name === optionName(name))?.option.effect !== 'speed';
 
 /** The registered name that is `name` but for case. @param where it was read; @throws UserError with the nearest one */
 export function findModelName(name: string, where: string): string {
@@ -129,13 +131,17 @@ export function findModelName(name: string, where: string): string {
   return found;
 }
 
-/** The options that a model has. @throws UserError when there is none of that name */
-export const modelOptions = (name: string): ModelOptions => entryOf(name).options;
+/** The options that a model has; of a hybrid those of all its kinds, each after its kind. @throws UserError when there is none of that name */
+export function modelOptions(name: string): ModelOptions {
+  const kinds = kindsOf(name).map(({ entry: { options }, prefix }) => prefixed(options, prefix));
+  return Object.assign({}, ...kinds);
+}
 
-/** Of values by name, those of options that a model has. */
+/** Of values by name, those of options that a model has; in a hybrid they hold for all kinds that have them. */
 export function ownOptions(name: string, values: object): Readonly<Record<string, unknown>> {
-  const options = modelOptions(name);
-  return Object.fromEntries(Object.entries(values).filter(([option]) => Object.hasOwn(options, option)));
+  const given = new Map<string, unknown>(Object.entries(values));
+  const own = Object.keys(modelOptions(name)).filter((option) => given.has(optionName(option)));
+  return Object.fromEntries(own.map((option) => [option, given.get(optionName(option))]));
 }
 
 /** The name that fixture files and the PyTorch peer give to a registered model. @throws UserError when there is none of it */
@@ -158,20 +164,37 @@ export async function createMixer(
   return mixerOf(shape, all);
 }
 
-/** @param name a registered name or a fixture's; @throws UserError as `createMixer` */
+/** @param name a registered name, a fixture's or a hybrid of some; @throws UserError as `createMixer` */
 export async function createModel(
   name: string,
   shape: ModelShape,
   given: Readonly<Record<string, unknown>> = {},
   options?: TransformerOptions,
 ): Promise<SequenceModel> {
-  const [{ createTransformer }, mixer] = await Promise.all([
-    import('./transformer.js'),
-    createMixer(name, shape, given),
-  ]);
-  const mixers = Array.from({ length: shape.numLayers }, () => mixer);
-  return createTransformer(entryOf(name).name, shape, mixers, options);
+  const kinds = kindsOf(name);
+  const all = resolveOptions(modelOptions(name), given, shape, (option) => option);
+  const layers = kinds.map(async ({ count, entry, prefix }) => {
+    const own = Object.keys(entry.options).map((option) => [option, all[prefix + option]] as const);
+    return { count, of: await createMixer(entry.name, shape, Object.fromEntries(own)) };
+  });
+  const { createTransformer } = await import('./transformer.js');
+  const mixers = fillLayers(await Promise.all(layers), shape.numLayers, `model: ${name}`, 'num_layers');
+  const title = expressionOf(kinds.map(({ count, entry }) => ({ count, of: entry.name })));
+  return createTransformer(title, shape, mixers, options);
 }
+
+/** Layers of one kind, and what their options have before their names. */
+type Kind = { readonly count: number; readonly entry: Entry; readonly prefix: string };
+
+function kindsOf(name: string): Kind[] {
+  const layers = layersIn(name, 'model');
+  const entries = layers.map(({ of }) => entryOf(of.trim()));
+  const prefixes = prefixesOf(entries.map((entry) => entry.name));
+  return layers.map(({ count }, i) => ({ count, entry: entries[i] as Entry, prefix: prefixes[i] as string }));
+}
+
+const prefixed = (options: ModelOptions, prefix: string): ModelOptions =>
+  Object.fromEntries(Object.entries(options).map(([name, option]) => [prefix + name, option]));
 
 function entryOf(name: string): Entry {
   const byFixture = REGISTRY.find((entry) => entry.fixtureName === name);

@@ -1,6 +1,6 @@
 /** A model of layers of several kinds, each with periods of its own: 8 tokens (BSBR), none (LinearTransformer), 128 (Softmax). */
 import { expect } from 'vitest';
-import { createTransformer, type TransformerOptions } from '../../src/models/transformer.js';
+import type { TransformerOptions } from '../../src/models/transformer.js';
 import { randomWeights } from '../../src/models/weights.js';
 import { disposeTree, sizeOfTree } from '../../src/tree.js';
 import { ORACLES, type Oracle } from '../naive/oracles.js';
@@ -8,7 +8,7 @@ import { naiveTransformer } from '../naive/transformer.js';
 import {
   argMax,
   expectClose,
-  mixerOf,
+  modelOf,
   prefix,
   randomIds,
   SEED,
@@ -24,10 +24,7 @@ const CONFIG = { ...SMALL, numLayers: KINDS.length };
 const T = 140;
 const ids = randomIds(1, T);
 
-async function create(options: TransformerOptions) {
-  const mixers = await Promise.all(KINDS.map((kind) => mixerOf(kind, CONFIG)));
-  return createTransformer('hybrid', CONFIG, mixers, options);
-}
+const create = (options: TransformerOptions) => modelOf(KINDS.join('+'), CONFIG, options);
 
 const oracleOf = (layer: number): Oracle => ORACLES[KINDS[layer] as string] as Oracle;
 const expected = naiveTransformer((layer) => oracleOf(layer).mixer, randomWeights(SEED), CONFIG)(ids.flat());

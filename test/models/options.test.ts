@@ -92,6 +92,60 @@ describe('an expression', () => {
   });
 });
 
+describe('a hybrid', () => {
+  const four = { ...SHAPE, numLayers: 4 };
+
+  test('says its layers in order, and has the options of each kind after the name of its model', () => {
+    expect(row(' bsbr + SlidingWindow( window-size = 128 )')).toEqual({
+      name: 'BSBR+SlidingWindow(window_size=128)',
+      model: 'BSBR+SlidingWindow',
+      options: {
+        'BSBR.chunk_size': 32,
+        'BSBR.compression_factor': 2,
+        'BSBR.retrieval_norm': 'none',
+        'SlidingWindow.window_size': 128,
+        'SlidingWindow.kv_heads': 2,
+      },
+    });
+  });
+
+  test('counts layers, and tells two kinds of one model apart', () => {
+    const { name, model, options } = row('2 * SlidingWindow(window_size=8)+Softmax+SlidingWindow', {}, four);
+    expect([name, model]).toEqual([
+      '2*SlidingWindow(window_size=8)+Softmax+SlidingWindow',
+      '2*SlidingWindow+Softmax+SlidingWindow',
+    ]);
+    expect(options).toMatchObject({ 'SlidingWindow.1.window_size': 8, 'SlidingWindow.2.window_size': 64 });
+  });
+
+  test('takes what is given of all models, where it does not say another value', () => {
+    const { options } = row('SlidingWindow(window_size=8)+SlidingWindow+BSBR+Softmax', { window_size: 5 }, four);
+    expect(options).toMatchObject({ 'SlidingWindow.1.window_size': 8, 'SlidingWindow.2.window_size': 5 });
+  });
+
+  test('of one kind is the model', () => {
+    expect(row('2*BSBR')).toEqual(row('BSBR'));
+  });
+
+  test('is named so that its name is read as the same row, and its options change what those of its models do', () => {
+    const read = row('3*DeltaNet(scan_chunk=16)+BSBR(chunk_size=4)', {}, four);
+    expect(row(read.name, {}, four)).toEqual(read);
+    expect(['DeltaNet.scan_chunk', 'BSBR.chunk_size'].map(changesResults)).toEqual([false, true]);
+  });
+
+  test.each([
+    ['3*DeltaNet+Softmax', '3*DeltaNet+Softmax: its 4 layers must divide --num_layers (2); --num_layers 4 would do'],
+    ['3*BSBR', 'BSBR: its 3 layers must divide --num_layers (2)'],
+    ['0*BSBR+Softmax', 'layers must be counted by a whole number of at least 1, got 0*BSBR'],
+    ['x*BSBR+Softmax', 'layers must be counted by a whole number of at least 1, got x*BSBR'],
+    ['BSBR+', "must be MODEL or MODEL(option=value,…), got ''"],
+    ['BSBR+Sofmax', 'no model is called Sofmax; did you mean Softmax?'],
+    ['BSBR(chunk_size=0)+Softmax', 'BSBR: chunk_size: must be a whole number of at least 1, got 0'],
+  ])('%s is refused, with what is right', (expression, message) => {
+    expect(messageOf(() => row(expression))).toContain(`--models: ${message}`);
+  });
+});
+
 describe('what is no row', () => {
   test.each([
     ['BSBR(chunk=64)', 'BSBR: the model has no option chunk; did you mean chunk_size?'],
