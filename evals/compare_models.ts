@@ -2,6 +2,7 @@
 import { Option } from 'commander';
 import { defaultText, type OptionValues, parseOption } from '../src/models/options.js';
 import { MODEL_NAMES, MODEL_OPTIONS, type SharedOption } from '../src/models/registry.js';
+import { DEVICES } from '../src/onnx_check.js';
 import { BACKENDS, DEFAULTS, type Flags, MODES } from './compare_models/flags.js';
 import {
   createCommand,
@@ -20,7 +21,7 @@ that could not be written, 128 + signal interrupted.
 
   compare-models --quick                                a look, in half a minute
   compare-models --models all --seq_lengths 256-8192*2  softmax too, six lengths
-  compare-models --engines tensorflow wasm --peer mine='python3 my_engine.py'
+  compare-models --engines tensorflow onnx --peer mine='python3 my_engine.py'
                                                         engines in turns, and one of yours
   compare-models --resume results/comparison_results.json
                                                         go on with a run that was interrupted`;
@@ -113,7 +114,10 @@ function measuringOptions(): Option[] {
     new Option('--recompute', "also the original study's way: the whole sequence again for each token").default(false),
     new Option(
       '--engines <ids...>',
-      'what runs the models: tensorflow (compiled), tensorflow-eager, wasm; auto: tensorflow where it loads (default: auto)',
+      'what runs the models: tensorflow (compiled), tensorflow-eager, onnx (compiled), wasm; auto: the first of tensorflow, onnx, wasm that loads (default: auto)',
+    ),
+    withDefault('device', '<word>', 'where onnx runs them: cpu, webgpu or cuda; the others run on cpu').argParser(
+      oneOf('--device', DEVICES),
     ),
     new Option(
       '--peer <name=command>',

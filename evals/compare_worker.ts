@@ -7,14 +7,15 @@ import type { RequestOf } from '../src/bench/measure/holding.js';
 import { serve } from '../src/bench/measure/serve.js';
 import { steeringVariables } from '../src/bench/run/environment.js';
 import { findOwnEngine } from '../src/engines/registry.js';
-import { UserError } from '../src/errors.js';
+import { check, UserError } from '../src/errors.js';
 import { shapeOf } from '../src/models/model.js';
 import { createModel } from '../src/models/registry.js';
 
 for (const signal of SIGNALS) process.on(signal, () => undefined); // the parent decides
 globalThis.console = new Console(process.stderr); // stdout is the protocol's
 
-const { engine = '' } = parseArgs({ options: { engine: { type: 'string' } } }).values;
+const text = { type: 'string' } as const;
+const { engine = '', device = 'cpu' } = parseArgs({ options: { engine: text, device: text } }).values;
 const host = {
   now: () => performance.now(),
   peakRssBytes: () => resourceUsage().maxRSS * 1024,
@@ -24,7 +25,10 @@ const host = {
 };
 try {
   const input = process.stdin.setEncoding('utf8');
-  await serve(findOwnEngine(engine, '--engine'), host, input, (line) => process.stdout.write(line));
+  const own = findOwnEngine(engine, '--engine');
+  const place = own.devices.find((known) => known === device);
+  check(place !== undefined, `--device: must be one of ${own.devices.join(', ')}, got ${device}`);
+  await serve({ ...own, device: place }, host, input, (line) => process.stdout.write(line));
 } catch (error) {
   if (!(error instanceof UserError)) throw error;
   process.stderr.write(`error: ${error.message}\n`);

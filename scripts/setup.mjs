@@ -63,7 +63,7 @@ export async function setUp({ root, native = isWanted(), retry = false, rebuild 
   const wait = () => say('waiting for another set-up of this folder');
   const state = isDone ? nativeState(at) : await withLock(join(at.ownFolder, 'setup.lock'), work, wait);
   if (native && state.kind === 'failed' && (remind || !isDone)) {
-    say(`native TensorFlow is not available, wasm is used: ${state.reason}`);
+    say(`native TensorFlow is not available, ONNX Runtime or WebAssembly is used: ${state.reason}`);
   }
 }
 

@@ -117,7 +117,8 @@ export async function setUpInstalled(root) {
   }
   const wait = () => say('waiting for another set-up of this package');
   const state = await withLock(join(at.ownFolder, 'setup.lock'), () => setUpNative(at, say), wait);
-  if (state.kind === 'failed') say(`native TensorFlow is not available, wasm is used: ${state.reason}`);
+  if (state.kind === 'failed')
+    say(`native TensorFlow is not available, ONNX Runtime or WebAssembly is used: ${state.reason}`);
   return state;
 }
 

@@ -1,2 +1,3 @@
 export const SET_UP: string;
 export const WITH_OPTIONAL: string;
+export const IS_CLONE: boolean;

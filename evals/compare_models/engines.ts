@@ -1,4 +1,4 @@
-/** Which models run on which engines: `--models`, `--engines`, `--peer`, and the flags of before, `--backend` and `--mode`. */
+/** Which models run on which engines: `--models`, `--engines`, `--device`, `--peer`, and the flags of before, `--backend` and `--mode`. */
 import type { Engine } from '../../src/engines/engine.js';
 import { peerEngine } from '../../src/engines/peer.js';
 import { findOwnEngine, OWN_ENGINE_IDS, ownEngine, preferredEngine } from '../../src/engines/registry.js';
@@ -6,10 +6,11 @@ import { check } from '../../src/errors.js';
 import { MODEL_NAMES } from '../../src/models/registry.js';
 import { type ModelRow, splitExpressions } from '../../src/models/rows.js';
 import { nearest } from '../../src/nearest.js';
+import type { Device } from '../../src/onnx_check.js';
 import { WORKER_FILE } from '../shared/package_folder.js';
 import type { Flags } from './flags.js';
 
-export type EngineFlags = Pick<Flags, 'models' | 'engines' | 'peer' | 'backend' | 'mode'>;
+export type EngineFlags = Pick<Flags, 'models' | 'engines' | 'device' | 'peer' | 'backend' | 'mode'>;
 
 export interface EnginePlan {
   /** Rows of models, and where each runs; each pair once, in the order of --models. */
@@ -28,7 +29,8 @@ const AUTO = 'auto';
 export function planEngines(flags: EngineFlags, rowOf: (expression: string) => ModelRow): EnginePlan {
   const { words, where } = askedEngines(flags);
   const peers = peersOf(flags.peer);
-  const engineOf = (id: string, where: string): Engine => peers.get(id) ?? ownEngineOf(id, [...peers.keys()], where);
+  const engineOf = (id: string, where: string): Engine =>
+    peers.get(id) ?? ownEngineOf(id, flags.device, [...peers.keys()], where);
   const everywhere = [...words.map((id) => engineOf(id, where)), ...peers.values()];
   const found = splitExpressions(flags.models).flatMap((word) => {
     const [, model = '', id] = /^(.*?)(?:@([^@()]*))?$/s.exec(word) ?? [];
@@ -38,6 +40,7 @@ export function planEngines(flags: EngineFlags, rowOf: (expression: string) => M
   });
   const pairs = new Map(found.map(({ row, engine: { id } }) => [`${row.name}@${id}`, { row, engine: id }]));
   const engines = new Map(found.map(({ engine }) => [engine.id, engine]));
+  checkDevice(flags.device, [...engines.values()]);
   return {
     pairs: [...pairs.values()],
     engines: [...engines.values()].sort((a, b) => Number(a.command !== null) - Number(b.command !== null)),
@@ -48,23 +51,34 @@ export function planEngines(flags: EngineFlags, rowOf: (expression: string) => M
 export function engineNotes(flags: EngineFlags): string[] {
   const { words, note } = askedEngines(flags);
   const isAsked = words.includes(AUTO) && splitExpressions(flags.models).some((word) => !word.includes('@'));
-  const { id, reason } = preferredEngine();
+  const { id, missing } = preferredEngine(flags.device);
+  const reasons = missing.map((better) => `${better.id} cannot be loaded: ${better.reason}`).join('; ');
   return [
     ...(note === null ? [] : [note]),
-    ...(isAsked && reason !== null
-      ? [`warning: ${id} is used, slower than tensorflow and not comparable with it: ${reason}`]
+    ...(isAsked && missing.length > 0
+      ? [`warning: ${id} is used, whose times are not comparable with ${missing[0]?.id}: ${reasons}`]
       : []),
   ];
 }
 
-function ownEngineOf(id: string, peers: readonly string[], where: string): Engine {
+function ownEngineOf(id: string, device: Device, peers: readonly string[], where: string): Engine {
   const known = [AUTO, ...OWN_ENGINE_IDS, ...peers];
   const meant = `did you mean ${nearest(id, known)}? (${known.join(', ')})`;
   check(known.includes(id), `${where}: no engine is called ${id === '' ? "''" : id}; ${meant}`);
-  const own = findOwnEngine(id === AUTO ? preferredEngine().id : id, where);
+  const own = findOwnEngine(id === AUTO ? preferredEngine(device).id : id, where);
   const problem = own.problem();
-  check(problem === null, `${where}: ${id} cannot be loaded: ${problem}`);
-  return ownEngine(own.id, WORKER_FILE);
+  check(problem === null, `${where}: ${own.id} cannot be loaded: ${problem}`);
+  return ownEngine(own, WORKER_FILE, device);
+}
+
+/** Engines that know one device alone run beside others; but what was asked for is to be used by one. */
+function checkDevice(device: Device, engines: readonly Engine[]): void {
+  const own = engines.filter(({ command }) => command === null).map(({ id }) => findOwnEngine(id, '--engines'));
+  const isUsed = device === 'cpu' || own.some(({ devices }) => devices.includes(device));
+  check(
+    isUsed,
+    `--device: ${device} needs an engine that has it, such as onnx, got ${own.map(({ id }) => id).join(', ')}`,
+  );
 }
 
 /** @param words `NAME=COMMAND` */
@@ -102,7 +116,8 @@ function askedEngines({ engines, backend, mode }: EngineFlags): {
 function enginesBefore(backend: NonNullable<Flags['backend']>, mode: NonNullable<Flags['mode']>): readonly string[] {
   if (mode === AUTO) return [backend];
   if (mode === 'eager') {
-    const isWasm = backend === 'wasm' || (backend === AUTO && preferredEngine().id === 'wasm');
+    const isWasm =
+      backend === 'wasm' || (backend === AUTO && findOwnEngine('tensorflow-eager', '--mode').problem() !== null);
     return [isWasm ? 'wasm' : 'tensorflow-eager'];
   }
   check(backend !== 'wasm', `--mode: ${mode} needs tensorflow, got --backend wasm; use --engines wasm`);

@@ -6,21 +6,22 @@
 import type { RunSpec } from '../../src/bench/run/run.js';
 import type { CellId } from '../../src/results/cell.js';
 
-/** FLOPs a millisecond of prefill, and the least that a decode step takes. */
+/** FLOPs a millisecond of prefill, the least that a decode step takes, and building the graphs of a cell: to be fast, or fast. */
 interface Speed {
   readonly flopsPerMs: number;
   readonly stepMs: number;
+  readonly graphMs: { readonly thorough: number; readonly quick: number };
 }
 
-const COMPILED: Speed = { flopsPerMs: 1.2e8, stepMs: 0.3 };
+const NO_GRAPHS = { thorough: 0, quick: 0 };
+const COMPILED: Speed = { flopsPerMs: 1.2e8, stepMs: 0.3, graphMs: { thorough: 370, quick: 40 } };
 const SPEEDS: ReadonlyMap<string, Speed> = new Map([
-  ['tensorflow-eager', { flopsPerMs: 4e7, stepMs: 2 }],
-  ['wasm', { flopsPerMs: 4e6, stepMs: 0.6 }],
+  ['tensorflow-eager', { flopsPerMs: 4e7, stepMs: 2, graphMs: NO_GRAPHS }],
+  ['onnx', { ...COMPILED, graphMs: { thorough: 40, quick: 40 } }],
+  ['wasm', { flopsPerMs: 4e6, stepMs: 0.6, graphMs: NO_GRAPHS }],
 ]);
 /** Loading the backend and making weights, a process. */
 const START_MS = 2000;
-/** Building the graphs of a cell where they are compiled: to be fast, or fast. */
-const GRAPH_MS = { thorough: 370, quick: 40 };
 
 /** Without processes that are added for precision. */
 export function estimateMs({ cells, runs, workload, rules }: RunSpec): number {
@@ -31,7 +32,7 @@ export function estimateMs({ cells, runs, workload, rules }: RunSpec): number {
     const call = callMs(cell);
     const warm = Math.max(warmup.minMs, Math.min(warmup.minCalls * call, warmup.maxMs + call));
     const prompt = cell.phase === 'decode' ? (cell.n * flops) / speedOf(cell).flopsPerMs : 0;
-    const built = speedOf(cell) === COMPILED ? GRAPH_MS[rules.compileThoroughly ? 'thorough' : 'quick'] : 0;
+    const built = speedOf(cell).graphMs[rules.compileThoroughly ? 'thorough' : 'quick'];
     return (
       built + prompt + call + warm + Math.max(samples.minMs, Math.min(samples.minCount * call, samples.maxMs + call))
     );

@@ -1,5 +1,6 @@
 /** The flags of compare-models and what they are when not given. */
 import type { OptionValues } from '../../src/models/options.js';
+import { DEVICES, type Device } from '../../src/onnx_check.js';
 
 /** Words of flags that --engines has taken the place of. */
 export const BACKENDS = ['auto', 'tensorflow', 'wasm'] as const;
@@ -25,6 +26,7 @@ export interface Flags {
   readonly recompute: boolean;
   /** `auto` where none are given. */
   readonly engines?: readonly string[];
+  readonly device: Device;
   readonly peer: readonly string[];
   readonly backend?: (typeof BACKENDS)[number];
   readonly mode?: (typeof MODES)[number];
@@ -53,6 +55,7 @@ export const DEFAULTS = {
   n_tokens: 32,
   batch_size: 1,
   seed: 1,
+  device: DEVICES[0],
   peer: [] as readonly string[],
   threads: 1,
   output_dir: 'results',

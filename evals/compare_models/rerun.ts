@@ -28,6 +28,9 @@ export function flagsOf({ config, machine, cells, tool }: Results): string[] {
     ...VALUE_FLAGS.flatMap((name) => (values[name] === undefined ? [] : [`--${name}`, String(values[name])])),
     ...Object.entries(config.options).flatMap(([name, value]) => [`--${name}`, String(value)]),
     ...placesOf(cells),
+    ...argumentsOf(tool.argv, '--device')
+      .slice(-1)
+      .flatMap((device) => ['--device', device]),
     ...argumentsOf(tool.argv, '--peer').flatMap((peer) => ['--peer', peer]),
     ...['--seq_lengths', ...config.seq_lengths.map(String)],
     ...['--threads', String(machine.threads), '--seed', String(tool.seed)],

@@ -5,6 +5,7 @@
  * feeds the arguments and fetches the results. See docs/compiled.md.
  */
 import { check } from '../errors.js';
+import { DEVICES, type Device } from '../onnx_check.js';
 import * as tf from '../tf.js';
 import { disposeTree, leaves, mapTree, type Tree } from '../tree.js';
 import { openOnnx } from './onnx/session.js';
@@ -26,6 +27,10 @@ const GRAPH_ENGINES = ['tensorflow', 'onnx'] as const;
 export interface CompileOptions {
   /** `tensorflow` by default. */
   readonly engine?: GraphEngine;
+  /** Where ONNX Runtime runs the graphs: `cpu` by default. */
+  readonly device?: Device;
+  /** How many threads ONNX Runtime runs a graph with: 1 by default. */
+  readonly threads?: number;
   /** What is done to the graph before it first runs; `parts` by default. */
   readonly optimize?: Optimization;
   /** Milliseconds from a fixed point; with it `compileMs` tells how long compiling took. */
@@ -123,30 +128,44 @@ export function compile<A extends readonly Tree[], R extends Tree>(
 
 function checkedOptions(options: CompileOptions): Required<CompileOptions> {
   check(typeof options === 'object' && options !== null, `compile: options must be an object, got ${nameOf(options)}`);
-  const { engine = 'tensorflow', optimize = 'parts', clock = () => 0, ...others } = options;
+  const {
+    engine = 'tensorflow',
+    device = 'cpu',
+    threads = 1,
+    optimize = 'parts',
+    clock = () => 0,
+    ...others
+  } = options;
   const [other] = Object.keys(others);
-  check(other === undefined, `compile: the options are engine, optimize and clock, got ${other}`);
+  check(other === undefined, `compile: the options are engine, device, threads, optimize and clock, got ${other}`);
   check(
     GRAPH_ENGINES.includes(engine),
     `compile: engine must be one of ${GRAPH_ENGINES.join(', ')}, got ${nameOf(engine)}`,
+  );
+  check(DEVICES.includes(device), `compile: device must be one of ${DEVICES.join(', ')}, got ${nameOf(device)}`);
+  check(Number.isInteger(threads) && threads > 0, `compile: threads must be an integer >= 1, got ${nameOf(threads)}`);
+  check(
+    engine === 'onnx' || (device === 'cpu' && threads === 1),
+    'compile: device and threads are options of engine onnx, got them of tensorflow, whose backend knows its own',
   );
   check(
     OPTIMIZATIONS.includes(optimize),
     `compile: optimize must be one of ${OPTIMIZATIONS.join(', ')}, got ${nameOf(optimize)}`,
   );
   check(typeof clock === 'function', `compile: clock must be a function, got ${nameOf(clock)}`);
-  return { engine, optimize, clock };
+  return { engine, device, threads, optimize, clock };
 }
 
 function open<A extends readonly Tree[], R extends Tree>(
   fn: (...args: A) => R,
   args: A,
-  { engine, optimize }: Required<CompileOptions>,
+  { engine, optimize, ...place }: Required<CompileOptions>,
 ): Ready<R> {
   if (engine === 'tensorflow') nativeBackend();
   const { graph, captured, result } = record(fn, args, engine === 'tensorflow' ? optimize : 'graph');
   try {
-    const session = (engine === 'tensorflow' ? openTensorflow : openOnnx)(graph, captured, optimize);
+    const session =
+      engine === 'tensorflow' ? openTensorflow(graph, captured, optimize) : openOnnx(graph, captured, optimize, place);
     return { session, result };
   } catch (error) {
     tf.dispose([...captured]);

@@ -1,4 +1,5 @@
 /** An engine: what runs models. It is a program that speaks the protocol (docs/protocol.md), one process after the other. */
+import type { Device } from '../onnx_check.js';
 
 export interface Engine {
   /** What cells are told apart by, and rows where there is more than one engine. */
@@ -9,11 +10,12 @@ export interface Engine {
   readonly program: readonly [file: string, ...args: string[]];
 }
 
-/** One of ours: a backend of TensorFlow.js, used in a way. */
+/** One of ours: a runtime, used in a way. */
 export interface OwnEngine {
   readonly id: string;
-  readonly backend: 'tensorflow' | 'wasm';
+  readonly backend: 'tensorflow' | 'onnx' | 'wasm';
   readonly way: 'eager' | 'compiled';
+  readonly devices: readonly Device[];
   /** Why it cannot be had on this machine and what would bring it; null where nothing speaks against it. */
   problem(): string | null;
 }

@@ -1,12 +1,15 @@
 /** The engines of ours: a new one is a file and a line here. */
 import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
+import type { Device } from '../onnx_check.js';
 import type { Engine, OwnEngine } from './engine.js';
+import { onnx } from './onnx.js';
 import { tensorflow, tensorflowEager } from './tensorflow.js';
 import { wasm } from './wasm.js';
 
-/** The better first. */
-const OWN_ENGINES: readonly OwnEngine[] = [tensorflow, tensorflowEager, wasm];
+const OWN_ENGINES: readonly OwnEngine[] = [tensorflow, tensorflowEager, onnx, wasm];
+/** The better first; the last one can always be had. */
+const BY_PREFERENCE: readonly OwnEngine[] = [tensorflow, onnx, wasm];
 
 export const OWN_ENGINE_IDS: readonly string[] = OWN_ENGINES.map(({ id }) => id);
 
@@ -21,14 +24,27 @@ export function findOwnEngine(id: string, where: string): OwnEngine {
   return found;
 }
 
-/** The best engine that this machine has, and why it has not the best there is: null where it has. */
-export function preferredEngine(): { readonly id: string; readonly reason: string | null } {
-  const reason = tensorflow.problem();
-  return { id: (reason === null ? tensorflow : wasm).id, reason };
+export interface PreferredEngine {
+  readonly id: string;
+  /** Those better than it that this machine has not, and why. */
+  readonly missing: readonly { readonly id: string; readonly reason: string }[];
+}
+
+/** The best engine for a device that this machine has; where none can be had, the last that knows the device. */
+export function preferredEngine(device: Device): PreferredEngine {
+  const able = BY_PREFERENCE.filter(({ devices }) => devices.includes(device));
+  const missing: { id: string; reason: string }[] = [];
+  for (const { id, problem } of able.slice(0, -1)) {
+    const reason = problem();
+    if (reason === null) return { id, missing };
+    missing.push({ id, reason });
+  }
+  return { id: (able.at(-1) as OwnEngine).id, missing };
 }
 
 /** @param workerFile the program of all engines of ours */
-export const ownEngine = (id: string, workerFile: string): Engine => ({
-  ...{ id, command: null },
-  program: [process.execPath, ...process.execArgv, workerFile, '--engine', id],
-});
+export function ownEngine({ id, devices }: OwnEngine, workerFile: string, device: Device): Engine {
+  const place = devices.includes(device) ? device : 'cpu';
+  const args = ['--engine', id, '--device', place];
+  return { id, command: null, program: [process.execPath, ...process.execArgv, workerFile, ...args] };
+}

@@ -2,7 +2,7 @@
 import { nativeProblem } from '../native_check.js';
 import type { OwnEngine } from './engine.js';
 
-const backend = { backend: 'tensorflow', problem: () => nativeProblem() } as const;
+const backend = { backend: 'tensorflow', devices: ['cpu'], problem: () => nativeProblem() } as const;
 
 export const tensorflow: OwnEngine = { id: 'tensorflow', way: 'compiled', ...backend };
 export const tensorflowEager: OwnEngine = { id: 'tensorflow-eager', way: 'eager', ...backend };

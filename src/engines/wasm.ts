@@ -1,4 +1,4 @@
 /** tfjs-backend-wasm, kernel by kernel: runs wherever Node does. */
 import type { OwnEngine } from './engine.js';
 
-export const wasm: OwnEngine = { id: 'wasm', backend: 'wasm', way: 'eager', problem: () => null };
+export const wasm: OwnEngine = { id: 'wasm', backend: 'wasm', way: 'eager', devices: ['cpu'], problem: () => null };

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROTOCOL_VERSION, type Request, replySchema } from '../../src/bench/protocol/messages.js';
-import { nativeProblem } from '../../src/native_check.js';
+import { findOwnEngine, OWN_ENGINE_IDS } from '../../src/engines/registry.js';
 import { type Build, build } from '../support/built.js';
 
 let built: Build;
@@ -28,7 +28,7 @@ const SESSION: readonly Request[] = [
 /** A worker whose stdin stays open, until `close`. */
 function start(engine: string) {
   const file = join(built.script(''), '..', '..', 'dist', 'evals', 'compare_worker.js');
-  const child = spawn(process.execPath, [file, '--engine', engine]);
+  const child = spawn(process.execPath, [file, '--engine', ...engine.split(' ')]);
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text;
@@ -54,7 +54,8 @@ function start(engine: string) {
   };
 }
 
-const ENGINES = ['wasm', ...(nativeProblem() === null ? ['tensorflow', 'tensorflow-eager'] : [])];
+const ENGINES = OWN_ENGINE_IDS.filter((id) => findOwnEngine(id, 'test').problem() === null);
+const RUNTIMES = { tensorflow: 'tfjs-node', onnx: 'onnxruntime-node', wasm: 'tfjs-wasm' };
 
 test.each(ENGINES)('%s says replies on stdout and nothing else, and ends by itself after bye', async (engine) => {
   const worker = start(engine);
@@ -63,9 +64,9 @@ test.each(ENGINES)('%s says replies on stdout and nothing else, and ends by itse
   expect(replies.map(({ id, type }) => [id, type])).toEqual([
     ...[[1, 'hello'], [2, 'loaded'], [3, 'prepared'], [4, 'ran'], [5, 'released'], [9, 'bye']], // biome-ignore format: a list
   ]);
-  const way = engine === 'tensorflow' ? 'compiled' : 'eager';
-  expect(replies[0]).toMatchObject({ engine: { way, runtime: engine === 'wasm' ? 'tfjs-wasm' : 'tfjs-node' } });
-  if (way === 'eager') expect(replies[0]).toMatchObject({ engine: { native_code: [] } });
+  const { backend, way } = findOwnEngine(engine, 'test');
+  expect(replies[0]).toMatchObject({ engine: { way, runtime: RUNTIMES[backend] } });
+  if (engine !== 'tensorflow') expect(replies[0]).toMatchObject({ engine: { native_code: [] } });
   expect(replies[1]).toMatchObject({ period: 8 });
   expect(replies[4]).toMatchObject({ leaked_tensors: 0, peak_rss_bytes: expect.any(Number) });
   expect(code).toBe(0);
@@ -90,6 +91,7 @@ describe('a worker', () => {
 
   test.each([
     ['an engine that is not there', 'onxx', HELLO, /^error: --engine: no engine is called onxx; did you mean/],
+    ['a device that is not there', 'wasm --device gpu', HELLO, /^error: --device: must be one of cpu, got gpu$/],
     ['a line that is no request', 'wasm', 'hello', /^error: harness: must say JSON, a message a line, got "hello"$/],
   ])('says of %s in one line, and ends with exit code 2', async (_, engine, line, message) => {
     const worker = start(engine);

@@ -81,7 +81,7 @@ describe.runIf(process.platform === 'linux')('attnscale-setup of an installed pa
     const { status, stderr } = run('CXX=/no/compiler');
     expect(status).toBe(1);
     expect(stderr).toBe(
-      'setup: native TensorFlow is not available, wasm is used: CXX=/no/compiler does not run, and python3 with pip was ' +
+      'setup: native TensorFlow is not available, ONNX Runtime or WebAssembly is used: CXX=/no/compiler does not run, and python3 with pip was ' +
         'not found; to get it: install g++ 11 or newer, install python3 and pip, then `npx attnscale-setup`\n',
     );
   });

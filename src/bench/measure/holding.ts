@@ -3,6 +3,7 @@ import { check } from '../../errors.js';
 import type { SequenceModel } from '../../models/model.js';
 import type { TransformerOptions } from '../../models/transformer.js';
 import type { WeightSource } from '../../models/weights.js';
+import type { Device } from '../../onnx_check.js';
 import type { EngineInfo } from '../../results/schema.js';
 import type * as tf from '../../tf.js';
 import type { Request } from '../protocol/messages.js';
@@ -12,8 +13,10 @@ import type { Ids, Walker } from './walker.js';
 
 /** How an engine of ours runs models. */
 export interface OwnWay {
-  readonly backend: tf.BackendName;
+  readonly backend: tf.BackendName | 'onnx';
   readonly way: Mode;
+  /** Where graphs run; cpu by default. */
+  readonly device?: Device;
 }
 
 /** What a worker needs of its process. */

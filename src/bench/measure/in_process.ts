@@ -1,15 +1,17 @@
-/** Models that run in this process, on a backend of TensorFlow.js. */
+/** Models that run in this process, on a backend of TensorFlow.js or in ONNX Runtime. */
+import { onnxVersion } from '../../onnx_check.js';
 import type { EngineInfo } from '../../results/schema.js';
 import * as tf from '../../tf.js';
 import type { Held, OwnWay, Place, RequestOf, WorkerHost } from './holding.js';
-import { createModes } from './modes.js';
+import { createModes, type ModeOptions } from './modes.js';
 import { type PreparedCell, prepareCell } from './phases.js';
 import { type Subject, tensorOf, walkerOf } from './subject.js';
 
 /** @param thorough whether graphs are made to run fast rather than to be ready soon */
 export async function inProcess(way: OwnWay, host: WorkerHost, threads: number, thorough: boolean): Promise<Place> {
-  const backend = await tf.initBackend(way.backend, threads);
-  const modes = createModes({ clock: host.now, thoroughly: thorough });
+  // Beside ONNX Runtime, wasm does what is done kernel by kernel.
+  const backend = await tf.initBackend(way.backend === 'onnx' ? 'wasm' : way.backend, threads);
+  const modes = createModes({ clock: host.now, thoroughly: thorough, graphs: graphsOf(way, threads) });
   return {
     info: describeEngine(way, backend, host.env()),
     async prepare(request, weights) {
@@ -24,14 +26,24 @@ export async function inProcess(way: OwnWay, host: WorkerHost, threads: number, 
   };
 }
 
+function graphsOf({ backend, device = 'cpu' }: OwnWay, threads: number): NonNullable<ModeOptions['graphs']> {
+  return backend === 'onnx' ? { engine: 'onnx', device, threads } : {};
+}
+
 function describeEngine(
-  { way }: OwnWay,
-  { backend, tensorflow, nativeCode }: tf.BackendInfo,
+  { backend, way, device = 'cpu' }: OwnWay,
+  { tensorflow, nativeCode }: tf.BackendInfo,
   env: Record<string, string>,
 ): EngineInfo {
+  const tfjs = { tfjs: tf.version_core };
+  if (backend === 'onnx') {
+    const place = { device: device === 'cpu' ? 'cpu' : 'gpu', provider: device };
+    const versions = { ...tfjs, onnxruntime: onnxVersion() };
+    return { runtime: 'onnxruntime-node', versions, ...place, way, env, native_code: [] };
+  }
   return {
     runtime: backend === 'tensorflow' ? 'tfjs-node' : 'tfjs-wasm',
-    versions: { tfjs: tf.version_core, ...(tensorflow !== null && { tensorflow }) },
+    versions: { ...tfjs, ...(tensorflow !== null && { tensorflow }) },
     ...{ device: 'cpu', provider: null, way, env },
     // XLA alone calls it.
     native_code: way === 'compiled' ? [...nativeCode] : [],

@@ -1,5 +1,5 @@
 /** How the models' tensor functions are run in each mode. */
-import { type Compiled, compile, type GraphEngine, type Optimization } from '../../compiled/compile.js';
+import { type Compiled, type CompileOptions, compile, type Optimization } from '../../compiled/compile.js';
 import type { Runner } from '../../models/model.js';
 import type { Tree } from '../../tree.js';
 
@@ -14,15 +14,15 @@ export interface Modes {
 }
 
 export interface ModeOptions {
-  /** What runs compiled functions; `tensorflow` by default. */
-  readonly engine?: GraphEngine;
+  /** What runs compiled functions, and where; `tensorflow` by default. */
+  readonly graphs?: Pick<CompileOptions, 'engine' | 'device' | 'threads'>;
   /** Milliseconds from a fixed point: times what is compiled. */
   readonly clock?: () => number;
   /** Whether graphs are made to run fast, as their functions ask, rather than to be ready soon; they are by default. */
   readonly thoroughly?: boolean;
 }
 
-export function createModes({ engine = 'tensorflow', clock, thoroughly = true }: ModeOptions = {}): Modes {
+export function createModes({ graphs: place = {}, clock, thoroughly = true }: ModeOptions = {}): Modes {
   const graphs: Pick<Compiled<[], Tree>, 'compileMs' | 'dispose'>[] = [];
   /** Compiles a function once for each tree of parameters, which its graphs then hold. */
   const run: Runner = <P extends Tree, A extends readonly Tree[], R extends Tree>(
@@ -34,7 +34,7 @@ export function createModes({ engine = 'tensorflow', clock, thoroughly = true }:
       let compiled = byParams.get(params);
       if (compiled === undefined) {
         compiled = compile((...rest: A) => fn(params, ...rest), {
-          engine,
+          ...place,
           optimize: thoroughly ? optimize : 'none',
           ...(clock && { clock }),
         });

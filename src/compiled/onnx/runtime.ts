@@ -1,6 +1,6 @@
-/** The only file that names onnxruntime-node. */
-import { createRequire } from 'node:module';
+/** ONNX Runtime, as this project calls it. */
 import { messageOf, UserError } from '../../errors.js';
+import { type Device, loadOnnx } from '../../onnx_check.js';
 import type * as tf from '../../tf.js';
 
 export interface RuntimeTensor {
@@ -19,26 +19,39 @@ export interface InferenceSession {
   dispose(): void;
 }
 
-interface Runtime {
-  readonly binding: { readonly InferenceSession: new () => InferenceSession };
-  initOrt(): void;
+/** Where a graph runs. */
+export interface Place {
+  readonly device: Device;
+  readonly threads: number;
 }
 
-const require = createRequire(import.meta.url);
-let runtime: Runtime | null = null;
-
-function loaded(): Runtime {
-  try {
-    runtime ??= require('onnxruntime-node/dist/binding.js') as Runtime;
-  } catch (error) {
-    throw new UserError(`compile: engine onnx needs onnxruntime-node, got ${messageOf(error).split('\n')[0]}`);
-  }
-  return runtime;
-}
-
-/** @throws UserError where ONNX Runtime cannot be loaded */
-export function createSession(): InferenceSession {
-  const { binding, initOrt } = loaded();
+/** @throws UserError where ONNX Runtime cannot be loaded, or not run on that device */
+export function openModel(model: Uint8Array, { device, threads }: Place, options: object): InferenceSession {
+  const { binding, initOrt } = loadOnnx<InferenceSession>();
   initOrt();
-  return new binding.InferenceSession();
+  const session = new binding.InferenceSession();
+  try {
+    session.loadModel(model.buffer, model.byteOffset, model.byteLength, {
+      ...{ executionProviders: [device], intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 4 },
+      ...options,
+    });
+    return session;
+  } catch (error) {
+    throw device === 'cpu'
+      ? error
+      : new UserError(`onnx: ${device} cannot be used: ${reasonOf(error)}${REMEDIES[device]}`);
+  }
 }
+
+const REMEDIES: Readonly<Record<Device, string>> = {
+  cpu: '',
+  webgpu: '; it needs a GPU and its driver, on Linux of Vulkan',
+  cuda: '; it needs an NVIDIA GPU, CUDA, and what `npm rebuild onnxruntime-node --ignore-scripts=false --onnxruntime-node-install=cuda12` brings',
+};
+
+/** The end of what the runtime says, which begins with places in its source. */
+const reasonOf = (error: unknown): string =>
+  messageOf(error)
+    .trim()
+    .split(/ was false\. |\n/)
+    .at(-1) ?? '';

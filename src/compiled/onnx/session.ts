@@ -5,7 +5,7 @@ import type { Constant, Graph } from '../record/graph.js';
 import type { GraphInfo, Session } from '../session.js';
 import { type OnnxGraph, type OnnxModel, onnxModel } from './graph.js';
 import { onnxFile } from './model.js';
-import { createSession, type RuntimeTensor } from './runtime.js';
+import { openModel, type Place, type RuntimeTensor } from './runtime.js';
 import { elementsOf, tensorOf } from './store.js';
 
 const WEIGHTS = 'weights';
@@ -13,18 +13,14 @@ const WEIGHTS = 'weights';
 const EXTERNAL_BYTES = 1024;
 
 /** @param captured what `graph` reads after its arguments; copied into the model and disposed */
-export function openOnnx(graph: Graph, captured: readonly tf.Tensor[], optimize: Optimization): Session {
+export function openOnnx(graph: Graph, captured: readonly tf.Tensor[], optimize: Optimization, place: Place): Session {
   const { args, results } = graph.main;
   const inputs = args.slice(0, args.length - captured.length).map(({ name }) => name);
   const outputs = results.map((_, i) => `out${i}`);
   const model = onnxModel(graph, captured.map(constantOf), inputs, outputs);
   const { model: bytes, weights } = onnxFile(model, WEIGHTS, EXTERNAL_BYTES);
-  const session = createSession();
-  session.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
+  const session = openModel(bytes, place, {
     graphOptimizationLevel: optimize === 'none' ? 'basic' : 'all',
-    logSeverityLevel: 3,
     ...(weights && { externalData: [{ path: weights.name, data: weights.bytes }] }),
   });
   tf.dispose([...captured]);

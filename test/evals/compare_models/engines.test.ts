@@ -1,14 +1,16 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { engineNotes, planEngines } from '../../../evals/compare_models/engines.js';
 
-const native = vi.hoisted(() => ({ problem: null as string | null }));
-vi.mock('../../../src/native_check.js', () => ({ nativeProblem: () => native.problem }));
+const found = vi.hoisted(() => ({ native: null as string | null, onnx: null as string | null }));
+vi.mock('../../../src/native_check.js', () => ({ nativeProblem: () => found.native }));
+vi.mock('../../../src/onnx_check.js', () => ({ DEVICES: ['cpu', 'webgpu', 'cuda'], onnxProblem: () => found.onnx }));
 beforeEach(() => {
-  native.problem = null;
+  found.native = null;
+  found.onnx = null;
 });
 
 type Given = Partial<Parameters<typeof planEngines>[0]>;
-const flagsOf = (given: Given) => ({ models: ['BSBR'], peer: [], ...given });
+const flagsOf = (given: Given) => ({ models: ['BSBR'], device: 'cpu' as const, peer: [], ...given });
 const plan = (given: Given) => planEngines(flagsOf(given), (name) => ({ name, model: name, options: {} }));
 const notes = (given: Given) => engineNotes(flagsOf(given));
 const pairsOf = (given: Given) => plan(given).pairs.map(({ row, engine }) => `${row.name}@${engine}`);
@@ -21,16 +23,36 @@ describe('engines', () => {
     expect(pairsOf({})).toEqual(['BSBR@tensorflow']);
     expect(notes({})).toEqual([]);
   });
-  test('are wasm where tensorflow cannot be loaded, and the reason is said', () => {
-    native.problem = 'no compiler; to get it: x';
-    expect(pairsOf({})).toEqual(['BSBR@wasm']);
+  test('are onnx where tensorflow cannot be loaded, and the reason is said', () => {
+    found.native = 'no compiler; to get it: x';
+    expect(pairsOf({})).toEqual(['BSBR@onnx']);
     expect(notes({})).toEqual([
-      'warning: wasm is used, slower than tensorflow and not comparable with it: no compiler; to get it: x',
+      'warning: onnx is used, whose times are not comparable with tensorflow: tensorflow cannot be loaded: no compiler; to get it: x',
     ]);
     expect(() => plan({ engines: ['wasm', 'tensorflow-eager'] })).toThrow(
       '--engines: tensorflow-eager cannot be loaded: no compiler; to get it: x',
     );
     for (const asked of [{ engines: ['wasm'] }, { models: ['BSBR@wasm'] }]) expect(notes(asked)).toEqual([]);
+  });
+  test('are wasm where nothing else can be loaded, and both reasons are said', () => {
+    found.native = 'no compiler';
+    found.onnx = 'no library';
+    expect(pairsOf({})).toEqual(['BSBR@wasm']);
+    expect(notes({})).toEqual([
+      'warning: wasm is used, whose times are not comparable with tensorflow: tensorflow cannot be loaded: no compiler; onnx cannot be loaded: no library',
+    ]);
+    expect(() => plan({ engines: ['onnx'] })).toThrow('--engines: onnx cannot be loaded: no library');
+  });
+  test('of another device are told it, beside those that have none', () => {
+    expect(pairsOf({ device: 'webgpu' })).toEqual(['BSBR@onnx']);
+    const { engines } = plan({ device: 'webgpu', engines: ['tensorflow', 'onnx'] });
+    expect(engines.map(({ program }) => program.at(-1))).toEqual(['cpu', 'webgpu']);
+    expect(notes({ device: 'webgpu' })).toEqual([]);
+    expect(() => plan({ device: 'cuda', engines: ['tensorflow', 'wasm'] })).toThrow(
+      '--device: cuda needs an engine that has it, such as onnx, got tensorflow, wasm',
+    );
+    found.onnx = 'no library';
+    expect(() => plan({ device: 'webgpu' })).toThrow('--engines: onnx cannot be loaded: no library');
   });
   test('run all models each, in the order in which models and they were asked for', () => {
     expect(pairsOf({ models: ['BSBR', 'Softmax'], engines: ['wasm,tensorflow', 'wasm'] })).toEqual([
@@ -46,7 +68,7 @@ describe('engines', () => {
   });
   test('that are none are refused with the nearest, peers among them', () => {
     expect(() => plan({ engines: ['tensorflow-egaer'] })).toThrow(
-      '--engines: no engine is called tensorflow-egaer; did you mean tensorflow-eager? (auto, tensorflow, tensorflow-eager, wasm)',
+      '--engines: no engine is called tensorflow-egaer; did you mean tensorflow-eager? (auto, tensorflow, tensorflow-eager, onnx, wasm)',
     );
     expect(() => plan({ models: ['BSBR@troch'], peer: [TORCH] })).toThrow('called troch; did you mean torch?');
     expect(() => plan({ models: ['BSBR@'] })).toThrow("no engine is called ''");
@@ -103,7 +125,7 @@ describe('--backend and --mode', () => {
     expect(() => plan({ backend: 'wasm', mode: 'both' })).toThrow('--mode: both needs tensorflow, got --backend wasm');
   });
   test('ask for what this machine has', () => {
-    native.problem = 'no compiler';
+    found.native = 'no compiler';
     expect(idsOf({ mode: 'eager' })).toEqual(['wasm']);
     expect(() => plan({ mode: 'compiled' })).toThrow('--mode compiled: tensorflow cannot be loaded: no compiler');
   });

@@ -37,6 +37,11 @@ describe('the flags of a run', () => {
       expect(valuesOf(flags, '--peer')).toEqual([TORCH]);
     }
   });
+  test('have the device, the last where a resumed run named it again', () => {
+    const argv = ['--device', 'cuda', '--device=webgpu'];
+    expect(valuesOf(flagsOf(resultsOf([['BSBR', 'onnx']], argv)), '--device')).toEqual(['webgpu']);
+    expect(flagsOf(resultsOf([['BSBR', 'onnx']]))).not.toContain('--device');
+  });
   test('name each model where it ran, where not all did on all', () => {
     const flags = flagsOf(
       resultsOf([
