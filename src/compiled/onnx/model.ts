@@ -11,28 +11,46 @@ const IR_VERSION = 10;
 /** Where parts of the file that are read as they lie begin. */
 const ALIGNMENT = 64;
 
-export interface OnnxFile {
-  readonly model: Uint8Array;
-  /** What `model` says lies in a file of that name beside it. */
-  readonly weights: { readonly name: string; readonly bytes: Uint8Array } | null;
+/** A file beside models that holds their large constants, those of the same elements once. */
+export interface WeightsFile {
+  readonly name: string;
+  /** Where a constant lies in it; null for one that belongs into the model. */
+  place(constant: Initializer): number | null;
+  bytes(): Uint8Array;
 }
 
-/**
- * @param weightsName of a file that constants of `externalBytes` and more are put into
- */
-export function onnxFile({ graph, initializers }: OnnxModel, weightsName: string, externalBytes: number): OnnxFile {
-  const external = initializers.filter(({ bytes }) => bytes.length >= externalBytes);
-  const places = new Map<Initializer, number>();
+/** @param leastBytes of a constant that is put into it */
+export function weightsFile(name: string, leastBytes: number): WeightsFile {
+  const parts: { readonly place: number; readonly bytes: Uint8Array }[] = [];
+  const byLength = new Map<number, typeof parts>();
   let end = 0;
-  for (const each of external) {
-    places.set(each, end);
-    end += Math.ceil(each.bytes.length / ALIGNMENT) * ALIGNMENT;
-  }
-  const bytes = new Uint8Array(end);
-  for (const [each, place] of places) bytes.set(each.bytes, place);
+  return {
+    name,
+    place({ bytes }) {
+      if (bytes.length < leastBytes) return null;
+      const alike = byLength.get(bytes.length) ?? [];
+      byLength.set(bytes.length, alike);
+      const same = alike.find((other) => Buffer.compare(other.bytes, bytes) === 0);
+      if (same) return same.place;
+      const part = { place: end, bytes };
+      parts.push(part);
+      alike.push(part);
+      end += Math.ceil(bytes.length / ALIGNMENT) * ALIGNMENT;
+      return part.place;
+    },
+    bytes() {
+      const all = new Uint8Array(end);
+      for (const { place, bytes } of parts) all.set(bytes, place);
+      return all;
+    },
+  };
+}
+
+/** @param weights takes the model's large constants */
+export function onnxFile({ graph, initializers }: OnnxModel, weights: WeightsFile): Uint8Array {
   const tensors = each(initializers, (tensor) => {
-    const place = places.get(tensor);
-    return message(5, ...(place === undefined ? inside(tensor) : outside(tensor, weightsName, place)));
+    const place = weights.place(tensor);
+    return message(5, ...(place === null ? inside(tensor) : outside(tensor, weights.name, place)));
   });
   const model = [
     integer(1, IR_VERSION),
@@ -40,10 +58,7 @@ export function onnxFile({ graph, initializers }: OnnxModel, weightsName: string
     message(7, graphProto(graph), tensors),
     message(8, text(1, ''), integer(2, OPSET)),
   ].join('');
-  return {
-    model: Buffer.from(model, 'latin1'),
-    weights: external.length === 0 ? null : { name: weightsName, bytes },
-  };
+  return Buffer.from(model, 'latin1');
 }
 
 const described = ({ name, dtype, shape }: OnnxTensor): Bytes[] => [

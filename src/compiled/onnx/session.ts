@@ -4,7 +4,7 @@ import type { Optimization } from '../optimization.js';
 import type { Constant, Graph } from '../record/graph.js';
 import type { GraphInfo, Session } from '../session.js';
 import { type OnnxGraph, type OnnxModel, onnxModel } from './graph.js';
-import { onnxFile } from './model.js';
+import { onnxFile, weightsFile } from './model.js';
 import { openModel, type Place, type RuntimeTensor } from './runtime.js';
 import { elementsOf, tensorOf } from './store.js';
 
@@ -18,10 +18,12 @@ export function openOnnx(graph: Graph, captured: readonly tf.Tensor[], optimize:
   const inputs = args.slice(0, args.length - captured.length).map(({ name }) => name);
   const outputs = results.map((_, i) => `out${i}`);
   const model = onnxModel(graph, captured.map(constantOf), inputs, outputs);
-  const { model: bytes, weights } = onnxFile(model, WEIGHTS, EXTERNAL_BYTES);
+  const weights = weightsFile(WEIGHTS, EXTERNAL_BYTES);
+  const bytes = onnxFile(model, weights);
+  const data = weights.bytes();
   const session = openModel(bytes, place, {
     graphOptimizationLevel: optimize === 'none' ? 'basic' : 'all',
-    ...(weights && { externalData: [{ path: weights.name, data: weights.bytes }] }),
+    ...(data.length > 0 && { externalData: [{ path: weights.name, data }] }),
   });
   tf.dispose([...captured]);
   const fetches = Object.fromEntries(outputs.map((name) => [name, null]));
@@ -43,7 +45,8 @@ function feedOf(tensor: tf.Tensor): RuntimeTensor {
   return { location: 'cpu', type: tensor.dtype, data: elementsOf(tensor), dims: tensor.shape };
 }
 
-function constantOf(tensor: tf.Tensor): Constant {
+/** The elements of a tensor. */
+export function constantOf(tensor: tf.Tensor): Constant {
   const { buffer, byteOffset, byteLength } = tensor.dataSync();
   return {
     shape: tensor.shape,
