@@ -1,4 +1,5 @@
 /** Models that run in this process, on a backend of TensorFlow.js or in ONNX Runtime. */
+import { compile } from '../../compiled/compile.js';
 import { onnxVersion } from '../../onnx_check.js';
 import type { EngineInfo } from '../../results/schema.js';
 import * as tf from '../../tf.js';
@@ -11,7 +12,9 @@ import { type Subject, tensorOf, walkerOf } from './subject.js';
 export async function inProcess(way: OwnWay, host: WorkerHost, threads: number, thorough: boolean): Promise<Place> {
   // Beside ONNX Runtime, wasm does what is done kernel by kernel.
   const backend = await tf.initBackend(way.backend === 'onnx' ? 'wasm' : way.backend, threads);
-  const modes = createModes({ clock: host.now, thoroughly: thorough, graphs: graphsOf(way, threads) });
+  const graphs = graphsOf(way, threads);
+  if (way.backend === 'onnx') tryOut(graphs);
+  const modes = createModes({ clock: host.now, thoroughly: thorough, graphs });
   return {
     info: describeEngine(way, backend, host.env()),
     async prepare(request, weights) {
@@ -24,6 +27,13 @@ export async function inProcess(way: OwnWay, host: WorkerHost, threads: number, 
     peakRssBytes: host.peakRssBytes,
     close: async () => undefined,
   };
+}
+
+/** A device that cannot be used is said at once, not by the first model. */
+function tryOut(graphs: NonNullable<ModeOptions['graphs']>): void {
+  const negative = compile((x: tf.Scalar) => tf.neg(x), graphs);
+  tf.tidy(() => negative(tf.scalar(1)));
+  negative.dispose();
 }
 
 function graphsOf({ backend, device = 'cpu' }: OwnWay, threads: number): NonNullable<ModeOptions['graphs']> {

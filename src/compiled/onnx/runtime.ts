@@ -3,12 +3,21 @@ import { messageOf, UserError } from '../../errors.js';
 import { type Device, loadOnnx } from '../../onnx_check.js';
 import type * as tf from '../../tf.js';
 
-export interface RuntimeTensor {
-  readonly location: 'cpu';
+interface Described {
   readonly type: string;
-  readonly data: tf.TypedArray;
   readonly dims: readonly number[];
 }
+export interface HostTensor extends Described {
+  readonly location: 'cpu';
+  readonly data: tf.TypedArray;
+}
+export interface DeviceTensor extends Described {
+  readonly location: 'gpu-buffer';
+  readonly gpuBuffer: unknown;
+  /** Of a result: frees its memory. */
+  dispose?(): void;
+}
+export type RuntimeTensor = HostTensor | DeviceTensor;
 
 export type Tensors = Readonly<Record<string, RuntimeTensor>>;
 
@@ -37,16 +46,31 @@ export function openModel(model: Uint8Array, { device, threads }: Place, options
     });
     return session;
   } catch (error) {
-    throw device === 'cpu'
-      ? error
-      : new UserError(`onnx: ${device} cannot be used: ${reasonOf(error)}${REMEDIES[device]}`);
+    if (device === 'cpu') throw error;
+    throw new UserError(`${device} cannot be used: ${reasonOf(error)}; ${REMEDIES[device]}`);
   }
 }
 
-const REMEDIES: Readonly<Record<Device, string>> = {
-  cpu: '',
-  webgpu: '; it needs a GPU and its driver, on Linux of Vulkan',
-  cuda: '; it needs an NVIDIA GPU, CUDA, and what `npm rebuild onnxruntime-node --ignore-scripts=false --onnxruntime-node-install=cuda12` brings',
+/** @throws UserError when a device fails, which may be gone then */
+export function runModel(
+  session: InferenceSession,
+  { device }: Place,
+  feeds: Tensors,
+  fetches: Readonly<Record<string, null>>,
+): Tensors {
+  try {
+    return session.run(feeds, fetches, {});
+  } catch (error) {
+    if (device === 'cpu') throw error;
+    throw new UserError(
+      `${device} failed in a call: ${reasonOf(error)}; is the GPU still there, and its memory enough?`,
+    );
+  }
+}
+
+const REMEDIES: Readonly<Record<Exclude<Device, 'cpu'>, string>> = {
+  webgpu: 'it needs a GPU and its driver, on Linux that of Vulkan',
+  cuda: 'it needs an NVIDIA GPU, CUDA, and what `npm rebuild onnxruntime-node --ignore-scripts=false --onnxruntime-node-install=cuda12` brings',
 };
 
 /** The end of what the runtime says, which begins with places in its source. */

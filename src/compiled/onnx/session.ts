@@ -1,12 +1,13 @@
 /** A recorded function as an ONNX model that ONNX Runtime has loaded. */
 import * as tf from '../../tf.js';
 import type { Optimization } from '../optimization.js';
-import type { Constant, Graph } from '../record/graph.js';
+import type { Constant, Graph, Result } from '../record/graph.js';
 import type { GraphInfo, Session } from '../session.js';
 import { type OnnxGraph, type OnnxModel, onnxModel } from './graph.js';
 import { onnxFile, weightsFile } from './model.js';
-import { openModel, type Place, type RuntimeTensor } from './runtime.js';
-import { elementsOf, tensorOf } from './store.js';
+import { readBack } from './read_back.js';
+import { openModel, type Place, type RuntimeTensor, runModel } from './runtime.js';
+import { type Elements, elementsOf, isOnDevice, tensorOf } from './store.js';
 
 const WEIGHTS = 'weights';
 /** From here on constants are handed over as they lie instead of written into the model. */
@@ -24,25 +25,40 @@ export function openOnnx(graph: Graph, captured: readonly tf.Tensor[], optimize:
   const session = openModel(bytes, place, {
     graphOptimizationLevel: optimize === 'none' ? 'basic' : 'all',
     ...(data.length > 0 && { externalData: [{ path: weights.name, data }] }),
+    ...(place.device === 'webgpu' && { preferredOutputLocation: staying(results, outputs) }),
   });
   tf.dispose([...captured]);
   const fetches = Object.fromEntries(outputs.map((name) => [name, null]));
   return {
     info: infoOf(model),
     run(tensors) {
-      const feeds = Object.fromEntries(tensors.map((tensor, i) => [inputs[i] as string, feedOf(tensor)]));
-      const got = session.run(feeds, fetches, {});
+      const feeds = Object.fromEntries(tensors.map((tensor, i) => [inputs[i] as string, feedOf(tensor, place)]));
+      const got = runModel(session, place, feeds, fetches);
       return outputs.map((name) => {
-        const { data, dims, type } = got[name] as RuntimeTensor;
-        return tensorOf(data, dims, type as tf.DataType);
+        const result = got[name] as RuntimeTensor;
+        return tensorOf(elementsIn(result, place), result.dims, result.type as tf.DataType);
       });
     },
     close: () => session.dispose(),
   };
 }
 
-function feedOf(tensor: tf.Tensor): RuntimeTensor {
-  return { location: 'cpu', type: tensor.dtype, data: elementsOf(tensor), dims: tensor.shape };
+function feedOf(tensor: tf.Tensor, { device }: Place): RuntimeTensor {
+  const elements = elementsOf(tensor);
+  const described = { type: tensor.dtype, dims: tensor.shape };
+  if (!isOnDevice(elements)) return { ...described, location: 'cpu', data: elements };
+  if (device !== 'webgpu') return { ...described, location: 'cpu', data: elements.read() };
+  return { ...described, location: 'gpu-buffer', gpuBuffer: elements.gpuBuffer };
+}
+
+/** Floats stay on the GPU: states go into the next call. Token ids are read at once. */
+const staying = (results: readonly Result[], names: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(names.map((name, i) => [name, results[i]?.dtype === 'float32' ? 'gpu-buffer' : 'cpu']));
+
+function elementsIn(result: RuntimeTensor, place: Place): Elements {
+  if (result.location === 'cpu') return result.data;
+  const { gpuBuffer } = result;
+  return { gpuBuffer, read: () => readBack(result, place), free: () => result.dispose?.() };
 }
 
 /** The elements of a tensor. */

@@ -1,8 +1,21 @@
-/** Where results of ONNX Runtime lie, and what is fed to it: memory that both read, so that a state is carried uncopied. */
+/**
+ * Where results of ONNX Runtime lie, and what is fed to it: memory that both read, so that a state is carried uncopied. On
+ * a GPU results stay until they are read.
+ */
 import * as tf from '../../tf.js';
 
+/** Elements in the memory of a GPU. */
+export interface OnDevice {
+  /** As the runtime knows them. */
+  readonly gpuBuffer: unknown;
+  read(): tf.TypedArray;
+  free(): void;
+}
+export type Elements = tf.TypedArray | OnDevice;
+export const isOnDevice = (elements: Elements): elements is OnDevice => !ArrayBuffer.isView(elements);
+
 interface Stored {
-  readonly values: tf.TypedArray;
+  readonly elements: Elements;
   refCount: number;
 }
 
@@ -11,8 +24,13 @@ class Store extends tf.KernelBackend {
   readonly #data = new tf.DataStorage<Stored>(this, tf.engine());
 
   /** The elements of a tensor, which moves here if it lies elsewhere. */
-  valuesOf(dataId: tf.DataId): tf.TypedArray {
-    return this.#data.get(dataId).values;
+  elementsOf(dataId: tf.DataId): Elements {
+    return this.#data.get(dataId).elements;
+  }
+
+  hold(elements: Elements, dataId: tf.DataId = {}, refCount = 1): tf.DataId {
+    this.#data.set(dataId, { elements, refCount });
+    return dataId;
   }
 
   has(dataId: tf.DataId): boolean {
@@ -20,9 +38,7 @@ class Store extends tf.KernelBackend {
   }
 
   override write(values: tf.backend_util.BackendValues): tf.DataId {
-    const dataId = {};
-    this.move(dataId, values, [], 'float32', 1);
-    return dataId;
+    return this.hold(values as tf.TypedArray);
   }
 
   override move(
@@ -32,15 +48,16 @@ class Store extends tf.KernelBackend {
     _dtype: tf.DataType,
     refCount: number,
   ): void {
-    this.#data.set(dataId, { values: values as tf.TypedArray, refCount });
+    this.hold(values as tf.TypedArray, dataId, refCount);
   }
 
   override readSync(dataId: tf.DataId): tf.TypedArray {
-    return this.valuesOf(dataId);
+    const elements = this.elementsOf(dataId);
+    return isOnDevice(elements) ? elements.read() : elements;
   }
 
   override async read(dataId: tf.DataId): Promise<tf.TypedArray> {
-    return this.valuesOf(dataId);
+    return this.readSync(dataId);
   }
 
   override incRef(dataId: tf.DataId): void {
@@ -57,6 +74,7 @@ class Store extends tf.KernelBackend {
     stored.refCount--;
     if (!force && stored.refCount > 0) return false;
     this.#data.delete(dataId);
+    if (isOnDevice(stored.elements)) stored.elements.free();
     return true;
   }
 
@@ -76,14 +94,14 @@ let store: Store | null = null;
 const stored = (): Store => (store ??= new Store());
 
 /** The elements of a tensor as they lie, not a copy. */
-export function elementsOf({ dataId }: tf.TensorInfo): tf.TypedArray {
+export function elementsOf({ dataId }: tf.TensorInfo): Elements {
   keepHere(tf.getBackend());
-  return stored().valuesOf(dataId);
+  return stored().elementsOf(dataId);
 }
 
 /** A tensor of elements that are handed over. */
-export function tensorOf(values: tf.TypedArray, shape: readonly number[], dtype: tf.DataType): tf.Tensor {
-  const dataId = stored().write(values);
+export function tensorOf(elements: Elements, shape: readonly number[], dtype: tf.DataType): tf.Tensor {
+  const dataId = stored().hold(elements);
   return tf.engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype }, stored());
 }
 
