@@ -1,6 +1,6 @@
 /** A function of named tensors as an ONNX graph whose inputs and outputs have these names. */
-import { onnxModel } from '../compiled/onnx/graph.js';
-import { onnxFile, type WeightsFile } from '../compiled/onnx/model.js';
+import { onnxModel } from '../compiled/onnx/convert.js';
+import { onnxFile, type WeightsFile } from '../compiled/onnx/file.js';
 import { constantOf } from '../compiled/onnx/session.js';
 import { record } from '../compiled/record/recording.js';
 import * as tf from '../tf.js';

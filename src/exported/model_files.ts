@@ -1,5 +1,5 @@
 /** A model as files for runtimes that know nothing of it: ONNX graphs, their weights, and what they are (docs/export.md). */
-import { weightsFile } from '../compiled/onnx/model.js';
+import { weightsFile } from '../compiled/onnx/file.js';
 import { check } from '../errors.js';
 import type { Carried, SequenceModel, Stepped } from '../models/model.js';
 import * as tf from '../tf.js';

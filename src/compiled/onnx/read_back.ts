@@ -1,6 +1,6 @@
 /** Brings to the host what a graph left on a GPU: ONNX Runtime for Node can only do so from a result of a graph. */
 import type * as tf from '../../tf.js';
-import { onnxFile, weightsFile } from './model.js';
+import { onnxFile, weightsFile } from './file.js';
 import {
   type DeviceTensor,
   type HostTensor,

@@ -23,6 +23,11 @@ export interface OnnxCall extends OpCall {
   add(op: string, inputs: readonly Ref[], attrs?: OnnxAttrs): Ref;
   /** Adds a node of `count` outputs. */
   addMany(op: string, inputs: readonly Ref[], count: number, attrs?: OnnxAttrs): Ref[];
+  /**
+   * The same elements in another shape.
+   * @param from the shape of x, if that is known
+   */
+  reshape(x: Ref, from: readonly number[] | null, to: readonly number[]): Ref;
   /** A constant of one axis that says where or how many. */
   places(values: readonly number[]): Ref;
   /** A constant scalar. */

@@ -7,14 +7,24 @@ const outputShape = (op: OnnxCall, i = 0): readonly number[] => op.outputs[i]?.s
 /** ONNX has 64 bits for indices that stand for places. */
 const asPlaces = (op: OnnxCall, x: Ref): Ref => op.add('Cast', [x], { to: { int: ONNX_TYPES.int64 } });
 
-function toShape(op: OnnxCall, x: Ref, shape: readonly number[]): Ref {
-  return op.add('Reshape', [x, op.places(shape)], shape.includes(0) ? { allowzero: { int: 1 } } : {});
-}
-
 /** The same elements in the shape of the output: Reshape, ExpandDims. */
-export const reshape: OnnxForm = (op) => toShape(op, op.input(0), outputShape(op));
+export const reshape: OnnxForm = (op) => op.reshape(op.input(0), op.shape(0), outputShape(op));
 
-export const transpose: OnnxForm = (op) => op.add('Transpose', [op.input(0)], { perm: { ints: op.values(1) } });
+const isSame = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
+
+/** Where axes that are longer than 1 keep their order no element moves. */
+export const transpose: OnnxForm = (op) => {
+  const axes = op.values(1);
+  const long = axes.filter((axis) => op.shape(0)[axis] !== 1);
+  if (
+    isSame(
+      long,
+      long.toSorted((a, b) => a - b),
+    )
+  )
+    return reshape(op);
+  return op.add('Transpose', [op.input(0)], { perm: { ints: axes } });
+};
 
 /** Elements [from, to) of each axis by steps. */
 function sliced(op: OnnxCall, from: readonly number[], to: readonly number[], steps: readonly number[]): Ref {
@@ -41,7 +51,7 @@ export const stridedSlice: OnnxForm = (op) => {
     end.map((place, axis) => (place < 0 && (strides[axis] ?? 1) < 0 ? FIRST : place)),
     strides,
   );
-  return toShape(op, all, outputShape(op));
+  return op.reshape(all, null, outputShape(op));
 };
 
 /** An end before the first element, which -1 is not: that is the last one. */
@@ -63,7 +73,7 @@ export const concatenation: OnnxForm = (op) => {
 export const pack: OnnxForm = (op) => {
   const axis = axisOf([op.int('axis')], op.shape(0).length + 1);
   const one = op.shape(0).toSpliced(axis, 0, 1);
-  const parts = op.inputs.map((_, i) => toShape(op, op.input(i), one));
+  const parts = op.inputs.map((_, i) => op.reshape(op.input(i), op.shape(i), one));
   return op.add('Concat', parts, { axis: { int: axis } });
 };
 
@@ -75,7 +85,7 @@ export const parts: OnnxForm = (op) => split(op, axisOf(op.values(2), op.shape(0
 
 export const unpack: OnnxForm = (op) => {
   const sizes = op.outputs.map(() => 1);
-  return split(op, op.int('axis'), sizes).map((part, i) => toShape(op, part, outputShape(op, i)));
+  return split(op, op.int('axis'), sizes).map((part, i) => op.reshape(part, null, outputShape(op, i)));
 };
 
 export const tile: OnnxForm = (op) => op.add('Tile', [op.input(0), op.places(op.values(1))]);
@@ -105,7 +115,7 @@ export const gather: OnnxForm = (op) => {
   const batch = op.int('batch_dims');
   const [x, indices] = [op.input(0), op.input(1)];
   if (batch === 0) return op.add('Gather', [x, indices], { axis: { int: axis } });
-  const places = asPlaces(op, toShape(op, indices, [...op.shape(1), 1]));
+  const places = asPlaces(op, op.reshape(indices, op.shape(1), [...op.shape(1), 1]));
   const attrs = { batch_dims: { int: batch } };
   if (axis === batch) return op.add('GatherND', [x, places], attrs);
   // The axis goes first among those that are no batch, and what was before it comes back to its place.
@@ -142,7 +152,7 @@ export const segmentSum: OnnxForm = (op) => {
   const ids = op.input(1);
   const isNowhere = op.add('Less', [ids, op.scalar(0, 'int32')]);
   const places = op.add('Where', [isNowhere, op.scalar(count, 'int32'), ids]);
-  const rows = asPlaces(op, toShape(op, places, [...op.shape(1), 1]));
+  const rows = asPlaces(op, op.reshape(places, op.shape(1), [...op.shape(1), 1]));
   const sums = op.add('ScatterND', [zeros(op, [count + 1, ...rest]), rows, op.input(0)], {
     reduction: { text: 'add' },
   });
@@ -166,7 +176,7 @@ export const fill: OnnxForm = (op) => op.add('Expand', [op.input(1), op.places(o
 /** As ones of `onValue` where the index is the place on a last axis, which `equal` finds. */
 export const oneHot: OnnxForm = (op) => {
   const [depth = 0] = op.values(1);
-  const column = toShape(op, op.input(0), [...op.shape(0), 1]);
+  const column = op.reshape(op.input(0), op.shape(0), [...op.shape(0), 1]);
   const places = op.constant(range(0, depth), { shape: [depth], dtype: 'int32' });
   return op.add('Where', [op.add('Equal', [column, places]), op.input(2), op.input(3)]);
 };

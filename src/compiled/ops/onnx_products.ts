@@ -1,17 +1,28 @@
 /** The ONNX forms of matrix products and convolutions. */
+import type { TensorSpec } from '../record/graph.js';
 import type { OnnxCall, OnnxForm, Ref } from './onnx_call.js';
 import { convolutionOf } from './shapes.js';
 
 /** A product of two matrices. */
-export const matrixProduct: OnnxForm = (op) => {
-  const [transA, transB] = [op.bool('transpose_a'), op.bool('transpose_b')];
-  const inputs = [op.input(0), op.input(1)];
-  if (!transA && !transB) return op.add('MatMul', inputs);
-  return op.add('Gemm', inputs, { transA: { int: Number(transA) }, transB: { int: Number(transB) } });
-};
+export const matrixProduct: OnnxForm = (op) =>
+  productOf(op, [op.input(0), op.input(1)], op.bool('transpose_a'), op.bool('transpose_b'));
+
+function productOf(op: OnnxCall, matrices: readonly Ref[], transA: boolean, transB: boolean): Ref {
+  if (!transA && !transB) return op.add('MatMul', matrices);
+  return op.add('Gemm', matrices, { transA: { int: Number(transA) }, transB: { int: Number(transB) } });
+}
+
+export const isMatrix = ({ shape }: TensorSpec): boolean => shape.slice(0, -2).every((size) => size === 1);
+
+/** An input that is a matrix but for axes of length 1 before. */
+export const matrixOf = (op: OnnxCall, i: number): Ref => op.reshape(op.input(i), op.shape(i), op.shape(i).slice(-2));
 
 /** Products of many matrices; ONNX Runtime makes a transposition and a product one. */
 export const batchProduct: OnnxForm = (op) => {
+  if (op.inputs.every(isMatrix)) {
+    const product = productOf(op, [matrixOf(op, 0), matrixOf(op, 1)], op.bool('adj_x'), op.bool('adj_y'));
+    return op.reshape(product, null, op.outputs[0]?.shape ?? []);
+  }
   const side = (i: number, isTransposed: boolean): Ref => {
     const rank = op.shape(i).length;
     if (!isTransposed) return op.input(i);
@@ -51,5 +62,5 @@ const filter = (op: OnnxCall): Ref => op.add('Transpose', [op.input(1)], { perm:
 function filterOfEach(op: OnnxCall): Ref {
   const [height = 1, width = 1, channels = 1, multiplier = 1] = op.shape(1);
   const channelsFirst = op.add('Transpose', [op.input(1)], { perm: { ints: [2, 3, 0, 1] } });
-  return op.add('Reshape', [channelsFirst, op.places([channels * multiplier, 1, height, width])]);
+  return op.reshape(channelsFirst, null, [channels * multiplier, 1, height, width]);
 }

@@ -42,7 +42,8 @@ export const ownKernels: Readonly<Record<string, (record: RecordOp) => tf.Kernel
     const axes = tf.util.parseAxisParam(axis, x.shape);
     const count = tf.scalar(axes.reduce((product, a) => product * (x.shape[a] ?? 1), 1));
     // Not the op Mean: TensorFlow 2.15 turns layer norms made of it into one oneDNN op and loses their epsilon.
-    const sum = tf.sum(tf.cast(x as tf.Tensor, 'float32'), axes, keepDims);
+    const numbers = x.dtype === 'float32' ? (x as tf.Tensor) : tf.cast(x as tf.Tensor, 'float32');
+    const sum = tf.sum(numbers, axes, keepDims);
     return record('RealDiv', [sum, count], { T: { type: 'float32' } });
   },
 };

@@ -1,0 +1,267 @@
+/** A recorded graph as ONNX has it: the forms of the table's rows, one after the other. */
+import { check } from '../../errors.js';
+import { callOf } from '../ops/call.js';
+import { ONNX_TYPES, type OnnxAttrs, type OnnxCall, type OnnxDType, type Ref } from '../ops/onnx_call.js';
+import { table } from '../ops/table.js';
+import {
+  CONST,
+  type Constant,
+  FUSED,
+  type Graph,
+  type GraphFunction,
+  type GraphNode,
+  LOOP,
+  type TensorSpec,
+} from '../record/graph.js';
+import type { Initializer, OnnxModel, OnnxNode, OnnxTensor } from './graph.js';
+import { idiomOf } from './idioms.js';
+import { pruned } from './prune.js';
+
+/** What a recorded reference stands for; a constant has no name in the model until it needs one. */
+interface Known extends TensorSpec {
+  name?: Ref;
+  readonly constant?: Constant;
+  readonly producer?: GraphNode;
+}
+
+/** What is known of the whole model. */
+interface Model {
+  readonly functions: ReadonlyMap<string, GraphFunction>;
+  readonly initializers: Initializer[];
+  /** Small constants, looked up by content. */
+  readonly small: Map<string, Ref>;
+  /** What has been given other shapes, by its name after that: its name before, and its shape if that is known. */
+  readonly reshaped: Map<Ref, { readonly x: Ref; readonly shape: readonly number[] | null }>;
+  /** Nodes so far, which gives each a name of its own. */
+  made: number;
+}
+
+/** A graph in the making: the model's own, or the body of a loop. */
+interface Scope {
+  readonly model: Model;
+  readonly nodes: OnnxNode[];
+  readonly known: Map<string, Known>;
+}
+
+const SMALL_BYTES = 64;
+
+/**
+ * @param captured values of the last arguments of `main`, which become part of the model
+ * @param inputs names of the arguments before them
+ * @param outputs names of the results
+ */
+export function onnxModel(
+  { main, functions }: Graph,
+  captured: readonly Constant[],
+  inputs: readonly Ref[],
+  outputs: readonly Ref[],
+): OnnxModel {
+  const model: Model = {
+    functions: new Map(functions.map((each) => [each.name, each])),
+    initializers: [],
+    small: new Map(),
+    reshaped: new Map(),
+    made: 0,
+  };
+  const scope: Scope = { model, nodes: [], known: new Map() };
+  const args = main.args
+    .slice(0, inputs.length)
+    .map(({ shape, dtype }, i) => ({ name: inputs[i] as Ref, shape, dtype }));
+  const values: Known[] = [...args, ...captured.map((constant) => ({ ...constant, constant }))];
+  main.args.forEach(({ name }, i) => {
+    scope.known.set(name, values[i] as Known);
+  });
+  writeNodes(scope, main.nodes);
+  const results = main.results.map(({ ref }, i) => write(scope, 'Identity', [refTo(scope, ref)], outputs[i]));
+  const graph = { name: 'main', nodes: scope.nodes, inputs: args, outputs: described(scope, main, results) };
+  return pruned({ graph, initializers: model.initializers });
+}
+
+/** The results of a function by their names in the model. */
+function described(scope: Scope, { results }: GraphFunction, names: readonly Ref[]): OnnxTensor[] {
+  return results.map(({ ref }, i) => {
+    const { shape, dtype } = knownOf(scope, ref);
+    return { name: names[i] as Ref, shape, dtype };
+  });
+}
+
+function knownOf({ known }: Scope, recorded: string): Known {
+  const found = known.get(recorded);
+  check(found !== undefined, `compile: a graph must refer to what it has, got ${recorded}`);
+  return found;
+}
+
+/** The name that a recorded reference has in the model. */
+function refTo(scope: Scope, recorded: string): Ref {
+  const found = knownOf(scope, recorded);
+  found.name ??= initializer(scope.model, expanded(found.constant as Constant));
+  return found.name;
+}
+
+function initializer({ initializers, small }: Model, { dtype, shape, bytes }: Omit<Initializer, 'name'>): Ref {
+  const content = bytes.length > SMALL_BYTES ? null : `${dtype}[${shape}]${Buffer.from(bytes).toString('hex')}`;
+  const same = content === null ? undefined : small.get(content);
+  if (same !== undefined) return same;
+  const name = `constant_${initializers.length}`;
+  initializers.push({ name, dtype, shape, bytes });
+  if (content !== null) small.set(content, name);
+  return name;
+}
+
+/** Adds a node of one output. */
+function write(scope: Scope, op: string, inputs: readonly Ref[], name?: Ref, attrs: OnnxAttrs = {}): Ref {
+  const output = name ?? `${op}_${scope.model.made++}`;
+  scope.nodes.push({ op, inputs, outputs: [output], attrs });
+  return output;
+}
+
+/** What was given several shapes one after the other is given the last; nothing where that is its first. */
+function writeReshape(scope: Scope, x: Ref, from: readonly number[] | null, to: readonly number[]): Ref {
+  const { reshaped } = scope.model;
+  const first = reshaped.get(x) ?? { x, shape: from };
+  if (first.shape?.join() === to.join() && first.shape.length === to.length) return first.x;
+  const attrs = to.includes(0) ? { allowzero: { int: 1 } } : {};
+  const output = write(scope, 'Reshape', [first.x, places(scope.model, to)], undefined, attrs);
+  reshaped.set(output, first);
+  return output;
+}
+
+const places = (model: Model, values: readonly number[]): Ref =>
+  initializer(model, { dtype: 'int64', shape: [values.length], bytes: bytesOf(values, 'int64') });
+
+function writeMany(scope: Scope, op: string, inputs: readonly Ref[], count: number, attrs: OnnxAttrs = {}): Ref[] {
+  const id = scope.model.made++;
+  const outputs = Array.from({ length: count }, (_, i) => `${op}_${id}_${i}`);
+  scope.nodes.push({ op, inputs, outputs, attrs });
+  return outputs;
+}
+
+function writeNodes(scope: Scope, nodes: readonly GraphNode[]): void {
+  for (const node of nodes) {
+    const { name, op, outputs } = node;
+    if (op === CONST) {
+      const { value } = node.attrs;
+      if (value && 'tensor' in value) scope.known.set(name, { ...value.tensor, constant: value.tensor });
+      continue;
+    }
+    const refs = op === LOOP ? writeLoop(scope, node) : op === FUSED ? writeFused(scope, node) : writeOp(scope, node);
+    outputs.forEach((output, i) => {
+      scope.known.set(i === 0 ? name : `${name}:${i}`, { ...output, name: refs[i] as Ref, producer: node });
+    });
+  }
+}
+
+function writeOp(scope: Scope, node: GraphNode): readonly Ref[] {
+  const idiom = idiomOf(node, {
+    producer: (ref) => knownOf(scope, ref).producer,
+    constant: (ref) => knownOf(scope, ref).constant,
+    spec: (ref) => knownOf(scope, ref),
+  });
+  const form = idiom?.onnx ?? table[node.op]?.onnx;
+  check(form !== undefined, `compile: ${node.op} has no ONNX form: give it a row in src/compiled/ops/table.ts`);
+  return [form(callFor(scope, idiom ? { ...node, inputs: idiom.inputs } : node))].flat();
+}
+
+function callFor(scope: Scope, { op, inputs, attrs, outputs }: GraphNode): OnnxCall {
+  const knownInput = (i: number): Known => knownOf(scope, inputs[i] as string);
+  const valuesOf = (i: number): ArrayLike<number> => {
+    const { constant } = knownInput(i);
+    check(constant !== undefined, `compile: the ONNX form of ${op} must know the elements of input ${i}, got a tensor`);
+    return elementsOf(constant);
+  };
+  const constant = (values: readonly number[], spec: TensorSpec): Ref =>
+    initializer(scope.model, expanded({ ...spec, bytes: bytesOf(values, spec.dtype) }));
+  return {
+    ...callOf(
+      op,
+      inputs.map((_, i) => knownInput(i)),
+      attrs,
+      valuesOf,
+    ),
+    outputs,
+    input: (i) => refTo(scope, inputs[i] as string),
+    add: (name, from, more) => write(scope, name, from, undefined, more),
+    addMany: (name, from, count, more) => writeMany(scope, name, from, count, more),
+    reshape: (x, from, to) => writeReshape(scope, x, from, to),
+    places: (values) => places(scope.model, values),
+    scalar: (value, dtype) => constant([value], { shape: [], dtype }),
+    constant,
+  };
+}
+
+function bodyOf({ model }: Scope, { attrs: { body } }: GraphNode): GraphFunction {
+  return model.functions.get(body && 'function' in body ? body.function : '') as GraphFunction;
+}
+
+/** What ONNX would make one operation by itself is written where it stands. */
+function writeFused(scope: Scope, node: GraphNode): readonly Ref[] {
+  const body = bodyOf(scope, node);
+  const inner = innerScope(scope, body, node.inputs);
+  writeNodes({ ...inner, nodes: scope.nodes }, body.nodes);
+  return body.results.map(({ ref }) => refTo(inner, ref));
+}
+
+/** The body reads what is outside by its name there, so that only the state goes round. */
+function writeLoop(scope: Scope, node: GraphNode): readonly Ref[] {
+  const body = bodyOf(scope, node);
+  const states = node.outputs.length;
+  const { model } = scope;
+  const [iteration, going] = [`iteration_${model.made++}`, `going_${model.made++}`];
+  const entering = body.args
+    .slice(0, states)
+    .map(({ shape, dtype }) => ({ name: `state_${model.made++}`, shape, dtype }));
+  const inner = innerScope(scope, body, node.inputs.slice(states + 1), states + 1);
+  body.args.slice(0, states).forEach(({ name }, i) => {
+    inner.known.set(name, entering[i] as Known);
+  });
+  const toInt = { to: { int: ONNX_TYPES.int32 } };
+  const at = body.args[states] as TensorSpec & { name: string };
+  inner.known.set(at.name, { ...at, name: write(inner, 'Cast', [iteration], undefined, toInt) });
+  writeNodes(inner, body.nodes);
+  const next = [
+    write(inner, 'Identity', [going]),
+    ...body.results.map(({ ref }) => write(inner, 'Identity', [refTo(inner, ref)])),
+  ];
+  const flag = { shape: [], dtype: 'bool' } as const;
+  const graph = {
+    name: body.name,
+    nodes: inner.nodes,
+    inputs: [{ name: iteration, shape: [], dtype: 'int64' as const }, { name: going, ...flag }, ...entering],
+    outputs: [{ name: next[0] as Ref, ...flag }, ...described(inner, body, next.slice(1))],
+  };
+  const count = write(scope, 'Cast', [refTo(scope, node.inputs[states] as string)], undefined, {
+    to: { int: ONNX_TYPES.int64 },
+  });
+  const id = model.made++;
+  const outputs = entering.map((_, i) => `Loop_${id}_${i}`);
+  const inputs = [count, '', ...node.inputs.slice(0, states).map((ref) => refTo(scope, ref))];
+  scope.nodes.push({ op: 'Loop', inputs, outputs, attrs: {}, body: graph });
+  return outputs;
+}
+
+/** A scope for a function whose arguments from `first` on are what `refs` name outside. */
+function innerScope(outer: Scope, { args }: GraphFunction, refs: readonly string[], first = 0): Scope {
+  const known = refs.map((ref, i) => [args[first + i]?.name ?? '', knownOf(outer, ref)] as const);
+  return { model: outer.model, nodes: [], known: new Map(known) };
+}
+
+const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
+function bytesOf(values: readonly number[], dtype: OnnxDType): Uint8Array {
+  const array = dtype === 'int64' ? BigInt64Array.from(values, BigInt) : ARRAYS[dtype].from(values);
+  return new Uint8Array(array.buffer);
+}
+
+function elementsOf(constant: Constant): ArrayLike<number> {
+  const { dtype, bytes } = expanded(constant);
+  return new ARRAYS[dtype](bytes.slice().buffer);
+}
+
+/** A constant of equal elements, which holds one of them, with all. */
+function expanded({ dtype, shape, bytes }: Constant): Constant {
+  const size = shape.reduce((product, length) => product * length, 1);
+  const itemBytes = dtype === 'bool' ? 1 : 4;
+  if (bytes.length === size * itemBytes) return { dtype, shape, bytes };
+  const all = Buffer.alloc(size * itemBytes, bytes);
+  return { dtype, shape, bytes: new Uint8Array(all.buffer, all.byteOffset, all.length) };
+}
