@@ -31,6 +31,7 @@ function createBar(stderr: Streams['stderr']): ProgressView {
       const left = timeLeft(progress);
       if (!bar.isActive) bar.start(total, done, { doing, left: '' });
       if (heard.type === 'start') doing = printable(`${heard.cell.model} ${heard.cell.phase} ${heard.cell.n}`);
+      if (heard.type === 'built') doing = 'building graphs';
       bar.setTotal(total);
       bar.update(done, { doing, left: left === null ? '' : `${left} left, ` });
     },
@@ -58,11 +59,11 @@ function createLines(stderr: Streams['stderr']): ProgressView {
   };
 }
 
-/** Estimates from the first measurement on: what comes before it is no measure of it. */
+/** Estimates from the first cell built or measured on: what comes before it is no measure of it. */
 function createTimeLeft(): (progress: Progress) => string | null {
   let first: { readonly at: number; readonly done: number } | undefined;
   return ({ done, total, heard }) => {
-    if (heard.type === 'measured') first ??= { at: performance.now(), done };
+    if (heard.type === 'built' || heard.type === 'measured') first ??= { at: performance.now(), done };
     if (first === undefined || done === first.done) return null;
     const seconds = ((performance.now() - first.at) / 1000 / (done - first.done)) * (total - done);
     return roughTimeText(seconds);

@@ -3,7 +3,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { EXIT } from '#scripts/ending.mjs';
 import { describeGit } from '../../src/bench/run/environment.js';
-import { pinnableCpu } from '../../src/bench/run/process/pinning.js';
+import { NOT_PINNED, pinnableCpus } from '../../src/bench/run/process/pinning.js';
 import { type WorkerHost, workerLimits } from '../../src/bench/run/process/session.js';
 import { type RunHost, type RunLabel, type RunSpec, runBenchmark } from '../../src/bench/run/run.js';
 import { changesResults } from '../../src/models/registry.js';
@@ -48,7 +48,8 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt, max(all));
   const spec = specOf(flags, all, prompt);
   const label = labelOf(flags, runConfigOf(flags, spec.runs, lengths, longer.added, prompt), argv);
-  const pinnedCpu = flags.no_pin ? null : pinnableCpu(flags.threads);
+  const cpus = flags.no_pin ? NOT_PINNED : pinnableCpus(flags.threads);
+  const { pinnedCpu } = cpus;
   const file = fileOf(flags);
   const formats = flags.export === undefined ? [] : parseFormats(flags.export, EXPORT_FORMATS);
   if (!flags.dry_run) {
@@ -78,7 +79,7 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
   const results = await interruptible(
     () => leftText(writer.written(), file),
     (life) => {
-      const processes = { ...life, ...workerLimits(flags.cell_timeout), pinnedCpu };
+      const processes = { ...life, ...workerLimits(flags.cell_timeout), ...cpus };
       const progress = createProgress(streams.stderr, !flags.no_progress);
       return measure(spec, label, previous, processes, writer, progress);
     },

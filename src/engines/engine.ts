@@ -6,6 +6,8 @@ export interface Engine {
   readonly id: string;
   /** Someone else's, as a shell reads it; null for ours, which also check and count. */
   readonly command: string | null;
+  /** Whether what is built for a cell stays with the process: it may then be built before, while nobody measures. */
+  readonly builds: boolean;
   /** The program and its arguments. */
   readonly program: readonly [file: string, ...args: string[]];
 }

@@ -43,8 +43,9 @@ export function preferredEngine(device: Device): PreferredEngine {
 }
 
 /** @param workerFile the program of all engines of ours */
-export function ownEngine({ id, devices }: OwnEngine, workerFile: string, device: Device): Engine {
+export function ownEngine({ id, backend, way, devices }: OwnEngine, workerFile: string, device: Device): Engine {
   const place = devices.includes(device) ? device : 'cpu';
   const args = ['--engine', id, '--device', place];
-  return { id, command: null, program: [process.execPath, ...process.execArgv, workerFile, ...args] };
+  const builds = backend === 'tensorflow' && way === 'compiled'; // ONNX Runtime's graphs are ready in a fiftieth of the time
+  return { id, command: null, builds, program: [process.execPath, ...process.execArgv, workerFile, ...args] };
 }

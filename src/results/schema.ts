@@ -161,6 +161,12 @@ const machine = closed({
   cores: count,
   threads: count,
   pinned_cpu: count.nullable().optional().describe('CPU that the measuring processes ran on; null: left to the system'),
+  spare_cpu: count
+    .nullable()
+    .optional()
+    .describe(
+      'CPU on which a process built its graphs while one did on pinned_cpu, and nobody measured; null: one at a time',
+    ),
   memory_bytes: count,
   cgroup_memory_bytes: count.nullable(),
   governor: z.string().nullable(),

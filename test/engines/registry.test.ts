@@ -33,6 +33,6 @@ test('ours are one program, told which engine it is; a peer is what a shell make
   expect(argsOf('onnx')).toEqual(['worker.js', '--engine', 'onnx', '--device', 'webgpu']);
   expect(argsOf('wasm')).toEqual(['worker.js', '--engine', 'wasm', '--device', 'cpu']);
   expect(peerEngine('mine', "a 'b c' | d")).toEqual({
-    ...{ id: 'mine', command: "a 'b c' | d", program: ['sh', '-c', "a 'b c' | d"] },
+    ...{ id: 'mine', command: "a 'b c' | d", builds: false, program: ['sh', '-c', "a 'b c' | d"] },
   });
 });

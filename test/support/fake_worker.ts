@@ -23,14 +23,14 @@ export interface FakeEngine extends Engine {
  * `throw` to fail the cell, or return a factor of its time. `first` runs before everything; `replies` is the body of an
  * object of functions from a request to what replies to it, for those that are to do something else.
  */
-export function fakeEngine(onCell = '', { first = '', replies = '', id = 'wasm' } = {}): FakeEngine {
+export function fakeEngine(onCell = '', { first = '', replies = '', id = 'wasm', builds = false } = {}): FakeEngine {
   const folder = mkdtempSync(join(tmpdir(), 'attnscale-engine-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const [file, log] = [join(folder, 'engine.mjs'), join(folder, 'log')];
   writeFileSync(log, '');
   writeFileSync(file, programOf(onCell, first, replies, log));
   const asked = (): string[] => readFileSync(log, 'utf8').split('\n').slice(0, -1);
-  return { id, command: null, program: [process.execPath, file], asked, file };
+  return { id, command: null, builds, program: [process.execPath, file], asked, file };
 }
 
 const { id: _, command, threads, ...INFO } = WASM;
@@ -43,12 +43,13 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 const say = (text) => new Promise((done) => process.stdout.write(text, done));
 const forever = () => new Promise(() => setInterval(() => {}, 1e6));
-const note = (line) => appendFileSync(${JSON.stringify(log)}, line + '\\n');
+const log = ${JSON.stringify(log)};
+const note = (line) => appendFileSync(log, line + '\\n');
 const onCell = async (cell, task, times) => { ${onCell} };
 let n, factor;
 async function work(task, { name: model, phase, n }) {
   const line = [task, model, phase, n].join(' ');
-  const times = readFileSync(${JSON.stringify(log)}, 'utf8').split('\\n').filter((other) => other === line).length;
+  const times = readFileSync(log, 'utf8').split('\\n').filter((other) => other === line).length;
   note(line);
   return (await onCell({ model, phase, n }, task, times)) ?? 1;
 }

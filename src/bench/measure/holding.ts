@@ -77,6 +77,8 @@ export interface Holding {
   readonly models: Map<string, Loaded>;
   /** Random weights by their seed: models have many in common. */
   readonly random: Map<number, WeightSource>;
+  /** What cells took to build, which was done once. */
+  readonly compileMs: Map<string, number>;
   cell: Held | null;
 }
 
@@ -84,6 +86,7 @@ export const createHolding = (way: OwnWay, host: WorkerHost): Holding => ({
   ...{ way, host, place: null, cell: null },
   models: new Map(),
   random: new Map(),
+  compileMs: new Map(),
 });
 
 /** @throws UserError before `hello` */

@@ -78,7 +78,7 @@ export const replySchema = z.discriminatedUnion('type', [
   z.object({ id, type: z.literal('counted'), counted: countedSchema }),
   z.object({ id, type: z.literal('written') }),
   z.object({ id, type: z.literal('logits'), logits: z.array(z.array(z.number())) }),
-  /** @property compile_ms time to build the cell's graphs, no part of any sample */
+  /** @property compile_ms time to build the cell's graphs, now or when it was prepared before; no part of any sample */
   z.object({ id, type: z.literal('prepared'), compile_ms: amount }),
   /** @property ms by the worker's clock, of all repeats; @property tokens the last ones [B] */
   z.object({ id, type: z.literal('ran'), ms: amount, tokens: z.array(count) }),

@@ -34,15 +34,14 @@ export interface Unchecked {
 
 /**
  * Checks every model on every engine of ours, and counts what was not counted yet.
- * @returns what peers are to compute, by model; nothing where there are none
+ * @param references gets what peers are to compute, by model; nothing where there are none
  */
-export async function checkModels(unchecked: Unchecked): Promise<ReadonlyMap<string, Reference>> {
+export async function checkModels(unchecked: Unchecked, references: Map<string, Reference>): Promise<void> {
   const { cells, engines, workload, settings, temporaryFile, isUncounted, hear } = unchecked;
   const [first, ...others] = engines.filter(({ command }) => command === null);
   const hasPeers = engines.some(({ command }) => command !== null);
   const uncounted = cells.filter(isUncounted);
-  const references = new Map<string, Reference>();
-  if (first === undefined) return references;
+  if (first === undefined) return;
   const unique = new Map((hasPeers ? cells : uncounted).map((cell) => [workKey(cell), { ...cell, engine: first.id }]));
   const open = new Set(uncounted.map(workKey));
   await workThroughAll(first, [...unique.values()], settings, everywhere(unchecked), (left) =>
@@ -61,7 +60,6 @@ export async function checkModels(unchecked: Unchecked): Promise<ReadonlyMap<str
     const own = uncounted.filter((cell) => cell.engine === engine.id);
     await workThroughAll(engine, own, settings, hear, (left) => checking(unchecked, left, async () => null));
   }
-  return references;
 }
 
 /** Of a cell that was counted, or could not be, all others of the same work hear. */

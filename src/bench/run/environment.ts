@@ -43,7 +43,7 @@ function spin(): number {
  */
 export function describeMachine(
   threads: number,
-  pinnedCpu: number | null,
+  { pinnedCpu, spareCpu }: { readonly pinnedCpu: number | null; readonly spareCpu: number | null },
   before: Observation,
   after: Observation | null,
   earlier?: Machine,
@@ -58,6 +58,7 @@ export function describeMachine(
     cores: os.availableParallelism(),
     threads,
     pinned_cpu: pinnedCpu,
+    spare_cpu: spareCpu,
     memory_bytes: os.totalmem(),
     cgroup_memory_bytes: readNumber('/sys/fs/cgroup/memory.max'),
     governor: readText('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'),

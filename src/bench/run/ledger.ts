@@ -62,10 +62,10 @@ export interface Ledger {
   /** Whether what a cell does has still to be counted. */
   isUncounted(cell: CellId): boolean;
   /**
-   * Measurements made, and those with what is still wanted of the first processes or, later, of process `run`. A cell
+   * Measurements made, and those with what is still wanted of the first processes or, later, of processes `runs`. A cell
    * counts once a process; cells in trouble are not waited for.
    */
-  progress(run: number): { readonly done: number; readonly total: number };
+  progress(runs: readonly number[]): { readonly done: number; readonly total: number };
   results(head: ResultsHead): Results;
 }
 
@@ -130,9 +130,10 @@ export function createLedger(settings: LedgerSettings, previous?: Results): Ledg
     },
     isOpen: (cell, run) => isOpen(entryOf(cell), run, settings),
     isUncounted: (cell) => entryOf(cell).counted === null,
-    progress(run) {
+    progress(runs) {
       const all = [...entries.values()];
-      const wanted = run < rule.runs ? Array.from({ length: rule.runs }, (_, first) => first) : [run];
+      const first = Array.from({ length: rule.runs }, (_, run) => run);
+      const wanted = runs.some((run) => run < rule.runs) ? first : runs;
       const done = all.reduce((sum, { processes }) => sum + processes.length, 0);
       const open = all.reduce((sum, entry) => sum + wanted.filter((one) => isOpen(entry, one, settings)).length, 0);
       return { done, total: done + open };

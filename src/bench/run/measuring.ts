@@ -19,6 +19,14 @@ const LONG_MS = 100;
 /** On a busy machine each of a few messages may take longer than the run: so many more calls are made to see it. */
 const MORE_CALLS = 10;
 
+/** Has a cell's graphs built, which stay with the process. @returns how long that took, in ms @throws as `measureCell` */
+export async function buildCell(worker: Worker, cell: CellId, workload: Workload, now: Clock): Promise<number> {
+  const start = now();
+  await prepare(worker, cell, workload);
+  await worker.ask('release', {});
+  return now() - start;
+}
+
 /** @throws Failure when the worker cannot, or its times cannot be believed @throws Lost when it is gone */
 export async function measureCell(
   worker: Worker,
@@ -27,11 +35,8 @@ export async function measureCell(
   rules: SamplingRules,
   now: Clock,
 ): Promise<Omit<ProcessRun, 'run' | 'order'>> {
-  const { period } = await worker.load(cell.model);
-  const isDecode = cell.phase === 'decode';
-  const steps = isDecode ? decodeSteps(period) : null;
-  const { compile_ms } = await worker.ask('prepare', { ...workOf(cell, workload), steps });
-  const taken = await take(worker, rules, isDecode ? singleSteps(period) : null, now).catch(async (error: unknown) => {
+  const { compile_ms, steps, single } = await prepare(worker, cell, workload);
+  const taken = await take(worker, rules, single, now).catch(async (error: unknown) => {
     if (error instanceof Failure) await worker.ask('release', {});
     throw error;
   });
@@ -47,6 +52,15 @@ export async function measureCell(
     peak_rss_bytes,
     leaked_tensors,
   };
+}
+
+/** @returns beside the time to build it, the steps of a call of decode, and how many single steps are to be timed */
+async function prepare(worker: Worker, cell: CellId, workload: Workload) {
+  const { period } = await worker.load(cell.model);
+  const isDecode = cell.phase === 'decode';
+  const steps = isDecode ? decodeSteps(period) : null;
+  const { compile_ms } = await worker.ask('prepare', { ...workOf(cell, workload), steps });
+  return { compile_ms, steps, single: isDecode ? singleSteps(period) : null };
 }
 
 /** Samples the prepared cell. @param single how many single steps are timed after that */

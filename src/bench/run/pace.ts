@@ -7,12 +7,16 @@ import type { Clock } from './sampling.js';
 export interface Pace {
   /** To be told of everything as it comes. */
   hear(heard: Heard): void;
-  /** The longest starts of their engines' processes and the longest times of these cells so far; what is not known yet takes 0. */
+  /**
+   * The longest times of these cells so far, each as often as it is there; and once what two processes do side by side:
+   * the longest starts of their engines' processes, and what it took to build the cells. What is not known yet takes 0.
+   */
   expectedMs(cells: readonly CellId[]): number;
 }
 
 export function createPace(now: Clock): Pace {
   const cellMs = new Map<string, number>();
+  const buildMs = new Map<string, number>();
   const startMs = new Map<string, number>();
   let since = now();
   return {
@@ -20,13 +24,17 @@ export function createPace(now: Clock): Pace {
       const ms = now() - since;
       since += ms;
       if (heard.type === 'ready') raise(startMs, heard.engine, ms);
+      if (heard.type === 'built') raise(buildMs, cellKey(heard.cell), heard.ms);
       if (heard.type === 'measured') raise(cellMs, cellKey(heard.cell), ms);
     },
     expectedMs: (cells) =>
       sum(cells.map((cell) => cellMs.get(cellKey(cell)) ?? 0)) +
-      sum([...new Set(cells.map(({ engine }) => engine))].map((engine) => startMs.get(engine) ?? 0)),
+      sum(once(cells.map(cellKey)).map((cell) => buildMs.get(cell) ?? 0)) +
+      sum(once(cells.map(({ engine }) => engine)).map((engine) => startMs.get(engine) ?? 0)),
   };
 }
+
+const once = (names: readonly string[]): string[] => [...new Set(names)];
 
 function raise(longest: Map<string, number>, key: string, ms: number): void {
   longest.set(key, Math.max(longest.get(key) ?? 0, ms));

@@ -7,11 +7,12 @@ import type { Engine } from '../../engines/engine.js';
 import { random, shuffled } from '../../random.js';
 import type { CellId } from '../../results/cell.js';
 import type { Comparison, EngineEntry, Results } from '../../results/schema.js';
+import { max } from '../../statistics.js';
 import { loadOf, type SamplingRules, shuffledCells, type Workload } from '../protocol/plan.js';
 import { checkModels } from './checking.js';
 import { describeMachine, type Observation, observe } from './environment.js';
 import { createLedger, enter, type Finding, type ResultsHead } from './ledger.js';
-import { measureCell } from './measuring.js';
+import { buildCell, measureCell } from './measuring.js';
 import { createPace } from './pace.js';
 import { mostProcesses, type StoppingRule } from './precision.js';
 import {
@@ -20,10 +21,11 @@ import {
   type Task,
   type Worker,
   type WorkerHost,
-  workThroughAll,
+  type WorkerSettings,
 } from './process/session.js';
 import { errorOf, type Reference } from './references.js';
 import type { Clock } from './sampling.js';
+import { type Turn, takeTurns } from './turns.js';
 
 export interface RunSpec extends StoppingRule {
   readonly cells: readonly CellId[];
@@ -73,39 +75,73 @@ export async function runBenchmark(
   const { cells, workload } = spec;
   const startedAt = host.now();
   const ledger = createLedger({ cells, ...workload, rule: spec }, previous);
+  const spareCpu = spec.engines.some(({ builds }) => builds) ? host.spareCpu : null;
+  const settings = { ...host, spareCpu, threads: spec.threads, thorough: spec.rules.compileThoroughly };
   const before = observe(host.now, spec.spinMs);
   const pace = createPace(host.now);
   const meet = createMeeting(spec, previous?.engines ?? []);
-  let run = 0;
+  let runs: readonly number[] = [0];
   const results = (after: Observation | null): Results => {
-    const machine = describeMachine(spec.threads, host.pinnedCpu, before, after, previous?.machine);
+    const machine = describeMachine(spec.threads, settings, before, after, previous?.machine);
     return ledger.results({ ...label, complete: after !== null, machine });
   };
   const hear = (heard: Heard): void => {
     pace.hear(heard);
-    const finding = heard.type === 'ready' ? meet(heard) : heard.type === 'start' ? null : heard;
+    const finding = heard.type === 'ready' ? meet(heard) : isFinding(heard) ? heard : null;
     if (finding !== null) {
       host.note(finding, () => results(null));
       enter(ledger, finding);
     }
-    host.onProgress({ ...ledger.progress(run), heard });
+    host.onProgress({ ...ledger.progress(runs), heard });
   };
-  const settings = { ...host, threads: spec.threads, thorough: spec.rules.compileThoroughly };
-  const { isUncounted } = ledger;
-  const references = await checkModels({ ...spec, settings, temporaryFile: host.temporaryFile, isUncounted, hear });
+  const { isUncounted, isOpen } = ledger;
+  const references = new Map<string, Reference>();
+  const check = (own: WorkerSettings): Promise<void> =>
+    checkModels({ ...spec, settings: own, temporaryFile: host.temporaryFile, isUncounted, hear }, references);
   const taskOf = createMeasuring(spec, host.now, references, previous?.comparisons ?? [], hear);
-  for (; run < mostProcesses(spec); run++) {
-    const open = shuffledCells(cells, workload.seed, run).filter((cell) => ledger.isOpen(cell, run));
-    const endMs = host.now() - startedAt + pace.expectedMs(open) + spec.spinMs;
-    if (run >= spec.runs && endMs > 1000 * spec.maxTimeS) break;
-    for (const engine of shuffled(spec.engines, random(workload.seed, `run ${run}: engines`))) {
-      const own = open.filter((cell) => cell.engine === engine.id);
-      await workThroughAll(engine, own, settings, hear, (left) => taskOf(engine, left, run));
-    }
+  const openIn = (run: number): CellId[] =>
+    shuffledCells(cells, workload.seed, run).filter((cell) => isOpen(cell, run));
+  const fit = (further: readonly number[]): boolean => {
+    const endMs = host.now() - startedAt + pace.expectedMs(further.flatMap(openIn)) + spec.spinMs;
+    return further.every((run) => run < spec.runs) || endMs <= 1000 * spec.maxTimeS;
+  };
+  for (; runs.length > 0; runs = runsAfter(runs, spec, spareCpu !== null, fit)) {
+    const turns = runs.flatMap((run) => turnsOf(run, spec, openIn, taskOf));
+    await takeTurns(turns, settings, hear, runs[0] === 0 ? check : undefined);
   }
   const whole = results(observe(host.now, spec.spinMs));
   host.save(whole);
   return whole;
+}
+
+const isFinding = (heard: Heard): heard is Finding =>
+  heard.type !== 'ready' && heard.type !== 'built' && heard.type !== 'start';
+
+/** A process of every engine, in an order that the seed decides for each run. */
+function turnsOf(
+  run: number,
+  { engines, workload }: RunSpec,
+  openIn: (run: number) => readonly CellId[],
+  taskOf: Measuring,
+): Turn[] {
+  return shuffled(engines, random(workload.seed, `run ${run}: engines`)).map((engine) => ({
+    engine,
+    cells: () => openIn(run).filter((cell) => cell.engine === engine.id),
+    taskOf: (left) => taskOf(engine, left, run),
+  }));
+}
+
+/** The runs that come next, of one set if they get ready side by side; none when there is no time, or all were made. */
+function runsAfter(
+  runs: readonly number[],
+  rule: StoppingRule,
+  sideBySide: boolean,
+  fit: (runs: readonly number[]) => boolean,
+): readonly number[] {
+  const next = 1 + max(runs);
+  const inSet = Math.min(sideBySide ? 2 : 1, rule.runs - (next % rule.runs));
+  const choices = next < mostProcesses(rule) ? [Array.from({ length: inSet }, (_, i) => next + i), [next]] : [];
+  return choices.find(fit) ?? [];
 }
 
 /**
@@ -131,14 +167,17 @@ function checkSame({ env: _, ...before }: EngineEntry, now: EngineEntry): void {
   }
 }
 
-/** What a process of an engine is to do in a run. A peer is compared with our results before it is measured. */
+/** What a process of an engine is to do in a run. */
+type Measuring = (engine: Engine, cells: readonly CellId[], run: number) => Task;
+
+/** A peer is compared with our results before it is measured. */
 function createMeasuring(
   { workload, rules }: RunSpec,
   now: Clock,
   references: ReadonlyMap<string, Reference>,
   known: readonly Comparison[],
   hear: (heard: Heard) => void,
-): (engine: Engine, cells: readonly CellId[], run: number) => Task {
+): Measuring {
   const compared = new Set(known.map(({ model, engine }) => JSON.stringify([model, engine])));
   const compare = async (engine: Engine, model: string, worker: Worker): Promise<void> => {
     const key = JSON.stringify([model, engine.id]);
@@ -153,6 +192,7 @@ function createMeasuring(
     cells,
     loading: (model) =>
       loadOf(workload, model, engine.command === null ? null : (references.get(model)?.weights ?? null)),
+    ready: (worker, cell) => buildCell(worker, cell, workload, now),
     async work(worker, cell, position) {
       await compare(engine, cell.model, worker);
       const measured = await measureCell(worker, cell, workload, rules, now);

@@ -40,6 +40,23 @@ describe.skipIf(backend !== 'tensorflow').each(MODEL_NAMES)('compiled, %s', (nam
     expect(tf.memory()).toEqual(built);
   });
 
+  test('says of a cell that is prepared again how long it took to build', async () => {
+    const worker = await serve('compiled');
+    await worker.load(name);
+    const prepared = async (): Promise<number[]> => {
+      const all: number[] = [];
+      for (const cell of cellsOf(name)) {
+        const { compile_ms } = await worker.ask('prepare', cell);
+        await worker.ask('release', {});
+        all.push(compile_ms as number);
+      }
+      return all;
+    };
+    const first = await prepared();
+    expect(first[0]).toBeGreaterThan(0);
+    expect(await prepared()).toEqual(first);
+  });
+
   test('is counted eagerly, to the same counts', async () => {
     const [eager, compiled] = [await serve('eager'), await serve('compiled')];
     await eager.load(name);

@@ -151,7 +151,7 @@ test.each([
     /^its process ended with exit code 127; .*no-such-engine.*not found/,
   ],
 ] as const)('a program that %s is lost', async (_, program, reason) => {
-  const connection = connect({ id: 'x', command: null, program }, null, plainLife());
+  const connection = connect({ id: 'x', command: null, builds: false, program }, null, plainLife());
   const error = await reasonOf(connection.ask('hello', HELLO));
   expect((error as Error).message).toMatch(reason);
 });

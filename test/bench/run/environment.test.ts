@@ -8,6 +8,7 @@ import {
   observe,
   steeringVariables,
 } from '../../../src/bench/run/environment.js';
+import { NOT_PINNED } from '../../../src/bench/run/process/pinning.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const seen = (spinsMs: number[], steal = 0, all = 0): Observation => ({ load: 0.5, spinsMs, jiffies: { steal, all } });
@@ -21,14 +22,14 @@ test('observing times the spin loop until the given time has passed', () => {
 });
 
 test('spin loops that vary by more than 10 % make the run noisy', () => {
-  const quiet = describeMachine(1, null, seen([10, 10.1]), seen([10, 9.9]));
+  const quiet = describeMachine(1, NOT_PINNED, seen([10, 10.1]), seen([10, 9.9]));
   expect(quiet.noisy).toBe(false);
   expect(quiet.noise_cv).toBeCloseTo(Math.sqrt(0.02 / 3) / 10, 9);
-  expect(describeMachine(1, null, seen([10, 10]), seen([14, 14])).noisy).toBe(true);
+  expect(describeMachine(1, NOT_PINNED, seen([10, 10]), seen([14, 14])).noisy).toBe(true);
 });
 
 test('noise is not known before the end', () => {
-  const { noise_cv, noisy, load_after, steal_pct } = describeMachine(1, null, seen([10, 20]), null);
+  const { noise_cv, noisy, load_after, steal_pct } = describeMachine(1, NOT_PINNED, seen([10, 20]), null);
   expect({ noise_cv, noisy, load_after, steal_pct }).toEqual({
     noise_cv: null,
     noisy: false,
@@ -38,15 +39,15 @@ test('noise is not known before the end', () => {
 });
 
 test('a run that goes on with a noisy one stays noisy', () => {
-  const noisy = describeMachine(1, null, seen([10]), seen([20]));
-  const after = describeMachine(1, null, seen([10]), seen([10]), noisy);
+  const noisy = describeMachine(1, NOT_PINNED, seen([10]), seen([20]));
+  const after = describeMachine(1, NOT_PINNED, seen([10]), seen([10]), noisy);
   expect(after).toMatchObject({ noisy: true, noise_cv: noisy.noise_cv });
-  expect(describeMachine(1, null, seen([10]), null, noisy).noisy).toBe(true);
+  expect(describeMachine(1, NOT_PINNED, seen([10]), null, noisy).noisy).toBe(true);
 });
 
 test('steal is the share of stolen time between the two observations', () => {
-  expect(describeMachine(1, null, seen([10], 100, 1000), seen([10], 125, 1500)).steal_pct).toBe(5);
-  expect(describeMachine(1, null, { ...seen([10]), jiffies: null }, seen([10], 1, 2)).steal_pct).toBeNull();
+  expect(describeMachine(1, NOT_PINNED, seen([10], 100, 1000), seen([10], 125, 1500)).steal_pct).toBe(5);
+  expect(describeMachine(1, NOT_PINNED, { ...seen([10]), jiffies: null }, seen([10], 1, 2)).steal_pct).toBeNull();
 });
 
 test('the commit is that of a checkout, not of the folder around one', () => {

@@ -182,10 +182,10 @@ test('what failed in a resumed file is tried again', () => {
 
 test('progress counts what is measured, and what can still be', () => {
   const ledger = create();
-  expect(ledger.progress(0)).toEqual({ done: 0, total: 3 * cells.length });
+  expect(ledger.progress([0])).toEqual({ done: 0, total: 3 * cells.length });
   ledger.addProcess(at(0), processOf(0));
   ledger.addCasualty({ cell: at(1), status: 'failed', reason: 'x' });
-  expect(ledger.progress(0)).toEqual({ done: 1, total: 3 * (cells.length - 1) });
+  expect(ledger.progress([0])).toEqual({ done: 1, total: 3 * (cells.length - 1) });
 });
 
 /** A cell that always needs more, one that is precise, one that cannot be measured. */
@@ -202,10 +202,10 @@ function unequal() {
 test('processes beyond the first are open to cells that are not precise alone', () => {
   const ledger = unequal();
   expect([at(0), at(1), at(2)].map((cell) => ledger.isOpen(cell, 5))).toEqual([true, false, false]);
-  expect(ledger.progress(4)).toEqual({ done: 10, total: 10 });
-  expect(ledger.progress(5)).toEqual({ done: 10, total: 11 });
+  expect(ledger.progress([3, 4])).toEqual({ done: 10, total: 10 });
+  expect(ledger.progress([5])).toEqual({ done: 10, total: 11 });
   ledger.addProcess(at(0), processOf(5, 10));
-  expect(ledger.progress(5)).toEqual({ done: 11, total: 11 });
+  expect(ledger.progress([5])).toEqual({ done: 11, total: 11 });
   expect([5, 6].map((run) => ledger.isOpen(at(0), run))).toEqual([false, true]);
 });
 

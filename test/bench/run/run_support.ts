@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { journalLine, parseJournal } from '../../../src/bench/run/journal.js';
 import type { Finding } from '../../../src/bench/run/ledger.js';
 import type { Life } from '../../../src/bench/run/process/launch.js';
+import { NOT_PINNED, type PinnableCpus } from '../../../src/bench/run/process/pinning.js';
 import { type Progress, type RunLabel, type RunSpec, runBenchmark } from '../../../src/bench/run/run.js';
 import type { Engine } from '../../../src/engines/engine.js';
 import { cellKey } from '../../../src/results/cell.js';
@@ -29,6 +30,8 @@ export interface Run {
   readonly onProgress?: (progress: Progress, abort: () => void) => void;
   readonly cellTimeoutMs?: number;
   readonly now?: () => number;
+  /** None by default. */
+  readonly cpus?: PinnableCpus;
   /** By default processes are ended by their number alone. */
   readonly life?: Life;
 }
@@ -48,6 +51,7 @@ export async function run({
   onProgress,
   cellTimeoutMs = 60_000,
   now = ticks(),
+  cpus = NOT_PINNED,
   life,
 }: Run) {
   const saved: Results[] = [];
@@ -58,7 +62,7 @@ export async function run({
     ...(life ?? plainLife(abortion.signal)),
     cellTimeoutMs,
     startTimeoutMs: 60_000,
-    pinnedCpu: null,
+    ...cpus,
     temporaryFile: (name: string) => join(temporaryFolder(), name),
     now,
     note(finding: Finding, before: () => Results) {

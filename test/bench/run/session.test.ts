@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { NOT_PINNED } from '../../../src/bench/run/process/pinning.js';
 import {
   EngineRefused,
   type Heard,
@@ -30,7 +31,7 @@ const taskOf = (left: readonly CellId[]): Task => ({
 function start(engine: Engine, { cellTimeoutMs = 60_000, startTimeoutMs = 60_000, hear = (_: Heard) => {} } = {}) {
   const heard: Heard[] = [];
   const abortion = new AbortController();
-  const limits = { cellTimeoutMs, startTimeoutMs, pinnedCpu: null, threads: 1, thorough: true };
+  const limits = { cellTimeoutMs, startTimeoutMs, ...NOT_PINNED, threads: 1, thorough: true };
   const settings = { ...limits, ...plainLife(abortion.signal) };
   const note = (one: Heard): void => {
     heard.push(one);

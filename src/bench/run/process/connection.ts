@@ -12,6 +12,7 @@ import {
   replySchema,
 } from '../../protocol/messages.js';
 import { deathOf, endOf, type Life, lastWordsOf, launch } from './launch.js';
+import { moved } from './pinning.js';
 import { startLimit, type TimeLimit } from './time_limit.js';
 
 export interface Connection {
@@ -26,6 +27,10 @@ export interface Connection {
    * @param overtime what is said of one that took longer
    */
   allow(ms: number, overtime: string): void;
+  /** Nothing is asked for a while: no time passes for it. */
+  rest(): void;
+  /** Has it run on that CPU from now on. @returns false where it cannot, or is gone */
+  moveTo(cpu: number): boolean;
   /** Has the process end by itself; ends one that does not. */
   bye(): Promise<void>;
   /** Ends the process. Resolves when it is gone. */
@@ -99,6 +104,8 @@ export function connect(engine: Engine, pinnedCpu: number | null, life: Life): C
       limit?.stop();
       limit = startLimit(ms, () => breakOff(new Lost('timeout', overtime)));
     },
+    rest: () => limit?.stop(),
+    moveTo: (cpu) => broken === null && moved(child.pid, cpu),
     async bye() {
       connection.allow(ENDING_MS, 'did not end');
       await connection.ask('bye', {}).catch(() => undefined); // it was measured, however it ends

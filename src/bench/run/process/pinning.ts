@@ -6,20 +6,36 @@
 import { spawnSync } from 'node:child_process';
 import { readText } from '../environment.js';
 
-/** The last CPU this process may use: the first often serves interrupts. Null where processes cannot be pinned. */
-export function pinnableCpu(threads: number): number | null {
-  if (threads > 1 || process.platform !== 'linux') return null;
-  const cpu = lastOf(readText('/proc/self/status') ?? '');
-  return cpu !== null && spawnSync('taskset', ['-c', String(cpu), 'true']).status === 0 ? cpu : null;
+/** CPUs that processes may be pinned to. */
+export interface PinnableCpus {
+  /** Where they measure; null where they cannot be pinned. */
+  readonly pinnedCpu: number | null;
+  /** Where another one may get ready while nobody measures; null where there is none. */
+  readonly spareCpu: number | null;
 }
 
-/** `Cpus_allowed_list: 0-2,5` -> 5 */
-export function lastOf(status: string): number | null {
-  const last = /^Cpus_allowed_list:.*?(\d+)\s*$/m.exec(status)?.[1];
-  return last === undefined ? null : Number(last);
+export const NOT_PINNED: PinnableCpus = { pinnedCpu: null, spareCpu: null };
+
+/** The last CPU this process may use, since the first often serves interrupts, and the first. */
+export function pinnableCpus(threads: number): PinnableCpus {
+  if (threads > 1 || process.platform !== 'linux') return NOT_PINNED;
+  const [first, last] = endsOf(readText('/proc/self/status') ?? '');
+  if (last === undefined || spawnSync('taskset', ['-c', String(last), 'true']).status !== 0) return NOT_PINNED;
+  return { pinnedCpu: last, spareCpu: first === undefined || first === last ? null : first };
+}
+
+/** The first and the last: `Cpus_allowed_list: 0-2,5` -> [0, 5] */
+export function endsOf(status: string): readonly number[] {
+  const list = /^Cpus_allowed_list:\s*(\d.*)$/m.exec(status)?.[1];
+  const all = list?.match(/\d+/g)?.map(Number) ?? [];
+  return all.length === 0 ? [] : [all[0] as number, all.at(-1) as number];
 }
 
 /** A command as it is run on a CPU. */
 export function pinned(cpu: number | null, command: string, args: readonly string[]): [string, string[]] {
   return cpu === null ? [command, [...args]] : ['taskset', ['-c', String(cpu), command, ...args]];
 }
+
+/** Moves a process to a CPU, with all its threads. @returns whether it is there */
+export const moved = (pid: number | undefined, cpu: number): boolean =>
+  pid !== undefined && spawnSync('taskset', ['-a', '-c', '-p', String(cpu), String(pid)]).status === 0;

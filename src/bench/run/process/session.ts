@@ -7,6 +7,7 @@ import { type Details, PROTOCOL_VERSION, type ReplyOf } from '../../protocol/mes
 import type { Finding } from '../ledger.js';
 import { type Connection, connect, Failure, Lost } from './connection.js';
 import type { Life } from './launch.js';
+import type { PinnableCpus } from './pinning.js';
 
 /** How long a process may take, in time that it was given. */
 export interface WorkerLimits {
@@ -16,10 +17,7 @@ export interface WorkerLimits {
 }
 
 /** What processes need of the world. */
-export interface WorkerHost extends WorkerLimits, Life {
-  /** The CPU that they run on; null to leave that to the system. */
-  readonly pinnedCpu: number | null;
-}
+export interface WorkerHost extends WorkerLimits, Life, PinnableCpus {}
 
 export interface WorkerSettings extends WorkerHost {
   readonly threads: number;
@@ -39,6 +37,8 @@ export interface Task {
   readonly cells: readonly CellId[];
   /** How a model is asked for. */
   loading(model: string): Details<'load'>;
+  /** Has what a cell needs built, as far as it stays built. @returns how long that took, in ms */
+  ready?(worker: Worker, cell: CellId): Promise<number>;
   /** Does what is to be done for a cell. @param position of the cell among those of this process */
   work(worker: Worker, cell: CellId, position: number): Promise<Finding | null>;
 }
@@ -46,6 +46,7 @@ export interface Task {
 /** What is heard of a process while it works. */
 export type Heard =
   | { readonly type: 'ready'; readonly engine: string; readonly info: EngineInfo }
+  | { readonly type: 'built'; readonly cell: CellId; readonly ms: number }
   | { readonly type: 'start'; readonly cell: CellId }
   | Finding;
 
@@ -61,47 +62,99 @@ export function workerLimits(cellTimeoutS: number): WorkerLimits {
   return { cellTimeoutMs, startTimeoutMs: Math.max(MIN_START_MS, cellTimeoutMs) };
 }
 
-/**
- * Has a fresh process work on cells, one after the other. One that fails spares it the longer ones.
- * @returns the cells that are left for another process, where this one was lost
- * @throws EngineRefused when it cannot do anything
- * @throws Error when `settings.signal` aborts, and what `hear` throws
- */
+/** A process that has said hello. */
+export interface Session extends Pick<Connection, 'moveTo' | 'close'> {
+  /** Has it build what its cells need. What fails now is tried again, and told, when the cell is worked on. */
+  getReady(task: Task): Promise<void>;
+  /**
+   * Has it work on cells, one after the other, and end. One that fails spares it the longer ones.
+   * @returns the cells that are left for another process, where this one was lost
+   * @throws Error when `settings.signal` aborts, and what `hear` throws
+   */
+  work(task: Task): Promise<readonly CellId[]>;
+}
+
+/** Starts a process, on `settings.pinnedCpu`. @throws EngineRefused when it cannot do anything */
+export async function openSession(
+  engine: Engine,
+  { loading }: Pick<Task, 'loading'>,
+  settings: WorkerSettings,
+  hear: (heard: Heard) => void,
+): Promise<Session> {
+  const connection = connect(engine, settings.pinnedCpu, settings);
+  const overtime = `took longer than ${settings.cellTimeoutMs / 1000} s`;
+  const worker: Worker = {
+    ask: connection.ask,
+    load: remembered((model) => connection.ask('load', loading(model))),
+    startOver: () => connection.allow(settings.cellTimeoutMs, overtime),
+  };
+  const { moveTo, close } = connection;
+  try {
+    hear({ type: 'ready', engine: engine.id, info: await greet(engine, connection, settings) });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    ...{ moveTo, close },
+    async getReady({ cells, ready }) {
+      if (ready === undefined) return;
+      await untilLost(cells, worker, async (cell) => hear({ type: 'built', cell, ms: await ready(worker, cell) }));
+      connection.rest();
+    },
+    async work({ cells, work }) {
+      const left = await untilLost(
+        cells,
+        worker,
+        async (cell, position) => {
+          hear({ type: 'start', cell });
+          const finding = await work(worker, cell, position);
+          if (finding !== null) hear(finding);
+        },
+        (cell, { status, message }) => hear({ type: 'failed', cell, status, reason: message }),
+      );
+      if (left.length === 0) await connection.bye();
+      return left;
+    },
+  };
+}
+
+/** Does what is to be done for cells; one that fails spares the longer ones. @returns what is left where the process is lost */
+async function untilLost(
+  cells: readonly CellId[],
+  worker: Worker,
+  work: (cell: CellId, position: number) => Promise<void>,
+  onFailure: (cell: CellId, failure: Failure | Lost) => void = () => undefined,
+): Promise<readonly CellId[]> {
+  let left = cells;
+  for (const [position, cell] of cells.entries()) {
+    if (!left.includes(cell)) continue;
+    left = left.filter((other) => other !== cell);
+    worker.startOver();
+    try {
+      await work(cell, position);
+    } catch (error) {
+      if (!(error instanceof Failure || error instanceof Lost)) throw error;
+      onFailure(cell, error);
+      left = left.filter((other) => !isLonger(other, cell));
+      if (error instanceof Lost) return left;
+    }
+  }
+  return [];
+}
+
+/** Has a fresh process work on cells. @returns the cells that are left for another one @throws as `openSession`, `work` */
 export async function workThrough(
   engine: Engine,
   task: Task,
   settings: WorkerSettings,
   hear: (heard: Heard) => void,
 ): Promise<readonly CellId[]> {
-  const connection = connect(engine, settings.pinnedCpu, settings);
-  const overtime = `took longer than ${settings.cellTimeoutMs / 1000} s`;
-  const worker: Worker = {
-    ask: connection.ask,
-    load: remembered((model) => connection.ask('load', task.loading(model))),
-    startOver: () => connection.allow(settings.cellTimeoutMs, overtime),
-  };
-  let left = task.cells;
+  const session = await openSession(engine, task, settings, hear);
   try {
-    hear({ type: 'ready', engine: engine.id, info: await greet(engine, connection, settings) });
-    for (const [position, cell] of task.cells.entries()) {
-      if (!left.includes(cell)) continue;
-      left = left.filter((other) => other !== cell);
-      hear({ type: 'start', cell });
-      worker.startOver();
-      try {
-        const finding = await task.work(worker, cell, position);
-        if (finding !== null) hear(finding);
-      } catch (error) {
-        if (!(error instanceof Failure || error instanceof Lost)) throw error;
-        hear({ type: 'failed', cell, status: error.status, reason: error.message });
-        left = left.filter((other) => !isLonger(other, cell));
-        if (error instanceof Lost) return left;
-      }
-    }
-    await connection.bye();
-    return [];
+    return await session.work(task);
   } finally {
-    await connection.close();
+    await session.close();
   }
 }
 
