@@ -13,7 +13,16 @@ import { mapTree, type Tree, tidyTree } from '../tree.js';
 import type { AnyMixer, Cursor, LayerState, Mixed } from './mixer.js';
 import type { ModelShape } from './model.js';
 import type { AddRows } from './parts/attention.js';
-import { type Dense, dense, denseParameters, gelu, layerNorm, type Norm, normParameters } from './parts/layers.js';
+import {
+  type Dense,
+  dense,
+  denseParameters,
+  gelu,
+  lastPosition,
+  layerNorm,
+  type Norm,
+  normParameters,
+} from './parts/layers.js';
 import { scoped, type WeightSource } from './weights.js';
 
 /** Steps that one call decodes at most. */
@@ -228,9 +237,4 @@ function feedForward<X extends tf.Tensor>(layer: Layer, x: X): X {
 /** Logits [B, V] of x [B, d]. */
 export function logitsOf({ norm, head }: Parameters, x: tf.Tensor2D): tf.Tensor2D {
   return dense(layerNorm(x, norm), head);
-}
-
-function lastPosition(x: tf.Tensor3D): tf.Tensor3D {
-  const [B, T, d] = x.shape;
-  return T === 1 ? x : tf.slice(x, [0, T - 1, 0], [B, 1, d]);
 }

@@ -92,6 +92,42 @@ const REGISTRY: readonly Entry[] = [
     },
     load: async () => (await import('./mixers/sliding_window.js')).windowMixer,
   }),
+  entry({
+    name: 'RetNet',
+    fixtureName: 'retnet',
+    options: { scan_chunk: SCAN_CHUNK },
+    load: async () => (await import('./mixers/retnet.js')).retnetMixer,
+  }),
+  entry({
+    name: 'GLA',
+    fixtureName: 'gla',
+    options: {
+      scan_chunk: SCAN_CHUNK,
+      gate_rank: whole(1, { help: 'r, rank of the map to the decays', effect: 'results', default: 16 }),
+    },
+    load: async () => (await import('./mixers/gla.js')).glaMixer,
+  }),
+  entry({
+    name: 'Mamba2',
+    fixtureName: 'mamba2',
+    options: {
+      scan_chunk: SCAN_CHUNK,
+      state_size: whole(1, { help: 's, width of keys and queries', effect: 'results', default: 64 }),
+    },
+    load: async () => (await import('./mixers/mamba2.js')).mamba2Mixer,
+  }),
+  entry({
+    name: 'GatedDeltaNet',
+    fixtureName: 'gated_deltanet',
+    options: { scan_chunk: SCAN_CHUNK },
+    load: async () => (await import('./mixers/gated_delta_net.js')).gatedDeltaMixer,
+  }),
+  entry({
+    name: 'KDA',
+    fixtureName: 'kda',
+    options: { scan_chunk: SCAN_CHUNK },
+    load: async () => (await import('./mixers/kda.js')).kdaMixer,
+  }),
 ];
 
 export const MODEL_NAMES: readonly string[] = REGISTRY.map(({ name }) => name);

@@ -15,17 +15,16 @@ export function scoped(weights: WeightSource, prefix: string): WeightSource {
 }
 
 /**
- * Random weights: gains near 1, small biases, unit embeddings, maps scaled by 1 / sqrt(fan-in). Uniform, as PyTorch's
- * own are: 5 million take 0.04 s, where normal ones took 0.18.
+ * Random weights: gains near 1, small biases, unit embeddings, maps scaled by 1 / sqrt(fan-in); decays as their models
+ * draw them. Uniform, as PyTorch's own are: 5 million take 0.04 s, where normal ones took 0.18.
  */
 export function randomWeights(seed: number): WeightSource {
   return {
     get(name, shape) {
       const { float } = random(seed, name);
-      const [mean, deviation] = distribution(name, shape);
-      const width = deviation * Math.sqrt(12);
+      const draw = distribution(name, shape);
       const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-      for (let i = 0; i < values.length; i++) values[i] = mean + width * (float() - 0.5);
+      for (let i = 0; i < values.length; i++) values[i] = draw(float());
       return values;
     },
   };
@@ -55,7 +54,19 @@ export function noted(weights: WeightSource, read: Map<string, StoredTensor>): W
   };
 }
 
-function distribution(name: string, shape: readonly number[]): [mean: number, deviation: number] {
+/** What a weight becomes of a number drawn from [0, 1). */
+function distribution(name: string, shape: readonly number[]): (drawn: number) => number {
+  if (name.endsWith('A_log')) return (drawn) => Math.log(1 + 15 * drawn); // A in [1, 16]
+  if (name.endsWith('dt_bias')) return (drawn) => inverseSoftplus(1e-3 * 100 ** drawn); // steps of 1e-3 to 1e-1
+  if (name.endsWith('mixer.D')) return () => 1;
+  const [mean, deviation] = meanAndDeviation(name, shape);
+  const width = deviation * Math.sqrt(12);
+  return (drawn) => mean + width * (drawn - 0.5);
+}
+
+const inverseSoftplus = (y: number): number => y + Math.log(-Math.expm1(-y));
+
+function meanAndDeviation(name: string, shape: readonly number[]): [mean: number, deviation: number] {
   if (/norm\d?\.weight$/.test(name)) return [1, 0.1];
   if (name.endsWith('.bias')) return [0, 0.1];
   if (name === 'embedding.weight') return [0, 1];

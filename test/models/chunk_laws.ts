@@ -1,7 +1,4 @@
-/**
- * What the chunk size means: nothing to linear attention and DeltaNet, the reach of attention to BSBR; and the window size,
- * the reach of SlidingWindow.
- */
+/** What the chunk size means: the reach of attention to BSBR, nothing to all others; and the window size, the reach of SlidingWindow. */
 import { expect } from 'vitest';
 import type { SequenceModel } from '../../src/models/model.js';
 import { type Config, expectClose, type Ids, prefix, randomIds, SMALL, withSession } from '../support/session.js';
@@ -57,10 +54,13 @@ async function windowEnds(create: Create): Promise<void> {
   }
 }
 
+const chunkSizesOf = (...names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [`${name} does not depend on C`, chunkSizeDoesNotShow(name)]));
+
+/** Of the models that are not run in every mode. */
+export const KINDRED_CHUNK_LAWS = chunkSizesOf('RetNet', 'GLA', 'Mamba2', 'GatedDeltaNet', 'KDA');
 export const CHUNK_LAWS = {
-  'LinearTransformer does not depend on C': chunkSizeDoesNotShow('LinearTransformer'),
-  'DeltaNet does not depend on C': chunkSizeDoesNotShow('DeltaNet'),
-  'Softmax does not depend on C': chunkSizeDoesNotShow('Softmax'),
+  ...chunkSizesOf('LinearTransformer', 'DeltaNet', 'Softmax'),
   'BSBR with C >= T equals Softmax with the same weights': isSoftmax(
     'BSBR',
     { chunk_size: T },

@@ -1,8 +1,10 @@
 /** The delta rule by chunks against the recurrence in float64, on the keys that break careless algebra. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { deltaRule, unitLowerInverse } from '../../src/models/mixers/delta_net.js';
 import { joinChunks, splitChunks } from '../../src/models/parts/chunks.js';
+import { noDecay } from '../../src/models/parts/decays.js';
+import { deltaRule } from '../../src/models/parts/rules.js';
+import { unitLowerInverse } from '../../src/models/parts/triangles.js';
 import * as tf from '../../src/tf.js';
 import { add, dot, l2Norm, type Matrix, range, scale, sub, unflatten, type Vector, zeros } from '../naive/arrays.js';
 import { naiveDeltaRule } from '../naive/delta_net.js';
@@ -58,7 +60,7 @@ function runDeltaRule(q: Matrix, k: Matrix, v: Matrix, beta: Vector, start: Matr
     const asked = lastOnly ? chunks(q.slice(-1), 1) : chunks(q);
     const weighted = (x: Matrix) => chunks(x.map((row, t) => scale(row, Math.sqrt(beta[t] ?? 0))));
     const inputs = { q: asked, k: weighted(k), v: weighted(v) };
-    const read = deltaRule(inputs, tf.tensor3d(start.flat(), [1, D, D]), lastOnly);
+    const read = deltaRule(inputs, noDecay, tf.tensor3d(start.flat(), [1, D, D]), lastOnly);
     const [o, S] = [joinChunks(read.o, 1, lastOnly ? 1 : q.length), read.S];
     return { o: o.dataSync<'float32'>().slice(), S: S.dataSync<'float32'>().slice() };
   });

@@ -33,7 +33,10 @@ describe('the options of models', () => {
       for (const model of models) expect(modelOptions(model)[name]).toBe(option);
     }
     expect(new Set(MODEL_OPTIONS.map(({ name }) => name)).size).toBe(MODEL_OPTIONS.length);
-    expect(MODEL_OPTIONS.find(({ name }) => name === 'scan_chunk')?.models).toEqual(['LinearTransformer', 'DeltaNet']);
+    expect(MODEL_OPTIONS.find(({ name }) => name === 'scan_chunk')?.models).toEqual([
+      ...['LinearTransformer', 'DeltaNet'],
+      ...['RetNet', 'GLA', 'Mamba2', 'GatedDeltaNet', 'KDA'],
+    ]);
   });
 
   test('a chunk of the scan changes speed alone, a chunk of BSBR results', () => {

@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import { parseSafeTensors } from '../../src/models/safetensors.js';
-import { randomWeights, scoped, storedWeights } from '../../src/models/weights.js';
+import { createModel } from '../../src/models/registry.js';
+import { parseSafeTensors, type StoredTensor } from '../../src/models/safetensors.js';
+import { noted, randomWeights, scoped, storedWeights } from '../../src/models/weights.js';
+import { initBackend } from '../../src/tf.js';
+import { disposeTree } from '../../src/tree.js';
+
+await initBackend('wasm');
 
 /** A safetensors file of `a` [2, 3] F32 and `b` [2] I32, at any offset into its buffer. */
 function file(offset = 0): Uint8Array {
@@ -68,4 +73,38 @@ test('a scope prefixes names', () => {
   expect(scoped(scoped(weights, 'layers.0.'), 'mixer.').get('q.bias', [3])).toEqual(
     weights.get('layers.0.mixer.q.bias', [3]),
   );
+});
+
+test('decays begin as their models draw them: A in [1, 16], steps of 1e-3 to 1e-1', () => {
+  const weights = randomWeights(1);
+  const rates = weights.get('layers.0.mixer.A_log', [500]).map(Math.exp);
+  const steps = weights.get('layers.0.mixer.dt_bias', [500]).map((bias) => Math.log1p(Math.exp(bias)));
+  for (const [values, low, high] of [
+    [rates, 1, 16],
+    [steps, 1e-3, 1e-1],
+  ] as const) {
+    const sorted = [...values].sort((a, b) => a - b);
+    expect(sorted[0]).toBeGreaterThan(low * 0.999);
+    expect(sorted.at(-1)).toBeLessThan(high * 1.001);
+  }
+  expect(rates.reduce((sum, rate) => sum + rate, 0) / 500).toBeCloseTo(8.5, 0);
+  expect([...steps].sort((a, b) => a - b)[250]).toBeCloseTo(1e-2, 2); // log-uniform
+  expect(weights.get('layers.0.mixer.D', [3])).toEqual(Float32Array.of(1, 1, 1));
+});
+
+test.each([
+  ['BSBR', 2_007_168],
+  ['LinearTransformer', 1_676_800],
+  ['RetNet', 1_708_608],
+  ['GLA', 1_717_056],
+  ['Mamba2', 1_679_640],
+  ['GatedDeltaNet', 1_713_744],
+  ['KDA', 1_713_224],
+])('%s has %i parameters without its head at d 128, L 2, H 4, f 512, V 10000', async (name, expected) => {
+  const shape = { vocabSize: 10_000, hiddenDim: 128, numLayers: 2, numHeads: 4, ffDim: 512 };
+  const read = new Map<string, StoredTensor>();
+  const params = (await createModel(name, shape)).init(noted(randomWeights(1), read));
+  disposeTree(params);
+  const sizes = [...read].filter(([weight]) => !weight.startsWith('head.')).map(([, { values }]) => values.length);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(expected);
 });

@@ -3,7 +3,12 @@ import type { Config } from '../support/session.js';
 import type { NaiveMixer } from './arrays.js';
 import { naiveBsbr } from './bsbr.js';
 import { naiveDeltaNet } from './delta_net.js';
+import { naiveGatedDeltaNet } from './gated_delta_net.js';
+import { naiveGla } from './gla.js';
+import { naiveKda } from './kda.js';
 import { naiveLinear } from './linear_transformer.js';
+import { naiveMamba2 } from './mamba2.js';
+import { naiveRetnet } from './retnet.js';
 import { naiveSoftmax, naiveWindow } from './softmax.js';
 
 export interface Oracle {
@@ -36,6 +41,26 @@ export const ORACLES: Readonly<Record<string, Oracle>> = {
   SlidingWindow: {
     mixer: naiveWindow,
     stateFloats: (config) => 2 * (config.window_size ?? 64) * kvDim(config),
+  },
+  RetNet: {
+    mixer: naiveRetnet,
+    stateFloats: ({ hiddenDim: d, numHeads: H }) => (d * d) / H,
+  },
+  GLA: {
+    mixer: naiveGla,
+    stateFloats: ({ hiddenDim: d, numHeads: H }) => (d * d) / H,
+  },
+  Mamba2: {
+    mixer: naiveMamba2,
+    stateFloats: ({ hiddenDim: d, state_size: s }) => d * s + 3 * (d + 2 * s),
+  },
+  GatedDeltaNet: {
+    mixer: naiveGatedDeltaNet,
+    stateFloats: ({ hiddenDim: d, numHeads: H }) => (d * d) / H + 9 * d,
+  },
+  KDA: {
+    mixer: naiveKda,
+    stateFloats: ({ hiddenDim: d, numHeads: H }) => (d * d) / H + 9 * d,
   },
 };
 

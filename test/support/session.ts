@@ -24,6 +24,8 @@ export interface Config extends ModelShape {
   readonly retrieval_norm: 'none' | 'l2';
   readonly window_size?: number;
   readonly kv_heads?: number;
+  readonly state_size: number;
+  readonly gate_rank: number;
 }
 
 export const SMALL: Config = {
@@ -37,6 +39,8 @@ export const SMALL: Config = {
   compression_factor: 2,
   retrieval_norm: 'none',
   window_size: 11,
+  state_size: 5,
+  gate_rank: 3,
 };
 
 /** The model, and its mixer, of a configuration. */

@@ -13,7 +13,8 @@ import * as tf from '../../tf.js';
 import { recurrent } from '../mixer.js';
 import type { ModelShape } from '../model.js';
 import { type Chunks, joinChunks, sliceChunks, splitChunks, sumChunks } from '../parts/chunks.js';
-import { type Dense, dense, denseParameters, lowerTriangle, project } from '../parts/layers.js';
+import { type Dense, dense, denseParameters, project } from '../parts/layers.js';
+import { lowerTriangle } from '../parts/triangles.js';
 
 const DENOMINATOR_EPS = 1e-6;
 

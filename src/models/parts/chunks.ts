@@ -34,6 +34,9 @@ export function joinChunks(x: Chunks, B: number, T: number): tf.Tensor3D {
   return N * C === T ? joined : tf.slice(joined, [0, 0, 0], [B, T, H * D]);
 }
 
+/** Tokens in a chunk of T where chunks are halved again and again: a power of two, and no more than needed. */
+export const halvedChunk = (chunk: number, T: number): number => 2 ** Math.ceil(Math.log2(Math.min(chunk, T)));
+
 /** x [B, T, width] -> [B, N, C, width], with zeros after the last token. */
 function padChunks(x: tf.Tensor3D, C: number): tf.Tensor4D {
   const [B, T, width] = x.shape;

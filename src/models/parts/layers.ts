@@ -80,6 +80,9 @@ export function rmsNorm<X extends tf.Tensor>(x: X): X {
   return tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), LAYER_NORM_EPS)));
 }
 
+/** x sigmoid(x), also called swish. */
+export const silu = <X extends tf.Tensor>(x: X): X => tf.mul(x, tf.sigmoid(x));
+
 /** x Φ(x), the exact form. */
 export function gelu<X extends tf.Tensor>(x: X): X {
   return tf.mul(tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5), x);
@@ -94,11 +97,11 @@ export function project(
   qkv: Dense,
   lastOnly = false,
 ): readonly [q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D] {
-  const [B, T, d] = x.shape;
+  const [, T, d] = x.shape;
   const e = (qkv.bias.size - d) / 2;
   if (!lastOnly || T === 1) return tf.split(dense(x, qkv), [d, e, e], 2) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
   const [k, v] = tf.split(dense(x, denseColumns(qkv, d, 2 * e)), 2, 2) as [tf.Tensor3D, tf.Tensor3D];
-  return [dense(tf.slice(x, [0, T - 1, 0], [B, 1, d]), denseColumns(qkv, 0, d)), k, v];
+  return [dense(lastPosition(x), denseColumns(qkv, 0, d)), k, v];
 }
 
 /** q, o and, of as many heads, k and v of softmax attention: maps with bias. */
@@ -140,9 +143,8 @@ export function mergeHeads(x: tf.Tensor4D): tf.Tensor3D {
   return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [B, T, H * D]);
 }
 
-/** [rows, columns], 1 where column <= row - offset, else 0. */
-export function lowerTriangle(rows: number, offset = 0, columns = rows): tf.Tensor2D {
-  const values = new Float32Array(rows * columns);
-  for (let row = 0; row < rows; row++) values.fill(1, row * columns, row * columns + Math.max(0, row + 1 - offset));
-  return tf.tensor2d(values, [rows, columns]);
+/** The last position of x [B, T, d], [B, 1, d]. */
+export function lastPosition(x: tf.Tensor3D): tf.Tensor3D {
+  const [B, T, d] = x.shape;
+  return T === 1 ? x : tf.slice(x, [0, T - 1, 0], [B, 1, d]);
 }

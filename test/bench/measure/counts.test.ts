@@ -120,6 +120,8 @@ const config: Config = {
   compression_factor: 2,
   retrieval_norm: 'none',
   window_size: 10,
+  state_size: 10,
+  gate_rank: 5,
 };
 const { window_size: w = 0 } = config;
 const { vocabSize: V, hiddenDim: d, numLayers: L, numHeads: H, ffDim: f, chunk_size: C } = config;
@@ -155,6 +157,18 @@ function inverse(size: number): number {
 const windows = (n: number): number =>
   n === 0 ? 0 : 4 * d * blockOf(n) * (w - 1 + blockOf(n)) + windows(n - blockOf(n));
 const blockOf = (n: number): number => Math.min(n, 32);
+/** A map [d, d] beyond q, k, v and o: that of a gate. */
+const gate = 2 * d * d;
+const [s, r] = [config.state_size, config.gate_rank];
+const mamba2Maps = 4 * d * s + 2 * d * H - 2 * d * d;
+/** Tokens in a chunk where chunks are halved again and again, and their number. */
+const halved = (n: number) => 2 ** Math.ceil(Math.log2(Math.min(C, n)));
+const halvings = (n: number) => Math.ceil(n / halved(n));
+/** Two FLOPs for each pair of two tokens of such a chunk, by halving; what is a token's own is no matrix product. */
+const triangle = (n: number) => halved(n) * (halved(n) - 1);
+/** KᵀV and QS of such a chunk; and KᵀW, KᵀU, S' and the inverse of the delta rule. */
+const states = (n: number) => 4 * halved(n) * d * D;
+const delta = (n: number) => 4 * halved(n) * d * D + 2 * d * D * D + H * inverse(halved(n));
 
 /** A prefill with n % C = 0, so that the table's n / C is exact, and one with a partial chunk. */
 const COSTS: Record<string, Costs> = {
@@ -190,6 +204,52 @@ const COSTS: Record<string, Costs> = {
       chunks(n) * (2 * d * D * D + H * inverse(Math.min(C, n))) +
       2 * d * D,
     lastExtra: (n) => 2 * d * d * (Math.min(n, 4) - 1), // q passes the convolution, of width 4
+  },
+  RetNet: {
+    step: () => 4 * d * D + gate, // kᵀv, qS; the table's fifth d·D is γS
+    prefill: (n) => gate * n + padded(n) * (4 * Math.min(C, n) * d + 4 * d * D),
+    lastPrefill: (n) => gate + padded(n) * 2 * d * D + 2 * d * D,
+  },
+  GLA: {
+    step: () => 4 * d * D + gate + 4 * d * r,
+    prefill: (n) => (gate + 4 * d * r) * n + halvings(n) * (triangle(n) * d + 2 * halved(n) ** 2 * d + states(n)),
+    lastPrefill: (n) => gate + 4 * d * r * n + (halvings(n) * states(n)) / 2 + 2 * d * D,
+  },
+  Mamba2: {
+    step: () => 4 * d * s + mamba2Maps,
+    // QKᵀ once for all heads; the decays between tokens by outer products of halves
+    prefill: (n) =>
+      mamba2Maps * n + halvings(n) * (2 * halved(n) ** 2 * (d + s) + 4 * halved(n) * d * s + triangle(n) * H),
+    // k, v and Δ of all tokens, q of those that its convolution reads, the gate of the last; less lastDense
+    lastPrefill: (n) =>
+      2 * d * (s + d + H) * n +
+      2 * d * s * Math.min(n, 4) +
+      4 * d * d +
+      2 * d * s -
+      (4 * d * d * n + 4 * d * d) +
+      halvings(n) * (2 * halved(n) * d * s + triangle(n) * H),
+  },
+  GatedDeltaNet: {
+    step: () => 6 * d * D + 4 * d * H + gate,
+    prefill: (n) =>
+      (4 * d * H + gate) * n +
+      halvings(n) * (10 * halved(n) ** 2 * d + delta(n) + triangle(n) * H + 4 * halved(n) * d * D),
+    lastPrefill: (n) =>
+      4 * d * H * n + gate + halvings(n) * (6 * halved(n) ** 2 * d + delta(n) + triangle(n) * H) + 2 * d * D,
+    lastExtra: (n) => 2 * d * d * (Math.min(n, 4) - 1),
+  },
+  KDA: {
+    step: () => 6 * d * D + 8 * d * D + 2 * d * H,
+    // Z(K, K) and Z(Q, K) of the triangle, U, W and Z R of the square
+    prefill: (n) =>
+      (8 * d * D + 2 * d * H) * n +
+      halvings(n) * (6 * halved(n) ** 2 * d + 2 * triangle(n) * d + delta(n) + 4 * halved(n) * d * D),
+    lastPrefill: (n) =>
+      (4 * d * D + 2 * d * H) * n +
+      4 * d * D +
+      halvings(n) * (4 * halved(n) ** 2 * d + triangle(n) * d + delta(n)) +
+      2 * d * D,
+    lastExtra: (n) => 2 * d * d * (Math.min(n, 4) - 1),
   },
   BSBR: {
     // the table's 2·d·(C + 1) is the mean over a chunk of 4·d·(tokens in it); here over the buffer of C

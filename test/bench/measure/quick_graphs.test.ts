@@ -25,7 +25,7 @@ const FLAGS = {
 const SMALL = { hidden_dim: 16, ff_dim: 16, vocab_size: 32, backend: 'tensorflow' } as const;
 const CONFIG: Config = {
   ...{ vocabSize: 32, hiddenDim: 16, numLayers: 2, numHeads: 4, ffDim: 16 },
-  ...{ chunk_size: 32, compression_factor: 2, retrieval_norm: 'none' },
+  ...{ chunk_size: 32, compression_factor: 2, retrieval_norm: 'none', state_size: 5, gate_rank: 3 },
 };
 const ENGINE = { way: 'compiled', backend: 'tensorflow' } as const;
 

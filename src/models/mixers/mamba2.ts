@@ -1,0 +1,157 @@
+/**
+ * Mamba2 / SSD (Dao & Gu 2024, arXiv 2405.21060, sections 6 and 7). Its C, B, x are q, k, v here, so that it reads as what
+ * it is: linear attention with a decay. q_t and k_t [s] serve all heads, s the state size.
+ *
+ *     q, k, v = conv(W_q x), conv(W_k x), conv(W_v x)        Δ_t = softplus(W_dt x_t + dt_bias), one per head
+ *     g_t = −Δ_t exp(A_log)
+ *     S_t = exp(g_t) S_{t-1} + k_tᵀ (Δ_t v_t)   [s, D]       o_t = q_t S_t + D_h v_t
+ *     y_t = W_o · RMSNorm( concat_heads(o_t) ⊙ swish(W_g x_t) )          over all d: gate first, then norm
+ *
+ * The convolutions have a bias. A state holds the heads side by side, [s, d], so that keys and queries are there once:
+ * what decays are the values, in their columns. C is a speed setting, the result does not depend on it.
+ * Departures from the original: values are not widened, s is 64 (there 128), and the block has its feed-forward.
+ */
+import { scan } from '../../compiled/scan.js';
+import * as tf from '../../tf.js';
+import { recurrent } from '../mixer.js';
+import type { ModelShape } from '../model.js';
+import { type Chunks, halvedChunk, joinChunks, splitChunks } from '../parts/chunks.js';
+import { type HeadDecays, headDecays } from '../parts/decays.js';
+import { denseWeight, lastPosition, matMulLast, rmsNorm, silu } from '../parts/layers.js';
+import {
+  convParameters,
+  emptyWindow,
+  projectConvolved,
+  type ShortConv,
+  type Widths,
+  type Window,
+  windowFloats,
+} from '../parts/short_conv.js';
+import type { WeightSource } from '../weights.js';
+
+type Parameters = {
+  readonly conv: ShortConv;
+  readonly g: tf.Tensor2D; // [d, d]
+  readonly dt: tf.Tensor2D; // [d, H]
+  readonly dt_bias: tf.Tensor1D; // [H]
+  readonly A_log: tf.Tensor1D; // [H]
+  readonly skip: tf.Tensor1D; // [H], D_h
+  readonly gain: tf.Tensor1D; // [d]
+  readonly o: tf.Tensor2D; // [d, d]
+};
+type State = {
+  readonly S: tf.Tensor3D; // [B, s, d]
+  readonly window: Window;
+};
+type Options = {
+  /** Tokens in a chunk of prefill, or as many as the next power of two; no result depends on it. */
+  readonly scan_chunk: number;
+  /** s. */
+  readonly state_size: number;
+};
+/** By tokens: of q the last alone where only that is asked for. */
+type Inputs = {
+  readonly q: tf.Tensor3D; // [B, T, s]
+  readonly k: tf.Tensor3D; // [B, T, s]
+  readonly v: tf.Tensor3D; // [B, T, d], times Δ
+  readonly g: tf.Tensor3D; // [B, T, H]
+};
+
+export function mamba2Mixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_chunk, state_size: s }: Options) {
+  const widths: Widths = [s, s, d];
+  const prepare = (params: Parameters, past: Window, x: tf.Tensor3D, lastOnly: boolean) => {
+    const { q, k, v, window } = projectConvolved(params.conv, past, x, widths, lastOnly);
+    const step = tf.softplus(tf.add(matMulLast(x, params.dt), params.dt_bias)); // Δ, [B, T, H]
+    const g: tf.Tensor3D = tf.mul(step, tf.neg(tf.exp(params.A_log)));
+    const inputs: Inputs = { q, k, v: tf.mul(v, alongHeads(step, d)), g };
+    return { inputs, v, window };
+  };
+  /** y of what positions x [B, T, d] with values v read. */
+  const output = ({ g, skip, gain, o }: Parameters, read: tf.Tensor3D, v: tf.Tensor3D, x: tf.Tensor3D): tf.Tensor3D => {
+    const skipped = tf.add(read, tf.mul(v, alongHeads(skip, d)));
+    return matMulLast(tf.mul(rmsNorm(tf.mul(skipped, silu(matMulLast(x, g)))), gain), o);
+  };
+  return recurrent<Parameters, State>({
+    tuning: { segmentTokens: 1024, prefill: () => 'whole' },
+    parameters: (weights) => parametersOf(weights, d, H, widths),
+    empty: (B) => ({ S: tf.zeros([B, s, d]), window: emptyWindow(B, widths) }),
+    prefill(params, past, x, lastOnly) {
+      const { inputs, v, window } = prepare(params, past.window, x, lastOnly);
+      const { o, S } = ssd(inputs, halvedChunk(scan_chunk, x.shape[1]), past.S, lastOnly);
+      const asked = (each: tf.Tensor3D) => (lastOnly ? lastPosition(each) : each);
+      return { y: output(params, o, asked(v), asked(x)), state: { S, window } };
+    },
+    step(params, past, x) {
+      const [B] = x.shape;
+      const token: tf.Tensor3D = tf.reshape(x, [B, 1, d]);
+      const { inputs, v, window } = prepare(params, past.window, token, false);
+      const kept = tf.mul(past.S, alongHeads(tf.exp(inputs.g), d));
+      const S: tf.Tensor3D = tf.add(kept, tf.matMul(inputs.k, inputs.v, true, false));
+      const y = output(params, tf.matMul(inputs.q, S), v, token);
+      return { y: tf.reshape(y, [B, d]), state: { S, window } };
+    },
+    stateFloats: d * s + windowFloats(widths),
+  });
+}
+
+function parametersOf(weights: WeightSource, d: number, H: number, widths: Widths): Parameters {
+  const vector = (name: string, size: number) => tf.tensor1d(weights.get(name, [size]));
+  return {
+    conv: convParameters(weights, d, widths, true),
+    g: denseWeight(weights, ['g'], d, d),
+    dt: denseWeight(weights, ['dt'], H, d),
+    ...{
+      dt_bias: vector('dt_bias', H),
+      A_log: vector('A_log', H),
+      skip: vector('D', H),
+      gain: vector('out_norm.weight', d),
+    },
+    o: denseWeight(weights, ['o'], d, d),
+  };
+}
+
+/** x [..., H] with each entry in the D columns of its head, [..., d]. */
+function alongHeads<X extends tf.Tensor>(x: X, d: number): X {
+  const H = x.shape[x.rank - 1] as number;
+  const columns = tf.mul(tf.expandDims(x, -1), tf.ones([d / H]));
+  return tf.reshape(columns, [...x.shape.slice(0, -1), d]) as X;
+}
+
+/**
+ * The state space dual by chunks of C tokens, from state `start` [B, s, d]:
+ *
+ *     O = exp g(0, i] (Q S) + (L ⊙ Q Kᵀ) V        S' = S exp g(0, C] + Kᵀ (exp g(j, C] V)
+ */
+function ssd(
+  { q, k, v, g }: Inputs,
+  C: number,
+  start: tf.Tensor3D,
+  lastOnly: boolean,
+): Readonly<Record<'o' | 'S', tf.Tensor3D>> {
+  const [B, T, H] = g.shape;
+  const [K, V] = [splitChunks(k, 1, C), splitChunks(v, 1, C)]; // [N, B, C, s], [N, B, C, d]
+  const decays = headDecays(splitChunks(g, H, C));
+  const d = v.shape[2];
+  const gains: Chunks = tf.matMul(K, tf.mul(V, sideBySide(decays.untilEnd, B, d)), true, false);
+  const next = (state: Chunks, kept: Chunks, gain: Chunks): Chunks => tf.add(tf.mul(state, kept), gain);
+  const { before, last } = scan(next, tf.expandDims(start, 0) as Chunks, sideBySide(decays.across, B, d), gains);
+  const S: tf.Tensor3D = tf.squeeze(last, [0]);
+  if (lastOnly) return { o: tf.matMul(q, S), S };
+  const Q = splitChunks(q, 1, C);
+  const entering: Chunks = tf.mul(tf.matMul(Q, before()), sideBySide(decays.sinceStart, B, d));
+  const within: Chunks = tf.matMul(scoresOf(Q, K, decays), splitChunks(v, H, C));
+  return { o: tf.add(joinChunks(entering, B, T), joinChunks(within, B, T)), S };
+}
+
+/** L ⊙ Q Kᵀ of each head, [N, B * H, C, C]: one product for all heads of a row. */
+function scoresOf(Q: Chunks, K: Chunks, { within }: HeadDecays): Chunks {
+  const [N, B, C] = K.shape;
+  const shared = tf.expandDims(tf.matMul(Q, K, false, true), 2); // [N, B, 1, C, C]
+  return tf.reshape(tf.mul(tf.reshape(within, [N, B, -1, C, C]), shared), within.shape);
+}
+
+/** x [N, B * H, C, 1] of the heads in the columns of each, [N, B, C, d]. */
+function sideBySide(x: Chunks, B: number, d: number): Chunks {
+  const [N, rows, C] = x.shape;
+  return alongHeads(tf.transpose(tf.reshape(x, [N, B, rows / B, C]), [0, 1, 3, 2]), d);
+}

@@ -1,0 +1,159 @@
+/**
+ * What a decay of the state does to the tokens of a chunk. With log decays g <= 0, g(j, i] = g_{j+1} + … + g_i:
+ *
+ *     Z(q, k)_ij = Σ_c q_ic k_jc exp g_c(j, i] for i >= j, else 0
+ *     q_i exp g(0, i]        k_j exp g(j, C]        exp g(0, C]
+ *
+ * Nothing is ever divided by a decay, and no sum of g is a difference of others: every exponential lies in [0, 1] and
+ * keeps its precision, however strong the decays are and however they are mixed (docs/models.md, "Decays").
+ */
+import * as tf from '../../tf.js';
+import type { Chunks } from './chunks.js';
+import { lowerBlocks, lowerTriangle } from './triangles.js';
+
+/** What a query is used for. */
+export interface Read<X extends tf.Tensor = Chunks> {
+  /** Z(q, k). */
+  readonly scores: X;
+  /** q_i exp g(0, i], which reads the state that enters the chunk. */
+  readonly entering: X;
+}
+/** A chunk's keys and queries as its decays leave them. */
+interface Decayed {
+  /** k_j exp g(j, C], which writes the state that leaves the chunk. */
+  readonly keys: Chunks;
+  /** exp g(0, C], which scales the rows of the state: [N, B * H or 1, D or 1, 1]. */
+  readonly across: Chunks;
+  /** One for each query. */
+  readonly reads: readonly Read[];
+}
+export type Decay = (k: Chunks, ...queries: readonly Chunks[]) => Decayed;
+
+export const noDecay: Decay = (k, ...queries) => ({
+  keys: k,
+  across: tf.ones([k.shape[0], 1, 1, 1]),
+  reads: queries.map((q) => ({
+    scores: tf.mul(tf.matMul(q, k, false, true), lowerTriangle(k.shape[2])),
+    entering: q,
+  })),
+});
+
+/** What one decay a head makes of the tokens of a chunk, whatever the channel. */
+export interface HeadDecays {
+  /** exp g(j, i], i >= j, else 0: [N or 1, B * H, C, C]. */
+  readonly within: Chunks;
+  /** exp g(0, i], [N or 1, B * H, C, 1]. */
+  readonly sinceStart: Chunks;
+  /** exp g(j, C], [N, B * H, C, 1]. */
+  readonly untilEnd: Chunks;
+  /** exp g(0, C], [N, B * H, 1, 1]. */
+  readonly across: Chunks;
+}
+
+export const decayOfHeads =
+  ({ within, sinceStart, untilEnd, across }: HeadDecays): Decay =>
+  (k, ...queries) => ({
+    keys: tf.mul(k, untilEnd),
+    across,
+    reads: queries.map((q) => ({
+      scores: tf.mul(tf.matMul(q, k, false, true), within),
+      entering: tf.mul(q, sinceStart),
+    })),
+  });
+
+/**
+ * The same g for every token of a head, made on the host in float64. Tokens that pad the last chunk do not decay.
+ * @param g of each row of B * H
+ */
+export function fixedDecays(g: readonly number[], tokens: number, C: number): HeadDecays {
+  const rows = g.length;
+  const N = Math.ceil(tokens / C);
+  const range = (end: number) => Array.from({ length: end }, (_, i) => i);
+  /** exp(steps · g), [chunks, rows, …shape]. */
+  const powers = (chunks: number, shape: [number, number], steps: (chunk: number, i: number, j: number) => number) => {
+    const values = range(chunks).flatMap((chunk) =>
+      g.flatMap((log) =>
+        range(shape[0]).flatMap((i) =>
+          range(shape[1]).map((j) => (steps(chunk, i, j) < 0 ? 0 : Math.exp(steps(chunk, i, j) * log))),
+        ),
+      ),
+    );
+    return tf.tensor4d(values, [chunks, rows, ...shape]);
+  };
+  const sizeOf = (chunk: number): number => Math.min(C, tokens - chunk * C);
+  return {
+    within: powers(1, [C, C], (_, i, j) => i - j),
+    sinceStart: powers(1, [C, 1], (_, i) => i + 1),
+    untilEnd: powers(N, [C, 1], (chunk, j) => sizeOf(chunk) - 1 - j),
+    across: powers(N, [1, 1], (chunk) => sizeOf(chunk)),
+  };
+}
+
+/** One decay a head and token: those of one channel. @param g [N, B * H, C, 1], C a power of two */
+export function headDecays(g: Chunks): HeadDecays {
+  const ones = tf.onesLike(g);
+  const { keys, across, reads } = channelDecay(g)(ones, ones);
+  const [{ scores, entering }] = reads as readonly [Read];
+  return { within: scores, sinceStart: entering, untilEnd: keys, across };
+}
+
+/**
+ * One decay a channel and token, by halving: blocks of 1, 2, 4, … tokens become those of twice the size, in which the
+ * late half reads the early one through the boundary between them,
+ *
+ *     Z[late, early] = (q_late exp g(boundary, i]) (k_early exp g(j, boundary])ᵀ
+ *
+ * @param g [N, B * H, C, D], C a power of two
+ */
+export const channelDecay =
+  (g: Chunks): Decay =>
+  (k, ...queries) => {
+    const [N, rows, C] = g.shape;
+    const tokens = (x: Chunks): tf.Tensor3D => tf.reshape(x, [N * rows * C, 1, -1]);
+    let blocks: Blocks = {
+      total: tokens(g),
+      keys: tokens(k),
+      reads: queries.map((q) => ({
+        scores: tokens(tf.sum(tf.mul(q, k), 3, true)),
+        entering: tokens(tf.mul(q, tf.exp(g))),
+      })),
+    };
+    while (blocks.keys.shape[1] < C) blocks = merged(blocks);
+    const chunks = (x: tf.Tensor3D): Chunks => tf.reshape(x, [N, rows, ...x.shape.slice(1)] as Chunks['shape']);
+    return {
+      keys: chunks(blocks.keys),
+      across: chunks(tf.transpose(tf.exp(blocks.total), [0, 2, 1])),
+      reads: blocks.reads.map(({ scores, entering }) => ({ scores: chunks(scores), entering: chunks(entering) })),
+    };
+  };
+
+/** Blocks of m tokens, those of a chunk one after the other: [n, m, …]. */
+interface Blocks {
+  /** The sum of g over a block, [n, 1, D]. */
+  readonly total: tf.Tensor3D;
+  readonly keys: tf.Tensor3D;
+  readonly reads: readonly Read<tf.Tensor3D>[];
+}
+
+/** Each two neighbours as one block. */
+function merged({ total, keys, reads }: Blocks): Blocks {
+  const [totals, [early, late]] = [inPairs(total), inPairs(keys)];
+  const [passedEarly, passedLate] = totals.map(tf.exp) as [tf.Tensor3D, tf.Tensor3D];
+  return {
+    total: tf.add(...totals),
+    keys: tf.concat([tf.mul(early, passedLate), late], 1),
+    reads: reads.map(({ scores, entering }) => {
+      const [[P, Q], [first, second]] = [inPairs(scores), inPairs(entering)];
+      return {
+        scores: lowerBlocks(P, tf.matMul(second, early, false, true), Q),
+        entering: tf.concat([first, tf.mul(second, passedEarly)], 1),
+      };
+    }),
+  };
+}
+
+/** Blocks 0, 2, 4, … and 1, 3, 5, …. */
+function inPairs(x: tf.Tensor3D): [early: tf.Tensor3D, late: tf.Tensor3D] {
+  const [n, ...block] = x.shape;
+  return tf.unstack(tf.reshape(x, [n / 2, 2, ...block]), 1) as [tf.Tensor3D, tf.Tensor3D];
+}

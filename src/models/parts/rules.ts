@@ -1,0 +1,79 @@
+/**
+ * The two ways in which a token writes to a state S [D_k, D_v] that decays, and o_t = q_t S_t: as a step, and by chunks.
+ *
+ *     additive      S_t = S̃ + k_tᵀ v_t                                 S̃ = diag(exp g_t) S_{t-1}
+ *     delta         S_t = S̃ + k_tᵀ u_t         u_t = v_t − k_t S̃
+ *
+ * Both chunked forms are exact for every C. Everything but the states that chunks begin with is one batched computation.
+ */
+import { scan } from '../../compiled/scan.js';
+import * as tf from '../../tf.js';
+import type { Chunks } from './chunks.js';
+import type { Decay, Read } from './decays.js';
+import { unitLowerInverse } from './triangles.js';
+
+export interface Inputs {
+  readonly q: Chunks;
+  readonly k: Chunks;
+  readonly v: Chunks;
+}
+/** Of chunks: o in the form of q, and the last state [B * H, D_k, D_v]. */
+export interface Ruled {
+  readonly o: Chunks;
+  readonly S: tf.Tensor3D;
+}
+
+/** S̃ of one token, [1, B * H, D_k, D_v]. @param g [1, B * H, 1, D_k or 1] */
+export const decayed = (S: tf.Tensor3D, g: Chunks): Chunks =>
+  tf.mul(tf.expandDims(S, 0), tf.transpose(tf.exp(g), [0, 1, 3, 2]));
+
+/** One token, [1, B * H, 1, D] each. */
+export function additiveStep({ q, k, v }: Inputs, before: Chunks): Ruled {
+  const S: Chunks = tf.add(before, tf.matMul(k, v, true, false));
+  return { o: tf.matMul(q, S), S: tf.squeeze(S, [0]) };
+}
+
+/** One token, [1, B * H, 1, D] each. */
+export function deltaStep({ q, k, v }: Inputs, before: Chunks): Ruled {
+  return additiveStep({ q, k, v: tf.sub(v, tf.matMul(k, before)) }, before);
+}
+
+/**
+ *     S' = exp g(0, C] S + Kᵀ V        O = Q S + Z(Q, K) V         K and Q with their decays
+ *
+ * @param start the state before, [B * H, D_k, D_v]
+ * @param lastOnly q is that of the last position alone, [1, B * H, 1, D_k], and so is o
+ */
+export function additiveRule({ q, k, v }: Inputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
+  const { keys, across, reads } = decay(k, ...(lastOnly ? [] : [q]));
+  const next = (state: Chunks, kept: Chunks, gain: Chunks): Chunks => tf.add(tf.mul(kept, state), gain);
+  const { before, last } = scan(next, tf.expandDims(start, 0) as Chunks, across, tf.matMul(keys, v, true, false));
+  const S: tf.Tensor3D = tf.squeeze(last, [0]);
+  const [read] = reads;
+  if (read === undefined) return { o: tf.matMul(q, last), S };
+  return { o: tf.add(tf.matMul(read.entering, before()), tf.matMul(read.scores, v)), S };
+}
+
+/**
+ *     M = (I + tril(Z(K, K), −1))^-1         U = M V        W = M K_entering         R = U − W S
+ *     S' = exp g(0, C] S + Kᵀ R = (diag(exp g(0, C]) − Kᵀ W) S + Kᵀ U                O = Q S + Z(Q, K) R
+ *
+ * @param inputs k and v may be weighted: both by sqrt(beta), and the rule is u_t = beta_t (v_t − k_t S̃)
+ * @param start and `lastOnly` as for `additiveRule`
+ */
+export function deltaRule({ q, k, v }: Inputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
+  const [C, D] = k.shape.slice(2) as [number, number];
+  const { keys, across, reads } = decay(k, k, ...(lastOnly ? [] : [q]));
+  const [ofKeys, read] = reads as readonly [Read, Read?];
+  const M = tf.reshape(unitLowerInverse(tf.reshape(ofKeys.scores, [-1, C, C])), ofKeys.scores.shape);
+  const U: Chunks = tf.matMul(M, v);
+  const W: Chunks = tf.matMul(M, ofKeys.entering);
+  const kept: Chunks = tf.sub(tf.mul(tf.eye(D), across), tf.matMul(keys, W, true, false));
+  const next = (state: Chunks, keep: Chunks, gain: Chunks): Chunks => tf.add(tf.matMul(keep, state), gain);
+  const { before, last } = scan(next, tf.expandDims(start, 0) as Chunks, kept, tf.matMul(keys, U, true, false));
+  const S: tf.Tensor3D = tf.squeeze(last, [0]);
+  if (read === undefined) return { o: tf.matMul(q, last), S };
+  const entering = before();
+  const R = tf.sub(U, tf.matMul(W, entering));
+  return { o: tf.add(tf.matMul(read.entering, entering), tf.matMul(read.scores, R)), S };
+}
