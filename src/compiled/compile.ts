@@ -31,6 +31,8 @@ export interface CompileOptions {
   readonly device?: Device;
   /** How many threads ONNX Runtime runs a graph with: 1 by default. */
   readonly threads?: number;
+  /** Operators of ONNX Runtime beyond ONNX's that take the place of what they compute, where `fn` asks for them: none by default. */
+  readonly operators?: readonly string[];
   /** What is done to the graph before it first runs; `parts` by default. */
   readonly optimize?: Optimization;
   /** Milliseconds from a fixed point; with it `compileMs` tells how long compiling took. */
@@ -132,12 +134,16 @@ function checkedOptions(options: CompileOptions): Required<CompileOptions> {
     engine = 'tensorflow',
     device = 'cpu',
     threads = 1,
+    operators = [],
     optimize = 'parts',
     clock = () => 0,
     ...others
   } = options;
   const [other] = Object.keys(others);
-  check(other === undefined, `compile: the options are engine, device, threads, optimize and clock, got ${other}`);
+  check(
+    other === undefined,
+    `compile: the options are engine, device, threads, operators, optimize and clock, got ${other}`,
+  );
   check(
     GRAPH_ENGINES.includes(engine),
     `compile: engine must be one of ${GRAPH_ENGINES.join(', ')}, got ${nameOf(engine)}`,
@@ -145,24 +151,24 @@ function checkedOptions(options: CompileOptions): Required<CompileOptions> {
   check(DEVICES.includes(device), `compile: device must be one of ${DEVICES.join(', ')}, got ${nameOf(device)}`);
   check(Number.isInteger(threads) && threads > 0, `compile: threads must be an integer >= 1, got ${nameOf(threads)}`);
   check(
-    engine === 'onnx' || (device === 'cpu' && threads === 1),
-    'compile: device and threads are options of engine onnx, got them of tensorflow, whose backend knows its own',
+    engine === 'onnx' || (device === 'cpu' && threads === 1 && operators.length === 0),
+    'compile: device, threads and operators are options of engine onnx, got them of tensorflow',
   );
   check(
     OPTIMIZATIONS.includes(optimize),
     `compile: optimize must be one of ${OPTIMIZATIONS.join(', ')}, got ${nameOf(optimize)}`,
   );
   check(typeof clock === 'function', `compile: clock must be a function, got ${nameOf(clock)}`);
-  return { engine, device, threads, optimize, clock };
+  return { engine, device, threads, operators, optimize, clock };
 }
 
 function open<A extends readonly Tree[], R extends Tree>(
   fn: (...args: A) => R,
   args: A,
-  { engine, optimize, ...place }: Required<CompileOptions>,
+  { engine, optimize, operators, ...place }: Required<CompileOptions>,
 ): Ready<R> {
   if (engine === 'tensorflow') nativeBackend();
-  const { graph, captured, result } = record(fn, args, engine === 'tensorflow' ? optimize : 'graph');
+  const { graph, captured, result } = record(fn, args, engine === 'tensorflow' ? optimize : 'graph', operators);
   try {
     const session =
       engine === 'tensorflow' ? openTensorflow(graph, captured, optimize) : openOnnx(graph, captured, optimize, place);

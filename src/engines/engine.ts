@@ -18,6 +18,8 @@ export interface OwnEngine {
   readonly backend: 'tensorflow' | 'onnx' | 'wasm';
   readonly way: 'eager' | 'compiled';
   readonly devices: readonly Device[];
+  /** Operators of the runtime that take the place of what models write out. */
+  readonly operators?: readonly string[];
   /** Why it cannot be had on this machine and what would bring it; null where nothing speaks against it. */
   problem(): string | null;
 }

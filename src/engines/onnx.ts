@@ -2,10 +2,8 @@
 import { DEVICES, onnxProblem } from '../onnx_check.js';
 import type { OwnEngine } from './engine.js';
 
-export const onnx: OwnEngine = {
-  id: 'onnx',
-  backend: 'onnx',
-  way: 'compiled',
-  devices: DEVICES,
-  problem: () => onnxProblem(),
-};
+const runtime = { backend: 'onnx', way: 'compiled', devices: DEVICES, problem: () => onnxProblem() } as const;
+
+export const onnx: OwnEngine = { id: 'onnx', ...runtime };
+/** What recurrent models do with a prompt, by the runtime's own operator (docs/linear_attention_op.md). */
+export const onnxOperator: OwnEngine = { id: 'onnx:op', ...runtime, operators: ['LinearAttention'] };

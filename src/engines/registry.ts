@@ -3,11 +3,11 @@ import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
 import type { Device } from '../onnx_check.js';
 import type { Engine, OwnEngine } from './engine.js';
-import { onnx } from './onnx.js';
+import { onnx, onnxOperator } from './onnx.js';
 import { tensorflow, tensorflowEager } from './tensorflow.js';
 import { wasm } from './wasm.js';
 
-const OWN_ENGINES: readonly OwnEngine[] = [tensorflow, tensorflowEager, onnx, wasm];
+const OWN_ENGINES: readonly OwnEngine[] = [tensorflow, tensorflowEager, onnx, onnxOperator, wasm];
 /** The better first; the last one can always be had. */
 const BY_PREFERENCE: readonly OwnEngine[] = [tensorflow, onnx, wasm];
 

@@ -77,6 +77,7 @@ export const engineInfoSchema = closed({
   provider: z.string().nullable().describe("the runtime's own name for what executes; null where there is one alone"),
   way: z.string().describe('how the runtime is used: eager, compiled'),
   native_code: z.array(z.string()).describe('routines of our own that it could call, by name'),
+  operators: z.array(z.string()).optional().describe('of the runtime, in the place of what models write out'),
   env: z.record(z.string(), z.string()).describe('variables that steer it'),
 });
 export type EngineInfo = z.infer<typeof engineInfoSchema>;

@@ -54,7 +54,7 @@ describe('a device', () => {
   });
   test('is an option of engine onnx alone, and one of those known', () => {
     expect(() => compile(() => tf.scalar(1), { device: 'webgpu' })).toThrow(
-      'compile: device and threads are options of engine onnx',
+      'compile: device, threads and operators are options of engine onnx',
     );
     expect(() => compile(() => tf.scalar(1), { engine: 'onnx', device: 'gpu' as never })).toThrow(
       'compile: device must be one of cpu, webgpu, cuda, got the string "gpu"',

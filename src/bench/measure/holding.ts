@@ -17,6 +17,8 @@ export interface OwnWay {
   readonly way: Mode;
   /** Where graphs run; cpu by default. */
   readonly device?: Device;
+  /** Operators of the runtime that take the place of what models write out. */
+  readonly operators?: readonly string[];
 }
 
 /** What a worker needs of its process. */

@@ -36,12 +36,15 @@ function tryOut(graphs: NonNullable<ModeOptions['graphs']>): void {
   negative.dispose();
 }
 
-function graphsOf({ backend, device = 'cpu' }: OwnWay, threads: number): NonNullable<ModeOptions['graphs']> {
-  return backend === 'onnx' ? { engine: 'onnx', device, threads } : {};
+function graphsOf(
+  { backend, device = 'cpu', operators = [] }: OwnWay,
+  threads: number,
+): NonNullable<ModeOptions['graphs']> {
+  return backend === 'onnx' ? { engine: 'onnx', device, threads, operators } : {};
 }
 
 function describeEngine(
-  { backend, way, device = 'cpu' }: OwnWay,
+  { backend, way, device = 'cpu', operators = [] }: OwnWay,
   { tensorflow, nativeCode }: tf.BackendInfo,
   env: Record<string, string>,
 ): EngineInfo {
@@ -49,7 +52,7 @@ function describeEngine(
   if (backend === 'onnx') {
     const place = { device: device === 'cpu' ? 'cpu' : 'gpu', provider: device };
     const versions = { ...tfjs, onnxruntime: onnxVersion() };
-    return { runtime: 'onnxruntime-node', versions, ...place, way, env, native_code: [] };
+    return { runtime: 'onnxruntime-node', versions, ...place, way, env, native_code: [], operators: [...operators] };
   }
   return {
     runtime: backend === 'tensorflow' ? 'tfjs-node' : 'tfjs-wasm',

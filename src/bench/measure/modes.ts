@@ -15,7 +15,7 @@ export interface Modes {
 
 export interface ModeOptions {
   /** What runs compiled functions, and where; `tensorflow` by default. */
-  readonly graphs?: Pick<CompileOptions, 'engine' | 'device' | 'threads'>;
+  readonly graphs?: Pick<CompileOptions, 'engine' | 'device' | 'threads' | 'operators'>;
   /** Milliseconds from a fixed point: times what is compiled. */
   readonly clock?: () => number;
   /** Whether graphs are made to run fast, as their functions ask, rather than to be ready soon; they are by default. */

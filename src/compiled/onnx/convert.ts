@@ -11,6 +11,7 @@ import {
   type GraphFunction,
   type GraphNode,
   LOOP,
+  OPERATOR,
   type TensorSpec,
 } from '../record/graph.js';
 import type { Initializer, OnnxModel, OnnxNode, OnnxTensor } from './graph.js';
@@ -144,11 +145,28 @@ function writeNodes(scope: Scope, nodes: readonly GraphNode[]): void {
       if (value && 'tensor' in value) scope.known.set(name, { ...value.tensor, constant: value.tensor });
       continue;
     }
-    const refs = op === LOOP ? writeLoop(scope, node) : op === FUSED ? writeFused(scope, node) : writeOp(scope, node);
+    const refs = (WRITERS[op] ?? writeOp)(scope, node);
     outputs.forEach((output, i) => {
       scope.known.set(i === 0 ? name : `${name}:${i}`, { ...output, name: refs[i] as Ref, producer: node });
     });
   }
+}
+
+/** Of what is no op of the table. */
+const WRITERS: Readonly<Record<string, (scope: Scope, node: GraphNode) => readonly Ref[]>> = {
+  [LOOP]: writeLoop,
+  [FUSED]: writeFused,
+  [OPERATOR]: writeOperator,
+};
+
+/** An operator of ONNX Runtime's own. */
+function writeOperator(scope: Scope, { inputs, outputs, attrs: { operator, ...attrs } }: GraphNode): readonly Ref[] {
+  const op = operator && 'text' in operator ? operator.text : '';
+  const id = scope.model.made++;
+  const names = outputs.map((_, i) => `${op}_${id}_${i}`);
+  const refs = inputs.map((input) => (input === '' ? '' : refTo(scope, input)));
+  scope.nodes.push({ op, isOfRuntime: true, inputs: refs, outputs: names, attrs: attrs as OnnxAttrs });
+  return names;
 }
 
 function writeOp(scope: Scope, node: GraphNode): readonly Ref[] {

@@ -3,7 +3,14 @@
  */
 import { ONNX_TYPES, type OnnxAttr } from '../ops/onnx_call.js';
 import { type Bytes, each, float, integer, message, raw, text } from '../protobuf.js';
-import type { Initializer, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from './graph.js';
+import {
+  type Initializer,
+  type OnnxGraph,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  RUNTIME_DOMAIN,
+} from './graph.js';
 
 /** ONNX 1.16 (2024), of which the forms of the table are. */
 const OPSET = 21;
@@ -57,9 +64,13 @@ export function onnxFile({ graph, initializers }: OnnxModel, weights: WeightsFil
     text(2, 'attnscale'),
     message(7, graphProto(graph), tensors),
     message(8, text(1, ''), integer(2, OPSET)),
+    callsRuntime(graph) ? message(8, text(1, RUNTIME_DOMAIN), integer(2, 1)) : '',
   ].join('');
   return Buffer.from(model, 'latin1');
 }
+
+const callsRuntime = ({ nodes }: OnnxGraph): boolean =>
+  nodes.some(({ isOfRuntime, body }) => isOfRuntime || (body !== undefined && callsRuntime(body)));
 
 const described = ({ name, dtype, shape }: OnnxTensor): Bytes[] => [
   each(shape, (size) => integer(1, size)),
@@ -84,13 +95,14 @@ function graphProto({ name, nodes, inputs, outputs }: OnnxGraph): Bytes {
   ].join('');
 }
 
-function nodeProto({ op, inputs, outputs, attrs, body }: OnnxNode): Bytes {
+function nodeProto({ op, isOfRuntime, inputs, outputs, attrs, body }: OnnxNode): Bytes {
   return [
     each(inputs, (input) => text(1, input)),
     each(outputs, (output) => text(2, output)),
     text(3, outputs[0] ?? op),
     text(4, op),
     each(Object.entries(attrs), ([name, value]) => message(5, text(1, name), attribute(value))),
+    isOfRuntime ? text(7, RUNTIME_DOMAIN) : '',
     body ? message(5, text(1, 'body'), message(6, graphProto(body)), integer(20, 5)) : '',
   ].join('');
 }

@@ -12,8 +12,13 @@ export interface Initializer extends OnnxTensor {
   readonly bytes: Uint8Array;
 }
 
+/** Of the operators that ONNX Runtime has beyond ONNX's. */
+export const RUNTIME_DOMAIN = 'com.microsoft';
+
 export interface OnnxNode {
   readonly op: string;
+  /** Whether it is an operator of ONNX Runtime's own. */
+  readonly isOfRuntime?: true;
   readonly inputs: readonly Ref[];
   readonly outputs: readonly Ref[];
   readonly attrs: OnnxAttrs;

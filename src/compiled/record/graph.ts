@@ -37,6 +37,7 @@ export interface GraphNode {
   readonly name: string;
   /** An op of the table, or one of those below. */
   readonly op: string;
+  /** Of an operator, empty where an optional input is left out. */
   readonly inputs: readonly string[];
   readonly attrs: Attrs;
   readonly outputs: readonly TensorSpec[];
@@ -51,6 +52,8 @@ export const CONST = 'Const';
 export const LOOP = 'Loop';
 /** A call of `body`, which is best made one operation. */
 export const FUSED = 'Fused';
+/** A call of an operator that the runtime has beyond ONNX's; `operator` says which, the other attributes are its own. */
+export const OPERATOR = 'Operator';
 
 export interface Argument extends TensorSpec {
   readonly name: string;

@@ -16,6 +16,7 @@ import {
   type GraphFunction,
   type GraphNode,
   LOOP,
+  OPERATOR,
   type Result,
   type TensorSpec,
 } from './graph.js';
@@ -56,6 +57,8 @@ interface Scope {
   readonly fusing: boolean;
   /** Whether XLA compiles all that is recorded here. */
   readonly forXla: boolean;
+  /** Operators of the runtime that are called instead of what they compute. */
+  readonly operators: readonly string[];
 }
 
 /** A tensor from outside, or one that was made while recording, which will be gone by then, with its values. */
@@ -72,6 +75,7 @@ export const isRecording = (): boolean => scope !== null;
  * `captured`, and the same backend as before is active afterwards, also when `fn` throws.
  * @param examples only their form, shapes, dtypes, numbers and booleans are used
  * @param optimize says what XLA will compile
+ * @param operators of the runtime that are called where the function asks for them
  * @throws UserError for an unsupported kernel or dtype, for reading a traced tensor, when `fn` keeps a tensor, and when it
  *   returns no tree, or none with a tensor
  */
@@ -79,11 +83,12 @@ export function record<A extends readonly Tree[], R extends Tree>(
   fn: (...args: A) => R,
   examples: A,
   optimize: Optimization,
+  operators: readonly string[] = [],
 ): Recording<R> {
   const tracing = trace ?? createTraceBackend(recorder);
   trace = tracing;
   const before = tracing.numDataIds();
-  const root = openScope(null, optimize === 'parts', optimize === 'whole');
+  const root = { ...openScope(null, optimize === 'parts', optimize === 'whole'), operators };
   const recorded: { result: R; results: Result[] }[] = [];
   withTraceBackend(tracing, recorder, () => {
     recorded.push(
@@ -146,9 +151,23 @@ export function recordForXla(op: string, inputs: readonly tf.Tensor[], output: T
   return append(op, inputs, [output], attrs)[0] as tf.Tensor;
 }
 
+/** Whether an operator of the runtime is to be called, where what it computes would be recorded now. */
+export const usesOperator = (name: string): boolean => scope?.operators.includes(name) === true;
+
+/** Records a call of an operator of the runtime. @param inputs null where an optional one is left out */
+export function recordOperator(
+  name: string,
+  inputs: readonly (tf.Tensor | null)[],
+  outputs: readonly TensorSpec[],
+  attrs: Attrs,
+): tf.Tensor[] {
+  return append(OPERATOR, inputs, outputs, { ...attrs, operator: { text: name } });
+}
+
 function openScope(parent: Scope | null, fusing: boolean, forXla: boolean): Scope {
   const own = { args: [], nodes: [], imports: [], refs: new Map(), smallConstants: new Map() };
-  return { ...own, parent, functions: parent?.functions ?? [], fusing, forXla };
+  const shared = { functions: parent?.functions ?? [], operators: parent?.operators ?? [] };
+  return { ...own, ...shared, parent, fusing, forXla };
 }
 
 function currentScope(): Scope {
@@ -266,12 +285,12 @@ function recordOp(op: string, inputs: readonly tf.TensorInfo[], attrs: Attrs): t
 /** Adds a node to the current scope and returns its outputs. */
 function append(
   op: string,
-  inputs: readonly tf.TensorInfo[],
+  inputs: readonly (tf.TensorInfo | null)[],
   outputs: readonly TensorSpec[],
   attrs: Attrs,
 ): tf.Tensor[] {
   const { nodes } = currentScope();
-  const refs = inputs.map(refTo);
+  const refs = inputs.map((input) => (input === null ? '' : refTo(input)));
   const name = `${op}_${nodes.length}`;
   nodes.push({ name, op, inputs: refs, attrs, outputs });
   return outputs.map((output, i) => tracedTensor(i === 0 ? name : `${name}:${i}`, output));

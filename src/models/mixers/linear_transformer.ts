@@ -9,6 +9,7 @@
  * tril(phi(Q) phi(K)ᵀ) V, across chunks an exclusive cumulative sum of phi(K)ᵀ V and of the rows of phi(K).
  * Departure from the original study: it is causal, and decode carries S and z instead of starting anew.
  */
+import { hasLinearAttention, linearAttention } from '../../compiled/linear_attention.js';
 import * as tf from '../../tf.js';
 import { recurrent } from '../mixer.js';
 import type { ModelShape } from '../model.js';
@@ -71,6 +72,7 @@ function attendChunks(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number, scanChu
   const C = Math.min(scanChunk, T);
   const [q, k, v] = project(x, qkv);
   const keys = phi(k); // before the padding, since phi(0) = 1
+  if (hasLinearAttention()) return attendByOperator(phi(q), keys, v, past, H);
   const [phiQ, phiK, V] = [splitChunks(phi(q), H, C), splitChunks(keys, H, C), splitChunks(v, H, C)];
   const S = runningSums(past.S, tf.matMul(phiK, V, true, false));
   const z = runningSums(past.z, sumChunks(keys, H, C));
@@ -79,6 +81,20 @@ function attendChunks(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number, scanChu
   const denominator = tf.add(tf.sum(scores, -1, true), tf.matMul(phiQ, z.before, false, true));
   const o: Chunks = tf.div(numerator, tf.add(denominator, DENOMINATOR_EPS));
   return { read: joinChunks(o, B, T), sums: { S: S.after, z: z.after } };
+}
+
+/** Every position by the runtime's operator: numerators, and denominators as values of one column. */
+function attendByOperator(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, past: Sums, H: number): Attended {
+  const [B, T, d] = v.shape;
+  const D = d / H;
+  const read = (values: tf.Tensor3D, start: tf.Tensor3D) =>
+    linearAttention({ q, k, v: values, g: null, isDelta: false }, tf.reshape(start, [B, H, D, -1]));
+  const [above, below] = [read(v, past.S), read(tf.ones([B, T, H]), past.z)];
+  const numerators = tf.reshape(above.o, [B, T, H, D]);
+  const o = tf.div(numerators, tf.add(tf.reshape(below.o, [B, T, H, 1]), DENOMINATOR_EPS));
+  const S: tf.Tensor3D = tf.reshape(above.S, past.S.shape);
+  const z: tf.Tensor3D = tf.reshape(below.S, past.z.shape);
+  return { read: tf.reshape(o, [B, T, d]), sums: { S, z } };
 }
 
 /**

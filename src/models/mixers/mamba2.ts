@@ -11,6 +11,7 @@
  * what decays are the values, in their columns. C is a speed setting, the result does not depend on it.
  * Departures from the original: values are not widened, s is 64 (there 128), and the block has its feed-forward.
  */
+import { hasLinearAttention, linearAttention } from '../../compiled/linear_attention.js';
 import { scan } from '../../compiled/scan.js';
 import * as tf from '../../tf.js';
 import { recurrent } from '../mixer.js';
@@ -128,6 +129,7 @@ function ssd(
   start: tf.Tensor3D,
   lastOnly: boolean,
 ): Readonly<Record<'o' | 'S', tf.Tensor3D>> {
+  if (hasLinearAttention()) return ssdByOperator({ q, k, v, g }, start, lastOnly);
   const [B, T, H] = g.shape;
   const [K, V] = [splitChunks(k, 1, C), splitChunks(v, 1, C)]; // [N, B, C, s], [N, B, C, d]
   const decays = headDecays(splitChunks(g, H, C));
@@ -141,6 +143,18 @@ function ssd(
   const entering: Chunks = tf.mul(tf.matMul(Q, before()), sideBySide(decays.sinceStart, B, d));
   const within: Chunks = tf.matMul(scoresOf(Q, K, decays), splitChunks(v, H, C));
   return { o: tf.add(joinChunks(entering, B, T), joinChunks(within, B, T)), S };
+}
+
+/** The same by the runtime's operator, where each head has keys and a state of its own. */
+function ssdByOperator({ q, k, v, g }: Inputs, start: tf.Tensor3D, lastOnly: boolean): ReturnType<typeof ssd> {
+  const [B, s, d] = start.shape;
+  const H = g.shape[2];
+  const ofHeads = (x: tf.Tensor3D): tf.Tensor3D => tf.tile(x, [1, 1, H]);
+  const past: tf.Tensor4D = tf.transpose(tf.reshape(start, [B, s, H, d / H]), [0, 2, 1, 3]);
+  const sequence = { q: ofHeads(lastOnly ? k : q), k: ofHeads(k), v, g, isDelta: false };
+  const { o, S: last } = linearAttention(sequence, past);
+  const S: tf.Tensor3D = tf.reshape(tf.transpose(last, [0, 2, 1, 3]), [B, s, d]);
+  return { o: lastOnly ? tf.matMul(q, S) : o, S };
 }
 
 /** L ⊙ Q Kᵀ of each head, [N, B * H, C, C]: one product for all heads of a row. */

@@ -27,19 +27,28 @@ interface Decayed {
   /** One for each query. */
   readonly reads: readonly Read[];
 }
-export type Decay = (k: Chunks, ...queries: readonly Chunks[]) => Decayed;
+export interface Decay {
+  (k: Chunks, ...queries: readonly Chunks[]): Decayed;
+  /** g, [N, B * H, C, D or 1]; null where nothing decays. */
+  readonly log: Chunks | null;
+}
 
-export const noDecay: Decay = (k, ...queries) => ({
+const decayBy = (log: Decay['log'], decay: (k: Chunks, ...queries: readonly Chunks[]) => Decayed): Decay =>
+  Object.assign(decay, { log });
+
+export const noDecay: Decay = decayBy(null, (k, ...queries) => ({
   keys: k,
   across: tf.ones([k.shape[0], 1, 1, 1]),
   reads: queries.map((q) => ({
     scores: tf.mul(tf.matMul(q, k, false, true), lowerTriangle(k.shape[2])),
     entering: q,
   })),
-});
+}));
 
 /** What one decay a head makes of the tokens of a chunk, whatever the channel. */
 export interface HeadDecays {
+  /** g, [N, B * H, C, 1]. */
+  readonly log: Chunks;
   /** exp g(j, i], i >= j, else 0: [N or 1, B * H, C, C]. */
   readonly within: Chunks;
   /** exp g(0, i], [N or 1, B * H, C, 1]. */
@@ -50,16 +59,15 @@ export interface HeadDecays {
   readonly across: Chunks;
 }
 
-export const decayOfHeads =
-  ({ within, sinceStart, untilEnd, across }: HeadDecays): Decay =>
-  (k, ...queries) => ({
+export const decayOfHeads = ({ log, within, sinceStart, untilEnd, across }: HeadDecays): Decay =>
+  decayBy(log, (k, ...queries) => ({
     keys: tf.mul(k, untilEnd),
     across,
     reads: queries.map((q) => ({
       scores: tf.mul(tf.matMul(q, k, false, true), within),
       entering: tf.mul(q, sinceStart),
     })),
-  });
+  }));
 
 /**
  * The same g for every token of a head, made on the host in float64. Tokens that pad the last chunk do not decay.
@@ -81,7 +89,9 @@ export function fixedDecays(g: readonly number[], tokens: number, C: number): He
     return tf.tensor4d(values, [chunks, rows, ...shape]);
   };
   const sizeOf = (chunk: number): number => Math.min(C, tokens - chunk * C);
+  const logs = range(N).flatMap((chunk) => g.flatMap((log) => range(C).map((i) => (i < sizeOf(chunk) ? log : 0))));
   return {
+    log: tf.tensor4d(logs, [N, rows, C, 1]),
     within: powers(1, [C, C], (_, i, j) => i - j),
     sinceStart: powers(1, [C, 1], (_, i) => i + 1),
     untilEnd: powers(N, [C, 1], (chunk, j) => sizeOf(chunk) - 1 - j),
@@ -94,7 +104,7 @@ export function headDecays(g: Chunks): HeadDecays {
   const ones = tf.onesLike(g);
   const { keys, across, reads } = channelDecay(g)(ones, ones);
   const [{ scores, entering }] = reads as readonly [Read];
-  return { within: scores, sinceStart: entering, untilEnd: keys, across };
+  return { log: g, within: scores, sinceStart: entering, untilEnd: keys, across };
 }
 
 /**
@@ -105,9 +115,8 @@ export function headDecays(g: Chunks): HeadDecays {
  *
  * @param g [N, B * H, C, D], C a power of two
  */
-export const channelDecay =
-  (g: Chunks): Decay =>
-  (k, ...queries) => {
+export const channelDecay = (g: Chunks): Decay =>
+  decayBy(g, (k, ...queries) => {
     const [N, rows, C] = g.shape;
     const tokens = (x: Chunks): tf.Tensor3D => tf.reshape(x, [N * rows * C, 1, -1]);
     let blocks: Blocks = {
@@ -125,7 +134,7 @@ export const channelDecay =
       across: chunks(tf.transpose(tf.exp(blocks.total), [0, 2, 1])),
       reads: blocks.reads.map(({ scores, entering }) => ({ scores: chunks(scores), entering: chunks(entering) })),
     };
-  };
+  });
 
 /** Blocks of m tokens, those of a chunk one after the other: [n, m, …]. */
 interface Blocks {

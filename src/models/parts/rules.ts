@@ -5,10 +5,12 @@
  *     delta         S_t = S̃ + k_tᵀ u_t         u_t = v_t − k_t S̃
  *
  * Both chunked forms are exact for every C. Everything but the states that chunks begin with is one batched computation.
+ * Where ONNX Runtime is to do either token by token, its operator takes their place.
  */
+import { hasLinearAttention, linearAttention } from '../../compiled/linear_attention.js';
 import { scan } from '../../compiled/scan.js';
 import * as tf from '../../tf.js';
-import type { Chunks } from './chunks.js';
+import { type Chunks, joinChunks, splitChunks } from './chunks.js';
 import type { Decay, Read } from './decays.js';
 import { unitLowerInverse } from './triangles.js';
 
@@ -44,7 +46,9 @@ export function deltaStep({ q, k, v }: Inputs, before: Chunks): Ruled {
  * @param start the state before, [B * H, D_k, D_v]
  * @param lastOnly q is that of the last position alone, [1, B * H, 1, D_k], and so is o
  */
-export function additiveRule({ q, k, v }: Inputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
+export function additiveRule(inputs: Inputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
+  if (hasLinearAttention()) return byOperator(inputs, decay, false, start, lastOnly);
+  const { q, k, v } = inputs;
   const { keys, across, reads } = decay(k, ...(lastOnly ? [] : [q]));
   const next = (state: Chunks, kept: Chunks, gain: Chunks): Chunks => tf.add(tf.mul(kept, state), gain);
   const { before, last } = scan(next, tf.expandDims(start, 0) as Chunks, across, tf.matMul(keys, v, true, false));
@@ -61,7 +65,9 @@ export function additiveRule({ q, k, v }: Inputs, decay: Decay, start: tf.Tensor
  * @param inputs k and v may be weighted: both by sqrt(beta), and the rule is u_t = beta_t (v_t − k_t S̃)
  * @param start and `lastOnly` as for `additiveRule`
  */
-export function deltaRule({ q, k, v }: Inputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
+export function deltaRule(inputs: Inputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
+  if (hasLinearAttention()) return byOperator(inputs, decay, true, start, lastOnly);
+  const { q, k, v } = inputs;
   const [C, D] = k.shape.slice(2) as [number, number];
   const { keys, across, reads } = decay(k, k, ...(lastOnly ? [] : [q]));
   const [ofKeys, read] = reads as readonly [Read, Read?];
@@ -76,4 +82,20 @@ export function deltaRule({ q, k, v }: Inputs, decay: Decay, start: tf.Tensor3D,
   const entering = before();
   const R = tf.sub(U, tf.matMul(W, entering));
   return { o: tf.add(tf.matMul(read.entering, entering), tf.matMul(read.scores, R)), S };
+}
+
+/** Either rule by the runtime's operator, which takes tokens one after the other and heads side by side. */
+function byOperator(
+  { q, k, v }: Inputs,
+  { log }: Decay,
+  isDelta: boolean,
+  start: tf.Tensor3D,
+  lastOnly: boolean,
+): Ruled {
+  const [N, rows, C] = k.shape;
+  const inOrder = (x: Chunks): tf.Tensor3D => joinChunks(x, 1, N * C);
+  const [asked, g] = [lastOnly ? k : q, log && inOrder(log)];
+  const sequence = { q: inOrder(asked), k: inOrder(k), v: inOrder(v), g, isDelta };
+  const { o, S } = linearAttention(sequence, tf.expandDims(start, 0) as tf.Tensor4D);
+  return { o: lastOnly ? tf.matMul(q, S) : splitChunks(o, rows, C), S: tf.squeeze(S, [0]) };
 }

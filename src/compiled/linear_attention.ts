@@ -1,0 +1,42 @@
+import * as tf from '../tf.js';
+import { recordOperator, usesOperator } from './record/recording.js';
+
+const NAME = 'LinearAttention';
+
+/** Heads are side by side: q, k [B, T, H * D_k], v [B, T, H * D_v]. */
+export interface Sequence {
+  readonly q: tf.Tensor3D;
+  readonly k: tf.Tensor3D;
+  readonly v: tf.Tensor3D;
+  /** Log decays of the state, [B, T, H * D_k] or one a head, [B, T, H]; null: none. */
+  readonly g: tf.Tensor3D | null;
+  /** Whether a token corrects what its key reads, v_t − k_t S̃, instead of adding v_t. */
+  readonly isDelta: boolean;
+}
+
+/** Whether what is being recorded is to call ONNX Runtime's operator for what `linearAttention` computes. */
+export const hasLinearAttention = (): boolean => usesOperator(NAME);
+
+/**
+ * A linear attention token by token, as one call of ONNX Runtime's LinearAttention (in ONNX itself from opset 27 on), where
+ * `hasLinearAttention()`:
+ *
+ *     S̃ = diag(exp g_t) S_{t-1}        S_t = S̃ + k_tᵀ v_t, or S̃ + k_tᵀ (v_t − k_t S̃)        o_t = q_t S_t
+ *
+ * @param past S before the first token, [B, H, D_k, D_v]
+ * @returns o [B, T, H * D_v], and S after the last token
+ */
+export function linearAttention(
+  { q, k, v, g, isDelta }: Sequence,
+  past: tf.Tensor4D,
+): { o: tf.Tensor3D; S: tf.Tensor4D } {
+  const [B, H] = past.shape;
+  const rule = [...(g === null ? [] : ['gated']), ...(isDelta ? ['delta'] : [])].join('_') || 'linear';
+  const rate = isDelta ? tf.ones([B, q.shape[1], H]) : null;
+  const specs = [v, past].map(({ shape }) => ({ shape, dtype: 'float32' }) as const);
+  const [o, S] = recordOperator(NAME, [q, k, v, past, g, rate], specs, {
+    update_rule: { text: rule },
+    ...{ q_num_heads: { int: H }, kv_num_heads: { int: H }, scale: { float: 1 } },
+  }) as [tf.Tensor3D, tf.Tensor4D];
+  return { o, S };
+}
