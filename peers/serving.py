@@ -9,7 +9,7 @@ import traceback
 
 import numpy as np
 
-from torch_models import DEFAULTS, random_weights, read_safetensors
+from torch_models import DEFAULTS, random_weights, read_safetensors, shapes_of
 
 try:
     import resource
@@ -17,6 +17,7 @@ except ImportError:  # Windows
     resource = None
 
 PROTOCOL = 1
+REQUESTS = "hello load logits prepare run steps release bye".split()
 # Our models, by the names that fixtures and torch_models give them.
 MODELS = {
     "BSBR": "bsbr",
@@ -98,7 +99,18 @@ class Worker:
     """What it was asked for so far: a method for each request, which returns the reply."""
 
     def __init__(self, runtime):
-        self.runtime, self.models, self.cell = runtime, {}, None
+        self.runtime, self.models, self.prepared = runtime, {}, None
+
+    @property
+    def cell(self):
+        if self.prepared is None:
+            raise ValueError("prepare: must come first, got a request for a cell")
+        return self.prepared
+
+    def named(self, name):
+        if name not in self.models:
+            raise ValueError(f"load: must come first, got a request for {name}")
+        return self.models[name]
 
     def hello(self, threads, thorough, **_):
         own = self.runtime.start(threads, thorough)
@@ -109,20 +121,20 @@ class Worker:
 
     def load(self, name, model, options, shape, seed, weights, **_):
         layers, config = plan(model, options, shape)
-        w = random_weights(layers, config, seed) if weights is None else read_safetensors(weights)[1]
+        w = random_weights(layers, config, seed) if weights is None else weights_of(weights, layers, config)
         self.models[name] = self.runtime.model(layers, config, w, weights)
         return {"type": "loaded", "period": self.models[name].period, "same_weights": weights is not None}
 
     def logits(self, name, tokens, prefill, **_):
-        ids, model = np.array(tokens), self.models[name]
+        ids, model = np.array(tokens), self.named(name)
         logits, state = model.prefill(ids[:, :prefill])
         for token in ids[:, prefill:].T:
             logits = model.step(state, token)
         return {"type": "logits", "logits": logits.tolist()}
 
     def prepare(self, name, phase, tokens, n_tokens, steps, **_):
-        self.cell, begin = None, time.perf_counter()
-        self.cell = Cell(self.models[name], phase, np.array(tokens), n_tokens, steps)
+        self.prepared, begin = None, time.perf_counter()
+        self.prepared = Cell(self.named(name), phase, np.array(tokens), n_tokens, steps)
         self.cell.run(1)
         built = (time.perf_counter() - begin) * 1e3
         return {"type": "prepared", "compile_ms": max(0, built - self.cell.run(1)[0]) if self.runtime.builds else 0}
@@ -135,7 +147,7 @@ class Worker:
         return {"type": "stepped", "ms": [self.cell.single_step() for _ in range(count)]}
 
     def release(self, **_):
-        self.cell = None
+        self.prepared = None
         peak = resource and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         unit = 1 if sys.platform == "darwin" else 1024
         return {"type": "released", "peak_rss_bytes": peak and peak * unit, "leaked_tensors": None}
@@ -162,7 +174,21 @@ def plan(model, options, shape):
         layers += [(MODELS[name], own)] * int(count or 1)
     if unknown := options.keys() - known - {o for o in options if o.endswith("scan_chunk")}:
         raise ValueError(f"options must be among {', '.join(OPTIONS)}, got {', '.join(unknown)}")
+    if shape["hidden_dim"] % shape["num_heads"] or any(shape["num_heads"] % own.get("kv_heads", 1) for _, own in layers):
+        raise ValueError(f"hidden_dim must be divisible by num_heads, and that by kv_heads, got {shape} and {options}")
+    if not layers or shape["num_layers"] % len(layers):
+        raise ValueError(f"the {len(layers)} layers of {model} must divide num_layers, got {shape['num_layers']}")
     return layers * (shape["num_layers"] // len(layers)), {**DEFAULTS, **shape}
+
+
+def weights_of(file, layers, config):
+    """Those of a safetensors file. Raises where it lacks one, or has one of another shape."""
+    _, w = read_safetensors(file)
+    for name, shape in shapes_of(layers, config).items():
+        got = list(w[name].shape) if name in w else "none"
+        if got != list(shape):
+            raise ValueError(f"weights: {name} must be {list(shape)}, got {got}")
+    return w
 
 
 def serve(runtime):
@@ -170,12 +196,12 @@ def serve(runtime):
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no reply
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the harness: it ends its workers
-    worker, known = Worker(runtime), {name for name in vars(Worker) if not name.startswith("_")}
+    worker = Worker(runtime)
     for line in sys.stdin:
         request = json.loads(line)
         asked = request.pop("type")
         try:
-            if asked not in known:
+            if asked not in REQUESTS:
                 raise ValueError(f"{asked} is not for this program")
             reply = getattr(worker, asked)(**request)
         except Exception as error:

@@ -158,12 +158,24 @@ describe('the PyTorch peer', () => {
     expect(loaded).toMatchObject({ type: 'failed', reason });
     const shape = { hidden_dim: 8, num_heads: 2, num_layers: 1 };
     const order = { name: 'row', model: 'BSBR', shape, seed: 1, weights: '/nowhere' };
-    const reasonOf = async (options: object) => (await request('load', { ...order, options })) as object;
+    const reasonOf = async (options: object, change: object = {}) =>
+      (await request('load', { ...order, options, ...change })) as object;
     expect(await reasonOf({ rope: true })).toMatchObject({
       reason: expect.stringMatching(/^ValueError: options .* rope$/),
     });
     expect(await reasonOf({})).toMatchObject({ reason: expect.stringMatching(/^FileNotFoundError: .*'\/nowhere'$/) });
+    expect(await reasonOf({}, { model: '3*KDA+Softmax' })).toMatchObject({
+      reason: 'ValueError: the 4 layers of 3*KDA+Softmax must divide num_layers, got 1',
+    });
+    expect(await request('run', { repeats: 1 })).toMatchObject({
+      reason: 'ValueError: prepare: must come first, got a request for a cell',
+    });
     expect(await request('bye')).toMatchObject({ type: 'bye' });
+  });
+  test('refuses weights of another model or shape, by the name of the first', async (at) => {
+    const { loaded } = await load(at, TORCH, 'BSBR', { model: 'KDA', options: {} });
+    const reason = 'ValueError: weights: layers.0.mixer.g1.weight must be [8, 16], got none';
+    expect(loaded).toMatchObject({ type: 'failed', reason });
   });
 });
 
