@@ -2,7 +2,8 @@
 
     head_i = exp g(0,i]      tail_j = exp g(j,C]      whole = exp g(0,C]      Z(q, k)[i,j] = Σ_c q_ic k_jc exp g_c(j,i], i >= j
 
-g(j,i] = g_{j+1} + … + g_i is always a sum of its own terms, never a difference of two, so that no exponent is positive.
+g(j,i] = g_{j+1} + … + g_i is always a sum of its own terms, or exp of it a product, never a difference or a quotient of
+two, so that no exponent is positive.
 """
 import functools
 
@@ -68,28 +69,30 @@ class ChannelDecay(HeadDecay):
     """One number per key channel, g [n, C, D], C a power of two: Z by halving, so that no [C, C, D] is made.
 
     For m = 1, 2, …, C/2 pairs of neighbouring blocks of m tokens, early and late, meet at a boundary, and
-    Z[late, early] = (Q_late ⊙ exp(sums of g inside late)) (K_early ⊙ exp(reverse exclusive sums inside early))ᵀ.
+    Z[late, early] = (Q_late ⊙ products of α inside late) (K_early ⊙ reverse exclusive products inside early)ᵀ.
     """
 
     def __init__(self, g):
         n, C, D = g.shape
-        sums, rests, self.levels = g, torch.zeros_like(g), []
+        self.heads, self.tails, self.levels = exp(g), torch.ones_like(g), []
         while len(self.levels) < C.bit_length() - 1:
             m = 2 ** len(self.levels)
-            (s0, s1), (r0, r1) = (x.view(n, -1, 2, m, D).unbind(2) for x in (sums, rests))
-            self.levels.append((exp(s1), exp(r0)))
-            sums = torch.stack([s0, s1 + s0[:, :, -1:]], 2).view(n, C, D)
-            rests = torch.stack([r0 + s1[:, :, -1:], r1], 2).view(n, C, D)
-        self.heads, self.tails = exp(sums), exp(rests)
-        self.whole = self.heads[:, -1].unsqueeze(2)
+            (h0, h1), (t0, t1) = (x.view(n, -1, 2, m, D).unbind(2) for x in (self.heads, self.tails))
+            self.levels.append((h1, t0))
+            self.heads = torch.stack([h0, h1 * h0[:, :, -1:]], 2).view(n, C, D)
+            self.tails = torch.stack([t0 * h1[:, :, -1:], t1], 2).view(n, C, D)
+        self.whole = exp(g.sum(1)).unsqueeze(2)  # rounded once: no drift over many chunks
 
     def scores(self, q, k):
         n, C, D = q.shape
         z = (q * k).sum(-1).view(n, C, 1, 1)
         for late, early in self.levels:
             m = late.shape[2]
-            q1, k0 = q.view(n, -1, 2, m, D)[:, :, 1] * late, k.view(n, -1, 2, m, D)[:, :, 0] * early
-            x = (q1 * k0).sum(-1, keepdim=True) if m == 1 else torch.matmul(q1, k0.transpose(2, 3))
+            q1, k0 = q.view(n, -1, 2, m, D)[:, :, 1] * late, k.view(n, -1, 2, m, D)[:, :, 0]
+            if m == 1:
+                x = (q1 * k0).sum(-1, keepdim=True)
+            else:
+                x = torch.matmul(q1, (k0 * early).transpose(2, 3))
             p0, p1 = z.view(n, -1, 2, m, m).unbind(2)
             z = lower_blocks(p0, x.view(p0.shape), p1)
         return z.view(n, C, C)

@@ -109,7 +109,7 @@ def unit_lower_inverse(a):
     r = torch.eye(s)[:, :, None].repeat(1, 1, x.shape[2])
     for i in range(1, s):
         r[i, :i] = -(x[i, :i, None] * r[:i, :i]).sum(0)
-    m = r.view(s, s, n, C // s).permute(2, 3, 0, 1)
+    m = r.view(s, s, n, C // s).permute(2, 3, 0, 1).contiguous()
     while s < C:
         p, q = m.reshape(n, -1, 2, s, s).unbind(2)
         x = torch.stack([a[:, i + s : i + 2 * s, i : i + s] for i in range(0, C, 2 * s)], 1)
