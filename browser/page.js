@@ -46,8 +46,13 @@ async function open({ folder }) {
 }
 
 async function close({ folder }) {
-  const { prefill, steps } = models.get(folder);
+  const loaded = models.get(folder);
+  const { prefill, steps } = loaded;
   models.delete(folder);
+  if (place?.loaded === loaded) {
+    free(place.past);
+    place = null;
+  }
   for (const { session } of [prefill, ...steps]) await session.release();
 }
 
@@ -164,6 +169,7 @@ async function steps({ count }) {
 }
 
 function release() {
+  if (cell === null) return; // it was not made ready
   const { walking, setting } = cell;
   if (setting.start !== null) {
     free(walking, setting.start);
@@ -175,7 +181,6 @@ function release() {
 /** Prefill of a model's whole prompt, and steps by given tokens from there: with logits, for comparison. */
 async function walk({ folder, tokens }) {
   const loaded = models.get(folder);
-  if (place !== null) free(place.past);
   const outputs = await loaded.prefill.session.run({ tokens: idsOf(tokens) });
   place = { loaded, past: carriedBy(loaded.prefill.carried, outputs, {}), length: tokens[0].length };
   return { logits: await outputs.logits.getData(true) };

@@ -1,5 +1,6 @@
 /** The program of our engines, which compare-models starts afresh for every run; it speaks the protocol on stdin and stdout. */
 import { Console } from 'node:console';
+import { join } from 'node:path';
 import { resourceUsage } from 'node:process';
 import { parseArgs } from 'node:util';
 import { EXIT, SIGNALS } from '#scripts/ending.mjs';
@@ -10,6 +11,7 @@ import { findOwnEngine } from '../src/engines/registry.js';
 import { check, UserError } from '../src/errors.js';
 import { shapeOf } from '../src/models/model.js';
 import { createModel } from '../src/models/registry.js';
+import { packageFolder } from './shared/package_folder.js';
 
 for (const signal of SIGNALS) process.on(signal, () => undefined); // the parent decides
 globalThis.console = new Console(process.stderr); // stdout is the protocol's
@@ -20,6 +22,11 @@ const host = {
   now: () => performance.now(),
   peakRssBytes: () => resourceUsage().maxRSS * 1024,
   env: () => steeringVariables(process.env),
+  pageFolder: join(packageFolder(), 'browser'),
+  onLost: (reason: string) => {
+    process.stderr.write(`error: ${reason}\n`);
+    process.exit(EXIT.failed);
+  },
   createModel: ({ model, shape, options }: RequestOf<'load'>, way: Parameters<typeof createModel>[3]) =>
     createModel(model, shapeOf(shape), options, way),
 };

@@ -31,11 +31,14 @@ export function loadOnnx<Session>(): OnnxRuntime<Session> {
   }
 }
 
+/** Why nothing can be recorded: tfjs-node's kernels name the operations; its addon is not needed. */
+export const recordingProblem = (): string | null =>
+  isInstalled('@tensorflow/tfjs-node') ? null : `@tensorflow/tfjs-node is not installed; to get it: ${WITH_OPTIONAL}`;
+
 /** Why the engine cannot be had and what would bring it, or null where nothing speaks against it. */
 export function onnxProblem(): string | null {
-  // its kernels name the operations that are recorded; the addon is not needed
-  if (!isInstalled('@tensorflow/tfjs-node'))
-    return `@tensorflow/tfjs-node is not installed; to get it: ${WITH_OPTIONAL}`;
+  const problem = recordingProblem();
+  if (problem !== null) return problem;
   try {
     loadOnnx();
     return null;

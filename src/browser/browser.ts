@@ -1,5 +1,5 @@
 /** A page in a headless Chromium, asked from here (browser/page.js is its end). */
-import type { Page as DrivenPage } from 'playwright-core';
+import type { Browser, Page as DrivenPage } from 'playwright-core';
 import { findChromium } from '../browser_check.js';
 import { check, messageOf, UserError } from '../errors.js';
 import type * as tf from '../tf.js';
@@ -25,7 +25,7 @@ export interface Asked {
 
 export interface Page {
   readonly site: Site;
-  /** E.g. `Chromium 140.0.1`. */
+  /** Of Chromium. */
   readonly version: string;
   /** @throws UserError with what went wrong in the page, or when it is gone */
   ask<Name extends keyof Asked>(name: Name, argument: Parameters<Asked[Name]>[0]): Promise<ReturnType<Asked[Name]>>;
@@ -35,18 +35,15 @@ export interface Page {
 /** Chromium takes WebGPU on where it has to be made by the processor, as here on most Linux machines, only when told so. */
 const ARGUMENTS = ['--enable-unsafe-webgpu', '--enable-features=Vulkan', '--use-webgpu-adapter=default'];
 
-/** @param pageFolder of index.html and page.js @throws UserError when the browser cannot be started */
-export async function openPage(pageFolder: string): Promise<Page> {
-  const { chromium } = await import('playwright-core');
-  const executablePath = findChromium();
-  check(executablePath !== null, 'browser: there must be a Chromium, got none');
+/**
+ * @param pageFolder of index.html and page.js
+ * @param onLost called when the page is gone before it was closed
+ * @throws UserError when the browser cannot be started
+ */
+export async function openPage(pageFolder: string, onLost: (reason: string) => void): Promise<Page> {
   const site = await openSite(pageFolder);
   try {
-    const browser = await chromium
-      .launch({ executablePath, args: ARGUMENTS, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false })
-      .catch((error: unknown) => {
-        throw new UserError(`browser: ${executablePath} could not be started (${firstLine(error)})`);
-      });
+    const browser = await startChromium();
     const page = await browser.newPage();
     await page.goto(site.address);
     await page.waitForFunction('globalThis.page !== undefined');
@@ -54,11 +51,18 @@ export async function openPage(pageFolder: string): Promise<Page> {
       await page.evaluate<boolean>('crossOriginIsolated'),
       'browser: the page must be isolated, got one that is not',
     );
+    let isOpen = true;
+    const lose = (): void => {
+      if (isOpen) onLost('browser: the page must last as long as it is asked, got its end (out of memory?)');
+    };
+    page.on('crash', lose);
+    browser.on('disconnected', lose);
     return {
       site,
-      version: `Chromium ${browser.version()}`,
+      version: browser.version(),
       ask: (name, argument) => asked(page, name, argument),
       async close() {
+        isOpen = false;
         await browser.close();
         site.close();
       },
@@ -67,6 +71,16 @@ export async function openPage(pageFolder: string): Promise<Page> {
     site.close();
     throw error;
   }
+}
+
+async function startChromium(): Promise<Browser> {
+  const { chromium } = await import('playwright-core');
+  const executablePath = findChromium();
+  check(executablePath !== null, 'browser: there must be a Chromium, got none');
+  const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }; // the parent decides
+  return chromium.launch({ executablePath, args: ARGUMENTS, ...signals }).catch((error: unknown) => {
+    throw new UserError(`browser: ${executablePath} could not be started (${firstLine(error)})`);
+  });
 }
 
 async function asked<Name extends keyof Asked>(

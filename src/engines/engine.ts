@@ -15,7 +15,7 @@ export interface Engine {
 /** One of ours: a runtime, used in a way. */
 export interface OwnEngine {
   readonly id: string;
-  readonly backend: 'tensorflow' | 'onnx' | 'wasm';
+  readonly backend: 'tensorflow' | 'onnx' | 'browser' | 'wasm';
   readonly way: 'eager' | 'compiled';
   readonly devices: readonly Device[];
   /** Operators of the runtime that take the place of what models write out. */

@@ -2,12 +2,13 @@
 import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
 import type { Device } from '../onnx_check.js';
+import { browser } from './browser.js';
 import type { Engine, OwnEngine } from './engine.js';
 import { onnx, onnxOperator } from './onnx.js';
 import { tensorflow, tensorflowEager } from './tensorflow.js';
 import { wasm } from './wasm.js';
 
-const OWN_ENGINES: readonly OwnEngine[] = [tensorflow, tensorflowEager, onnx, onnxOperator, wasm];
+const OWN_ENGINES: readonly OwnEngine[] = [tensorflow, tensorflowEager, onnx, onnxOperator, browser, wasm];
 /** The better first; the last one can always be had. */
 const BY_PREFERENCE: readonly OwnEngine[] = [tensorflow, onnx, wasm];
 

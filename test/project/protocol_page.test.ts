@@ -28,7 +28,7 @@ test('the example session of docs/protocol.md is what our worker says', async ()
   const host: WorkerHost = {
     createModel: ({ model, shape, options }, way) => createModel(model, shapeOf(shape), options, way),
     now: () => 0,
-    peakRssBytes: () => 0,
+    ...{ peakRssBytes: () => 0, pageFolder: '', onLost: () => undefined },
     env: () => ({}),
   };
   async function* input() {

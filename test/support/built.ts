@@ -60,7 +60,8 @@ export function build(): Build {
     join(folder, 'dist'),
   ]);
   copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
-  for (const part of ['bin', 'scripts', 'native']) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  for (const part of ['bin', 'browser', 'scripts', 'native'])
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   writeFileSync(join(folder, 'hook.mjs'), HOOK);
   const writeModule = (source: string): string => {

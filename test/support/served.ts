@@ -46,7 +46,13 @@ export function unserved({
     {
       createModel: async ({ model, shape, options }, way) =>
         wrap(await createModel(model, shapeOf(shape), options, way)),
-      ...{ now, peakRssBytes: () => 1, env: () => ({ TF_NUM_INTRAOP_THREADS: '1' }) },
+      ...{
+        now,
+        peakRssBytes: () => 1,
+        pageFolder: '',
+        onLost: () => undefined,
+        env: () => ({ TF_NUM_INTRAOP_THREADS: '1' }),
+      },
     },
   );
   let id = 0;

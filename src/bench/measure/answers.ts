@@ -7,6 +7,7 @@ import { disposeTree, sizeOfTree, type Tree } from '../../tree.js';
 import { PROTOCOL_VERSION, type REPLY_TO, type Reply, type Request } from '../protocol/messages.js';
 import { countCell } from './counts.js';
 import { checkIds, type Holding, heldOf, loadedOf, placeOf, type RequestOf } from './holding.js';
+import { inPage } from './in_page.js';
 import { inProcess } from './in_process.js';
 import { selfCheck } from './self_check.js';
 import { tensorOf } from './subject.js';
@@ -24,7 +25,8 @@ export const ANSWERS: { readonly [T in Request['type']]: Answer<T> } = {
     const { way, host } = holding;
     check(protocol === PROTOCOL_VERSION, `hello: protocol must be ${PROTOCOL_VERSION}, got ${protocol}`);
     check(holding.place === null, 'hello: must be said once, got it again');
-    holding.place = await inProcess(way, host, threads, thorough);
+    const open = way.backend === 'browser' ? inPage : inProcess;
+    holding.place = await open(way, host, threads, thorough);
     return { protocol: PROTOCOL_VERSION, engine: holding.place.info };
   },
 

@@ -13,7 +13,7 @@ import type { Ids, Walker } from './walker.js';
 
 /** How an engine of ours runs models. */
 export interface OwnWay {
-  readonly backend: tf.BackendName | 'onnx';
+  readonly backend: tf.BackendName | 'onnx' | 'browser';
   readonly way: Mode;
   /** Where graphs run; cpu by default. */
   readonly device?: Device;
@@ -27,6 +27,10 @@ export interface WorkerHost {
   /** Milliseconds from a fixed point. */
   now(): number;
   peakRssBytes(): number;
+  /** Of what a browser shows: browser/. */
+  readonly pageFolder: string;
+  /** A page has died, and all that was in it. */
+  onLost(reason: string): void;
   /** The variables that steer the backend. */
   env(): Record<string, string>;
 }

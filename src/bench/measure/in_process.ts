@@ -11,7 +11,7 @@ import { type Subject, tensorOf, walkerOf } from './subject.js';
 /** @param thorough whether graphs are made to run fast rather than to be ready soon */
 export async function inProcess(way: OwnWay, host: WorkerHost, threads: number, thorough: boolean): Promise<Place> {
   // Beside ONNX Runtime, wasm does what is done kernel by kernel.
-  const backend = await tf.initBackend(way.backend === 'onnx' ? 'wasm' : way.backend, threads);
+  const backend = await tf.initBackend(way.backend === 'tensorflow' ? 'tensorflow' : 'wasm', threads);
   const graphs = graphsOf(way, threads);
   if (way.backend === 'onnx') tryOut(graphs);
   const modes = createModes({ clock: host.now, thoroughly: thorough, graphs });

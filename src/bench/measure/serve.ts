@@ -17,12 +17,16 @@ export async function serve(
 ): Promise<void> {
   const answer = createServer(way, host);
   const split = lineSplitter('harness');
-  for await (const piece of input) {
-    for (const line of split(piece)) {
-      const request = parseLine(requestSchema, line, 'harness');
-      write(toLine(await answer(request)));
-      if (request.type === 'bye') return;
+  try {
+    for await (const piece of input) {
+      for (const line of split(piece)) {
+        const request = parseLine(requestSchema, line, 'harness');
+        write(toLine(await answer(request)));
+        if (request.type === 'bye') return;
+      }
     }
+  } finally {
+    await answer({ id: 1, type: 'bye' }); // also where nobody said it: a browser is closed
   }
 }
 

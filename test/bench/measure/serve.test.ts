@@ -298,7 +298,7 @@ describe('what cannot be done fails with a reason, and the worker goes on', () =
 describe('lines', () => {
   const host = {
     createModel: async () => Promise.reject(new Error('none')),
-    ...{ now: () => 0, peakRssBytes: () => 1, env: () => ({}) },
+    ...{ now: () => 0, peakRssBytes: () => 1, pageFolder: '', onLost: () => undefined, env: () => ({}) },
   };
   const replies = async (...pieces: string[]) => {
     const lines: string[] = [];
