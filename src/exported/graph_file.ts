@@ -2,9 +2,10 @@
 import { onnxModel } from '../compiled/onnx/convert.js';
 import { onnxFile, type WeightsFile } from '../compiled/onnx/file.js';
 import { constantOf } from '../compiled/onnx/session.js';
+import type { Result } from '../compiled/record/graph.js';
 import { record } from '../compiled/record/recording.js';
 import * as tf from '../tf.js';
-import type { Tree } from '../tree.js';
+import { mapTree, type Tree } from '../tree.js';
 
 export interface NamedTensor {
   readonly name: string;
@@ -22,7 +23,8 @@ export interface GraphFile<R extends Tree> {
 }
 
 /**
- * @param example only its form is used; names are those of its tree, `state.0.moving.k`
+ * @param example only its form is used; names are those of its tree, `state.0.moving.k`. Tensors without elements are no
+ *   inputs or outputs: onnxruntime-web returns none of them
  * @param weights takes large constants
  */
 export function graphFile<A extends Tree, R extends Tree>(
@@ -30,16 +32,28 @@ export function graphFile<A extends Tree, R extends Tree>(
   example: A,
   weights: WeightsFile,
 ): GraphFile<R> {
-  const { graph, captured, result } = record(fn, [example], 'graph');
+  const given = named(example).filter(({ tensor }) => tensor.size > 0);
+  const withGiven = (...tensors: tf.Tensor[]): R => {
+    const next = tensors.values();
+    return fn(
+      mapTree(example, (leaf) => (leaf.size > 0 ? next.next().value : null) ?? tf.zeros(leaf.shape, leaf.dtype)),
+    );
+  };
+  const { graph, captured, result } = record(
+    withGiven,
+    given.map(({ tensor }) => tensor),
+    'graph',
+  );
   const { args, results } = graph.main;
-  const names = namesOf(result);
-  const isChanged = ({ ref }: { readonly ref: string }): boolean => !args.some(({ name }) => name === ref);
-  const changed = { ...graph, main: { ...graph.main, results: results.filter(isChanged) } };
+  const returned = named(result).map(({ name, tensor }, i) => ({ name, tensor, place: results[i] as Result }));
+  const changed = returned.filter(
+    ({ tensor, place }) => tensor.size > 0 && !args.some(({ name }) => name === place.ref),
+  );
   const model = onnxModel(
-    changed,
+    { ...graph, main: { ...graph.main, results: changed.map(({ place }) => place) } },
     captured.map(constantOf),
-    namesOf(example),
-    names.filter((_, i) => isChanged(results[i] as { ref: string })),
+    given.map(({ name }) => name),
+    changed.map(({ name }) => name),
   );
   tf.dispose([...captured]);
   const described = (tensors: typeof model.graph.inputs): NamedTensor[] =>
@@ -48,9 +62,9 @@ export function graphFile<A extends Tree, R extends Tree>(
   return { inputs: described(inputs), outputs: described(outputs), bytes: onnxFile(model, weights), result };
 }
 
-/** Of a tree's leaves, in their order. */
-function namesOf(tree: Tree, path: readonly string[] = []): string[] {
-  if (tree instanceof tf.Tensor) return [path.join('.')];
+/** A tree's tensors, in their order, by the ways to them. */
+function named(tree: Tree, path: readonly string[] = []): { readonly name: string; readonly tensor: tf.Tensor }[] {
+  if (tree instanceof tf.Tensor) return [{ name: path.join('.'), tensor: tree }];
   if (typeof tree !== 'object') return [];
-  return Object.entries(tree).flatMap(([name, child]) => namesOf(child, [...path, name]));
+  return Object.entries(tree).flatMap(([name, child]) => named(child, [...path, name]));
 }
