@@ -188,13 +188,11 @@ async function walk({ folder, tokens }) {
 
 async function walkOn({ token }) {
   const { loaded, past, length } = place;
-  const { logits, ...next } = await stepAt(loaded, length).session.run({
-    ...past,
-    token: int32(token, [token.length]),
-  });
-  for (const name of Object.keys(next)) past[name].dispose();
-  place = { loaded, past: { ...past, ...next }, length: length + 1 };
-  return { logits: await logits.getData(true) };
+  const step = stepAt(loaded, length);
+  const outputs = await step.session.run({ ...past, token: int32(token, [token.length]) });
+  place = { loaded, past: carriedBy(step.carried, outputs, past), length: length + 1 };
+  free(past, place.past);
+  return { logits: await outputs.logits.getData(true) };
 }
 
 /** Elements of the state that the walk is at, by name. */

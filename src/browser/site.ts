@@ -32,21 +32,22 @@ const ISOLATED = {
 export async function openSite(pageFolder: string): Promise<Site> {
   const runtimeFolder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web'));
   const folders = new Map<string, ReadonlyMap<string, Uint8Array>>();
+  const known = new Map([
+    ['', pageFolder],
+    ['onnxruntime-web', runtimeFolder],
+  ]);
   const bytesOf = async (path: string): Promise<Uint8Array | undefined> => {
-    const [, place = '', name = 'index.html'] = /^\/(?:([\w-]+)\/)?([\w.-]*)$/.exec(path) ?? [];
-    const files = folders.get(place);
-    if (files !== undefined) return files.get(name);
-    const known = new Map([
-      ['', pageFolder],
-      ['onnxruntime-web', runtimeFolder],
-    ]).get(place);
-    return known === undefined
-      ? undefined
-      : readFile(join(known, name === '' ? 'index.html' : name)).catch(() => undefined);
+    // A name without a slash in a folder that is known: nothing else of this machine can be asked for.
+    const [isFile, folder = '', name = ''] = /^\/(?:([\w-]+)\/)?([\w.-]+)$/.exec(path) ?? [];
+    const place = known.get(folder);
+    if (isFile === undefined) return undefined;
+    if (place === undefined) return folders.get(folder)?.get(name);
+    return readFile(join(place, name)).catch(() => undefined);
   };
-  const answer = async (path: string, response: ServerResponse): Promise<void> => {
+  const answer = async (url: string, response: ServerResponse): Promise<void> => {
+    const path = url === '/' ? '/index.html' : url;
     const bytes = await bytesOf(path);
-    const type = TYPES[extname(path)] ?? (path === '/' ? 'text/html' : 'application/octet-stream');
+    const type = TYPES[extname(path)] ?? 'application/octet-stream';
     response.writeHead(bytes ? 200 : 404, { ...ISOLATED, 'Content-Type': type }).end(bytes);
   };
   const server = createServer(({ url = '/' }, response) => void answer(url, response));

@@ -1,4 +1,5 @@
 /** A worker of ours in this process, asked through the protocol. */
+import { fileURLToPath } from 'node:url';
 import { createServer } from '../../src/bench/measure/serve.js';
 import { type Details, type ReplyOf, type Request, replySchema } from '../../src/bench/protocol/messages.js';
 import { promptTokens } from '../../src/bench/protocol/plan.js';
@@ -18,8 +19,10 @@ export interface Served {
 export interface ServedOptions {
   readonly config: Config;
   readonly way?: 'eager' | 'compiled';
-  readonly backend?: 'wasm' | 'tensorflow';
+  readonly backend?: 'wasm' | 'tensorflow' | 'browser';
   readonly now?: () => number;
+  /** A browser's page has died. */
+  readonly onLost?: (reason: string) => void;
   /** Between the registry and the worker. */
   readonly wrap?: (model: SequenceModel) => SequenceModel;
 }
@@ -39,6 +42,7 @@ export function unserved({
   way = 'eager',
   backend = 'wasm',
   now = () => 0,
+  onLost = () => undefined,
   wrap = (model) => model,
 }: ServedOptions): Served {
   const answer = createServer(
@@ -49,8 +53,8 @@ export function unserved({
       ...{
         now,
         peakRssBytes: () => 1,
-        pageFolder: '',
-        onLost: () => undefined,
+        pageFolder: fileURLToPath(new URL('../../browser', import.meta.url)),
+        onLost,
         env: () => ({ TF_NUM_INTRAOP_THREADS: '1' }),
       },
     },
