@@ -114,7 +114,7 @@ function measuringOptions(): Option[] {
     new Option('--recompute', "also the original study's way: the whole sequence again for each token").default(false),
     new Option(
       '--engines <ids...>',
-      'what runs the models: tensorflow (compiled), tensorflow-eager, onnx (compiled), onnx:op (with its own LinearAttention), wasm; auto: the first of tensorflow, onnx, wasm that loads (default: auto)',
+      'what runs the models: tensorflow (compiled), tensorflow-eager, onnx (compiled), onnx:op (with its own LinearAttention), browser (ONNX in a page of headless Chromium), wasm; auto: the first of tensorflow, onnx, wasm that loads (default: auto)',
     ),
     withDefault('device', '<word>', 'where onnx runs them: cpu, webgpu or cuda; the others run on cpu').argParser(
       oneOf('--device', DEVICES),

@@ -10,7 +10,7 @@ test('an engine of ours is found by its id alone', () => {
 test('an id that is none says where it was read and which was meant', () => {
   expect(() => findOwnEngine('tensorflow-egaer', '--engines')).toThrow(
     new UserError(
-      '--engines: no engine is called tensorflow-egaer; did you mean tensorflow-eager? (tensorflow, tensorflow-eager, onnx, onnx:op, wasm)',
+      '--engines: no engine is called tensorflow-egaer; did you mean tensorflow-eager? (tensorflow, tensorflow-eager, onnx, onnx:op, browser, wasm)',
     ),
   );
 });

@@ -68,7 +68,7 @@ describe('engines', () => {
   });
   test('that are none are refused with the nearest, peers among them', () => {
     expect(() => plan({ engines: ['tensorflow-egaer'] })).toThrow(
-      '--engines: no engine is called tensorflow-egaer; did you mean tensorflow-eager? (auto, tensorflow, tensorflow-eager, onnx, onnx:op, wasm)',
+      '--engines: no engine is called tensorflow-egaer; did you mean tensorflow-eager? (auto, tensorflow, tensorflow-eager, onnx, onnx:op, browser, wasm)',
     );
     expect(() => plan({ models: ['BSBR@troch'], peer: [TORCH] })).toThrow('called troch; did you mean torch?');
     expect(() => plan({ models: ['BSBR@'] })).toThrow("no engine is called ''");
