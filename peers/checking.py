@@ -1,6 +1,5 @@
 """What a runtime computes against the golden files, against a plain recurrence, and prefill against steps."""
 import json
-import math
 
 import numpy as np
 import torch
@@ -59,12 +58,13 @@ def recurrences(runtime):
             ids = np.random.default_rng(3).integers(0, SMALL["vocab_size"], (2, 150))
             ids[0, 40:90] = ids[0, 40]
             want = recurrence.logits(layers, SMALL, w, ids)
-            yield f"{name} {low:g}..{high:g}", largest_ratio(runtime.model(layers, SMALL, w), ids, want, {64}, {1, 97, 150})
+            model = runtime.model(layers, SMALL, w)
+            yield f"{name} {low:g}..{high:g}", largest_ratio(model, ids, want, {64}, {1, 97, 150})
 
 
 def splits(runtime):
     """Name and ratio of prefill(m) + steps against eager prefill(n), of the default shape."""
-    for name, mixer in MIXERS.items():
+    for name in MIXERS:
         layers, config = [(name, {})] * 2, DEFAULTS
         w, C, n = random_weights(layers, config), 32, 163
         ids = np.random.default_rng(1).integers(0, config["vocab_size"], (2, n))

@@ -1,4 +1,4 @@
-"""PyTorch's own export of its models (torch.onnx.export), run by ONNX Runtime on the CPU, as an engine of compare-models.
+"""PyTorch's own export (torch.onnx.export) of torch_models, in ONNX Runtime on the CPU: an engine of compare-models.
 
     npx compare-models --peer onnx-torch='python3 peers/onnx_peer.py'
     python3 peers/onnx_peer.py --check      compare with test/fixtures, and with a plain float64 recurrence; no protocol
@@ -89,7 +89,8 @@ class StepGraph:
 
     def run(self, ids, position, given):
         self.ids.numpy()[:], self.position[:] = ids, position
-        self.bind(self.binding.bind_input, self.inputs, (self.ids, self.position, *(t for parts in given for t in parts)))
+        flat = (t for parts in given for t in parts)
+        self.bind(self.binding.bind_input, self.inputs, (self.ids, self.position, *flat))
         self.bind(self.binding.bind_output, self.outputs, (self.logits, *changed(self.model, given)))
         self.session.run_with_iobinding(self.binding)
         return self.logits.numpy()
@@ -131,7 +132,8 @@ class OnnxModel:
     def step(self, state, ids):
         n, states = state
         states[:] = [m.room(s, n) for m, s in zip(self.mixers, states)]
-        given, position, B = [m.given(s, n) for m, s in zip(self.mixers, states)], self.torch.positions(n + 1)[n], len(ids)
+        given = [m.given(s, n) for m, s in zip(self.mixers, states)]
+        position, B = self.torch.positions(n + 1)[n], len(ids)
         if B not in self.steps:
             inputs = (torch.from_numpy(ids), position, *(t for parts in given for t in parts))
             session = self.session(f"step-{B}", Step(self.torch, given), inputs, room_of(self.torch, given))

@@ -1,4 +1,6 @@
-"""The gated recurrences of docs/models.md in float64, token by token and row by row: what the fast forms are held against."""
+"""The gated recurrences of docs/models.md in float64, token by token: what the fast forms are held against."""
+import math
+
 import numpy as np
 
 
@@ -86,7 +88,7 @@ def logits(layers, config, weights, ids):
     w, d = {name: t.double().numpy() for name, t in weights.items()}, config["hidden_dim"]
     angle = np.arange(ids.shape[1])[:, None] / 10000 ** (np.arange(0, d, 2) / d)
     positions = np.stack([np.sin(angle), np.cos(angle)], 2).reshape(len(angle), -1)[:, :d]
-    erf = np.vectorize(__import__("math").erf)
+    erf = np.vectorize(math.erf)
 
     def row(tokens):
         x = w["embedding.weight"][tokens] + positions

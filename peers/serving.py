@@ -174,7 +174,8 @@ def plan(model, options, shape):
         layers += [(MODELS[name], own)] * int(count or 1)
     if unknown := options.keys() - known - {o for o in options if o.endswith("scan_chunk")}:
         raise ValueError(f"options must be among {', '.join(OPTIONS)}, got {', '.join(unknown)}")
-    if shape["hidden_dim"] % shape["num_heads"] or any(shape["num_heads"] % own.get("kv_heads", 1) for _, own in layers):
+    heads = shape["num_heads"]
+    if shape["hidden_dim"] % heads or any(heads % own.get("kv_heads", 1) for _, own in layers):
         raise ValueError(f"hidden_dim must be divisible by num_heads, and that by kv_heads, got {shape} and {options}")
     if not layers or shape["num_layers"] % len(layers):
         raise ValueError(f"the {len(layers)} layers of {model} must divide num_layers, got {shape['num_layers']}")

@@ -1,7 +1,7 @@
 """PyTorch on the CPU as an engine of compare-models.
 
     npx compare-models --peer torch='python3 peers/torch_peer.py --mode compile'
-    python3 peers/torch_peer.py --check      compare with test/fixtures, and with a plain float64 recurrence; no protocol
+    python3 peers/torch_peer.py --check     compare with test/fixtures, and with a plain float64 recurrence; no protocol
 """
 import argparse
 import ctypes

@@ -27,14 +27,15 @@ class BSBR(Mixer):
         self.slots = [(torch.tensor([i]), row.view(1, 1, -1)) for i, row in enumerate(self.mask)]
 
     def prefill(self, h, B, T, last):
+        """k and v, and q but for the last layer, lie as [B, N, H, C, D]."""
         C, D, H, full, left = self.C, self.D, self.H, T // self.C, T % self.C
         rows = h.view(B, T, -1)
         x = F.pad(self.maps(h, self.d * last).view(B, T, -1), (0, 0, 0, -T % C))
-        x = x.reshape(B, -1, C, x.shape[-1] // self.d, H, D).permute(3, 0, 1, 4, 2, 5).contiguous()  # [parts, B, N, H, C, D]
+        x = x.reshape(B, -1, C, x.shape[-1] // self.d, H, D).permute(3, 0, 1, 4, 2, 5).contiguous()
         k, v = x[-2:].unbind(0)
         open_chunk = (k[:, -1], v[:, -1]) if left else h.new_zeros(2, B, H, C, D).unbind(0)
         first = max(0, full - 1 - (left == 0)) if last else 0  # the chunk after this one is the first to be read
-        states, bank = self.retrieval(rows, k, v, full, first)  # S̄ [B, full - first, H, D, D] of the chunks after `first`
+        states, bank = self.retrieval(rows, k, v, full, first)
         if last:
             q, size = self.maps.only(rows[:, -1], self.d).view(-1, 1, D), left or C
             a = torch.softmax(torch.bmm(q, k[:, -1, :, :size].flatten(0, 1).transpose(1, 2)) * self.scale, -1)
@@ -48,6 +49,7 @@ class BSBR(Mixer):
         return o, (*(t.flatten(0, 1).clone() for t in open_chunk), S, *bank, h.new_zeros(B, self.d))
 
     def retrieval(self, rows, k, v, full, first):
+        """S̄ [B, full - first, H, D, D] of the chunks after `first`, and the banks."""
         B, H, C = len(rows), self.H, self.C
         if not full:
             return None, (rows.new_zeros(B * H, 8, self.D), rows.new_zeros(B * H, 8, self.e))

@@ -1,6 +1,7 @@
 """Decays inside a chunk of tokens 1 … C, from their logs g <= 0 (docs/models.md has the reasons).
 
-    head_i = exp g(0,i]      tail_j = exp g(j,C]      whole = exp g(0,C]      Z(q, k)[i,j] = Σ_c q_ic k_jc exp g_c(j,i], i >= j
+    head_i = exp g(0,i]      tail_j = exp g(j,C]      whole = exp g(0,C]
+    Z(q, k)[i,j] = Σ_c q_ic k_jc exp g_c(j,i] where i >= j, else 0
 
 g(j,i] = g_{j+1} + … + g_i is always a sum of its own terms, or exp of it a product, never a difference or a quotient of
 two, so that no exponent is positive.

@@ -14,7 +14,7 @@ from .recurrent import Recurrent
 class DeltaNet(Recurrent):
     """State: S [B*H, D, D] and the convolutions' last inputs [B, 3, 3d]."""
 
-    def __init__(self, w, m, c, gate="", more=("beta",)):
+    def __init__(self, w, m, c, gate=None, more=("beta",)):
         super().__init__(w, m, c, gate, more, convolved=True)
         self.norm = HeadNorm(w, m + "out_norm", self.scale)
         self.register_buffer("eye", torch.eye(self.D))
@@ -102,7 +102,7 @@ class KDA(GatedDeltaNet):
 
 
 def unit_lower_inverse(a):
-    """(I + a)^-1, a strictly lower: blocks of 8 substituted, all side by side on the last axis, then block recursion."""
+    """(I + a)^-1, a strictly lower: blocks of 8 substituted, side by side on the last axis, then block recursion."""
     n, C, _ = a.shape
     s = min(8, C)
     x = torch.stack([a[:, i : i + s, i : i + s] for i in range(0, C, s)], 3).permute(1, 2, 0, 3).reshape(s, s, -1)

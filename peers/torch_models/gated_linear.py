@@ -1,4 +1,4 @@
-"""Linear attention that forgets, one decay per head and constant (RetNet) or of the token (Mamba2), or per key channel (GLA).
+"""Linear attention that forgets, by head at a constant rate (RetNet) or the token's (Mamba2), or by key channel (GLA).
 
     S_t = α_t S_{t-1} + k_tᵀ v_t      o_t = D^-1/2 · q_t S_t
 

@@ -43,7 +43,7 @@ class LayerNorm(torch.nn.Module):
 
 
 class ShortConv(torch.nn.Module):
-    """Depthwise causal convolution of the maps `names` side by side, and SiLU. Its state is the last three inputs [B, 3, width]."""
+    """Depthwise causal convolution of some maps side by side, and SiLU. State: the last three inputs [B, 3, width]."""
 
     def __init__(self, w, *names):
         super().__init__()

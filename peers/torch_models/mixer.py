@@ -21,12 +21,12 @@ class Mixer(torch.nn.Module):
     parts = 1  # tensors of a state
     changes = None  # how much of what a step is given it changes, from the first on: all
 
-    def __init__(self, w, m, c, maps="qkv", more=()):
+    def __init__(self, w, m, c, maps="qkv"):
         super().__init__()
         self.d, self.H = c["hidden_dim"], c["num_heads"]
         self.D = self.d // self.H
         self.scale, self.C = self.D**-0.5, c["scan_chunk"] or self.best_chunk()
-        self.maps, self.o = Dense(w, *(m + name for name in (*maps, *more))), Dense(w, m + "o")
+        self.maps, self.o = Dense(w, *(m + name for name in maps)), Dense(w, m + "o")
 
     def best_chunk(self):
         """Measured."""

@@ -38,7 +38,8 @@ DEFAULTS = dict(
 class Layer(torch.nn.Module):
     def __init__(self, w, p, c, mixer):
         super().__init__()
-        self.norm1, self.norm2, self.mixer = LayerNorm(w, p + "norm1"), LayerNorm(w, p + "norm2"), mixer(w, p + "mixer.", c)
+        self.norm1, self.norm2 = LayerNorm(w, p + "norm1"), LayerNorm(w, p + "norm2")
+        self.mixer = mixer(w, p + "mixer.", c)
         self.ff_in, self.ff_out = Dense(w, p + "ff.in"), Dense(w, p + "ff.out")
 
     def finish(self, x, o):

@@ -1,4 +1,4 @@
-"""What gated recurrences share: maps, convolved or not, of which prefill's last layer makes some for one position alone."""
+"""What gated recurrences share: maps, convolved or not, some of which the last layer makes for one position alone."""
 import torch
 
 from .layers import CONV_WIDTH, ShortConv
@@ -8,16 +8,20 @@ from .mixer import Mixer
 class Recurrent(Mixer):
     """The map's columns are gate, q, k, v, and `more`: of gate and q the last layer needs the last position alone."""
 
-    def __init__(self, w, m, c, gate="", more=(), convolved=False):
-        super().__init__(w, m, c, [gate, *"qkv"] if gate else "qkv", more)
-        size = lambda name: len(w[f"{m}{name}.weight"])
-        self.gate_size, self.q_size, self.x_size = (sum(map(size, names)) for names in (gate and [gate], "q", "qkv"))
-        self.more = [size(name) for name in more]
+    def __init__(self, w, m, c, gate=None, more=(), convolved=False):
+        gates = [gate] if gate else []
+        super().__init__(w, m, c, [*gates, *"qkv", *more])
+        size = lambda names: sum(len(w[f"{m}{name}.weight"]) for name in names)
+        self.gate_size, self.q_size, self.x_size = size(gates), size("q"), size("qkv")
+        self.more = [size([name]) for name in more]
         self.conv = ShortConv(w, *(f"{m}{name}_conv" for name in "qkv")) if convolved else None
         self.parts = 2 if convolved else 1
 
     def inputs(self, h, B, T, last):
-        """gate, x [B, T, of q, k, v], more, q of the last position, state of the convolution; with `last` q is not in x."""
+        """gate, x [B, T, q and k and v], state of the convolution, more, and none.
+
+        With `last` gate is of the last position, and q of that stands at the end, not in x.
+        """
         first = self.gate_size + self.q_size
         y = self.maps(h, first * last).view(B, T, -1)
         if not last:
@@ -36,6 +40,6 @@ class Recurrent(Mixer):
         return (self.conv(x, first), self.conv.state(x)) if self.conv else (x, None)
 
     def step_inputs(self, h, conv):
-        """gate, x [B, of q, k, v], and more"""
+        """gate, x [B, q and k and v], and more"""
         gate, x, *more = self.maps(h).split([self.gate_size, self.x_size, *self.more], 1)
         return gate, x if conv is None else self.conv.step(conv, x), more

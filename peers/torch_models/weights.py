@@ -29,7 +29,8 @@ def mixer_shapes(name, c):
         return maps(qkvo, bias=True)
     if name == "bsbr":
         e = c["compression_factor"] and d // c["compression_factor"]
-        return maps({**qkvo, "r": square, "h": square} | ({"compress": (e, D * D), "expand": (D * D, e)} if e else {}), bias=True)
+        compression = {"compress": (e, D * D), "expand": (D * D, e)} if e else {}
+        return maps({**qkvo, "r": square, "h": square, **compression}, bias=True)
     if name == "deltanet":
         return maps({**qkvo, **convs, "beta": (H, d), **head_norm})
     if name == "retnet":
