@@ -159,7 +159,7 @@ class Worker:
 def plan(model, options, shape):
     """Each layer's mixer with its options, and the sizes of all.
 
-    A hybrid is `3*DeltaNet+Softmax`: an option of its has the model's name in front, and which it is where there are two.
+    A hybrid is `3*DeltaNet+Softmax`; its options are `DeltaNet.x`, or `DeltaNet.2.x` of the second where there are two.
     """
     words = [word.rpartition("*") for word in model.split("+")]
     names = [name for _, _, name in words]

@@ -1,6 +1,7 @@
 """LinearTransformer.
 
-    phi = elu + 1      S_t = S_{t-1} + phi(k_t)ᵀ v_t      z_t = z_{t-1} + phi(k_t)      o_t = phi(q_t) S_t / (phi(q_t)·z_t + 1e-6)
+    phi = elu + 1      S_t = S_{t-1} + phi(k_t)ᵀ v_t      z_t = z_{t-1} + phi(k_t)
+    o_t = phi(q_t) S_t / (phi(q_t)·z_t + 1e-6)
 """
 import torch
 import torch.nn.functional as F
