@@ -72,6 +72,12 @@ export function modelOptions(): Option[] {
       '<names...>',
       `${MODEL_NAMES.join(', ')}, or all; MODEL(option=value,…) a variant of it, 3*MODEL+MODEL a hybrid of such layers, MODEL@ENGINE on that engine alone`,
     ),
+    new Option(
+      '--model <file>',
+      'a model of your own: a module that exports a mixer (docs/own_models.md); --models may name it; repeatable',
+    )
+      .default([])
+      .argParser((file, others: readonly string[]) => [...others, file]),
     whole('vocab_size', 1, 'V, size of the vocabulary'),
     whole('hidden_dim', 1, 'd, model dim'),
     whole('num_layers', 1, 'L, layers'),

@@ -17,7 +17,11 @@ for (const signal of SIGNALS) process.on(signal, () => undefined); // the parent
 globalThis.console = new Console(process.stderr); // stdout is the protocol's
 
 const text = { type: 'string' } as const;
-const { engine = '', device = 'cpu' } = parseArgs({ options: { engine: text, device: text } }).values;
+const {
+  engine = '',
+  device = 'cpu',
+  model: files = [],
+} = parseArgs({ options: { engine: text, device: text, model: { ...text, multiple: true } } }).values;
 const host = {
   now: () => performance.now(),
   peakRssBytes: () => resourceUsage().maxRSS * 1024,
@@ -31,6 +35,7 @@ const host = {
     createModel(model, shapeOf(shape), options, way),
 };
 try {
+  for (const file of files) await (await import('../src/own/load.js')).addModelFile(file, '--model');
   const input = process.stdin.setEncoding('utf8');
   const own = findOwnEngine(engine, '--engine');
   const place = own.devices.find((known) => known === device);

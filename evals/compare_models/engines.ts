@@ -1,4 +1,5 @@
 /** Which models run on which engines: `--models`, `--engines`, `--device`, `--peer`, and the flags of before, `--backend` and `--mode`. */
+import { resolve } from 'node:path';
 import type { Engine } from '../../src/engines/engine.js';
 import { peerEngine } from '../../src/engines/peer.js';
 import { findOwnEngine, OWN_ENGINE_IDS, ownEngine, preferredEngine } from '../../src/engines/registry.js';
@@ -10,7 +11,9 @@ import type { Device } from '../../src/onnx_check.js';
 import { WORKER_FILE } from '../shared/package_folder.js';
 import type { Flags } from './flags.js';
 
-export type EngineFlags = Pick<Flags, 'models' | 'engines' | 'device' | 'peer' | 'backend' | 'mode'>;
+export type EngineFlags = Pick<Flags, 'models' | 'engines' | 'device' | 'peer' | 'backend' | 'mode'> & {
+  readonly model?: Flags['model'];
+};
 
 export interface EnginePlan {
   /** Rows of models, and where each runs; each pair once, in the order of --models. */
@@ -30,7 +33,7 @@ export function planEngines(flags: EngineFlags, rowOf: (expression: string) => M
   const { words, where } = askedEngines(flags);
   const peers = peersOf(flags.peer);
   const engineOf = (id: string, where: string): Engine =>
-    peers.get(id) ?? ownEngineOf(id, flags.device, [...peers.keys()], where);
+    peers.get(id) ?? knowing(flags.model ?? [], ownEngineOf(id, flags.device, [...peers.keys()], where));
   const everywhere = [...words.map((id) => engineOf(id, where)), ...peers.values()];
   const found = splitExpressions(flags.models).flatMap((word) => {
     const [, model = '', id] = /^(.*?)(?:@([^@()]*))?$/s.exec(word) ?? [];
@@ -80,6 +83,12 @@ function checkDevice(device: Device, engines: readonly Engine[]): void {
     `--device: ${device} needs an engine that has it, such as onnx, got ${own.map(({ id }) => id).join(', ')}`,
   );
 }
+
+/** An engine of ours whose processes know models of one's own. */
+const knowing = (files: readonly string[], engine: Engine): Engine => ({
+  ...engine,
+  program: [...engine.program, ...files.flatMap((file) => ['--model', resolve(file)])],
+});
 
 /** @param words `NAME=COMMAND` */
 function peersOf(words: readonly string[]): ReadonlyMap<string, Engine> {

@@ -8,6 +8,8 @@ export const MODES = ['auto', 'eager', 'compiled', 'both'] as const;
 
 export interface Flags {
   readonly models: readonly string[];
+  /** Files of models of one's own. */
+  readonly model: readonly string[];
   readonly vocab_size: number;
   readonly hidden_dim: number;
   readonly num_layers: number;
@@ -46,6 +48,7 @@ export interface Flags {
 
 export const DEFAULTS = {
   models: ['BSBR', 'LinearTransformer', 'DeltaNet'],
+  model: [] as readonly string[],
   vocab_size: 10000,
   hidden_dim: 256,
   num_layers: 2,

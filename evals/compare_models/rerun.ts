@@ -31,6 +31,7 @@ export function flagsOf({ config, machine, cells, tool }: Results): string[] {
     ...argumentsOf(tool.argv, '--device')
       .slice(-1)
       .flatMap((device) => ['--device', device]),
+    ...argumentsOf(tool.argv, '--model').flatMap((file) => ['--model', file]),
     ...argumentsOf(tool.argv, '--peer').flatMap((peer) => ['--peer', peer]),
     ...['--seq_lengths', ...config.seq_lengths.map(String)],
     ...['--threads', String(machine.threads), '--seed', String(tool.seed)],

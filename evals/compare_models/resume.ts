@@ -37,6 +37,7 @@ export function readPrevious(file: string, label: RunLabel, spec: RunSpec, pinne
     if (!MAY_CHANGE.includes(key)) expectSame(`--${key}`, then[key] ?? 'not given', now[key] ?? 'not given');
   }
   expectSame('--models', modelsOf(previous.cells), modelsOf(spec.cells));
+  expectSame('--model', filesOf(previous.models), filesOf(spec.workload.models));
   expectSame('--seed', previous.tool.seed, label.tool.seed);
   expectSame('--threads', previous.machine.threads, spec.threads);
   expectSame('processes', pinText(isPinned(previous.machine)), pinText(pinnedCpu !== null));
@@ -81,6 +82,11 @@ const flatOf = ({ options, ...config }: Results['config']): Readonly<Record<stri
 
 const modelsOf = (cells: readonly { readonly model: string }[]): string[] => [
   ...new Set(cells.map(({ model }) => model)),
+];
+
+/** Hashes of the files of one's own. */
+const filesOf = (models: readonly { readonly files?: Readonly<Record<string, string>> | undefined }[]): string[] => [
+  ...new Set(models.flatMap(({ files = {} }) => Object.entries(files).map((entry) => entry.join(' of ')))),
 ];
 
 const enginesOf = (cells: readonly { readonly engine: string }[]): string[] => [

@@ -41,7 +41,8 @@ const now = (): number => performance.now();
 const EXPORT_NAME = 'comparison';
 
 /** @returns the exit code: 0, 1 when a cell that was asked for was not measured; @throws Interrupted: what was measured until then is written */
-export async function compareModels(flags: Flags, argv: readonly string[], streams: Streams): Promise<number> {
+export async function compareModels(given: Flags, argv: readonly string[], streams: Streams): Promise<number> {
+  const flags = await withOwnModels(given);
   const { lengths, note } = parseLengths(flags.seq_lengths);
   const longer = longerLengths(flags, lengths);
   const all = [...lengths, ...longer.added];
@@ -85,6 +86,15 @@ export async function compareModels(flags: Flags, argv: readonly string[], strea
     },
   );
   return finish(results, `written to ${writer.written()}`);
+}
+
+/** With the models of one's own as rows, unless --models says them all. */
+async function withOwnModels(flags: Flags): Promise<Flags> {
+  if (flags.model.length === 0) return flags;
+  const { addModelFile } = await import('../../src/own/load.js');
+  const names: string[] = [];
+  for (const file of new Set(flags.model)) names.push(await addModelFile(file, '--model'));
+  return flags.models === DEFAULTS.models ? { ...flags, models: [...flags.models, ...names] } : flags;
 }
 
 /** Those that a run adds to what was asked for; those of the file that a run goes on with. */

@@ -21,7 +21,8 @@ export interface Tuning {
 
 /** A mixer without periods: its state is all of one kind, and as large whatever its length. */
 export interface Recurrence<P extends Tree, S extends Tree> {
-  readonly tuning: Tuning;
+  /** Segments of 1,024 tokens whose graph is compiled whole, unless it says otherwise. */
+  readonly tuning?: Tuning;
   parameters(weights: WeightSource): P;
   /** The state before the first token. */
   empty(batch: number): S;
@@ -101,7 +102,7 @@ export function recurrent<P extends Tree, S extends Tree>(mixer: Recurrence<P, S
   const floats = mixer.stateFloats;
   const layerState = (moving: S): LayerState<S, [], []> => ({ moving, seen: [], bank: [] });
   return {
-    tuning: mixer.tuning,
+    tuning: mixer.tuning ?? { segmentTokens: 1024, prefill: () => 'whole' },
     closing: null,
     parameters: (weights) => mixer.parameters(weights),
     empty: (B) => layerState(mixer.empty(B)),

@@ -3,7 +3,7 @@ import { check } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { expressionOf, fillLayers, layersIn, prefixesOf } from './hybrid.js';
 import type { AnyMixer } from './mixer.js';
-import type { ModelShape, SequenceModel } from './model.js';
+import type { ModelShape, Runner, SequenceModel } from './model.js';
 import {
   atMost,
   divisorOf,
@@ -23,6 +23,10 @@ interface Entry<Options = ModelOptions> {
   readonly fixtureName: string;
   readonly options: Options;
   readonly load: () => Promise<(shape: ModelShape, options: ValuesOf<Options>) => AnyMixer>;
+  /** Of one that is no mixer in the block of all models. */
+  readonly whole?: (shape: ModelShape, options: ValuesOf<Options>, run: Runner) => SequenceModel;
+  /** Of the file of a model of one's own. */
+  readonly sha256?: string;
 }
 /** Proves that a model takes the options of its entry. */
 const entry = <Options extends ModelOptions>(model: Entry<Options>): Entry => model as unknown as Entry;
@@ -130,6 +134,18 @@ const REGISTRY: readonly Entry[] = [
   }),
 ];
 
+/** Models of one's own. */
+const added: Entry[] = [];
+
+/** @throws UserError when there is one of that name */
+export function addModel(model: Entry): void {
+  check(!namesOfAll().includes(model.name), `${model.name}: must be the name of one model, got it again`);
+  added.push(model);
+}
+
+const namesOfAll = (): string[] => [...MODEL_NAMES, ...added.map(({ name }) => name)];
+
+/** Those of attnscale. */
 export const MODEL_NAMES: readonly string[] = REGISTRY.map(({ name }) => name);
 
 /** An option, and the models that have it: all by that name share one definition. */
@@ -159,10 +175,11 @@ export const changesResults = (name: string): boolean =>
 /** The registered name that is `name` but for case. @param where it was read; @throws UserError with the nearest one */
 export function findModelName(name: string, where: string): string {
   const wanted = name.toLowerCase();
-  const found = MODEL_NAMES.find((known) => known.toLowerCase() === wanted);
+  const all = namesOfAll();
+  const found = all.find((known) => known.toLowerCase() === wanted);
   check(
     found !== undefined,
-    `${where}: no model is called ${name}; did you mean ${nearest(name, MODEL_NAMES)}? (${MODEL_NAMES.join(', ')})`,
+    `${where}: no model is called ${name}; did you mean ${nearest(name, all)}? (${all.join(', ')})`,
   );
   return found;
 }
@@ -178,6 +195,15 @@ export function ownOptions(name: string, values: object): Readonly<Record<string
   const given = new Map<string, unknown>(Object.entries(values));
   const own = Object.keys(modelOptions(name)).filter((option) => given.has(optionName(option)));
   return Object.fromEntries(own.map((option) => [option, given.get(optionName(option))]));
+}
+
+/** Whether a model is no mixer in the block of all models. */
+export const isWhole = (name: string): boolean => entryOf(name).whole !== undefined;
+
+/** Of a model made of files of one's own, their hashes by the names of their models. */
+export function fileHashesOf(name: string): Readonly<Record<string, string>> {
+  const hashes = kindsOf(name).flatMap(({ entry: { name: own, sha256 } }) => (sha256 ? [[own, sha256] as const] : []));
+  return Object.fromEntries(hashes);
 }
 
 /** The name that fixture files and the PyTorch peer give to a registered model. @throws UserError when there is none of it */
@@ -209,11 +235,13 @@ export async function createModel(
 ): Promise<SequenceModel> {
   const kinds = kindsOf(name);
   const all = resolveOptions(modelOptions(name), given, shape, (option) => option);
+  const { createTransformer, eager } = await import('./transformer.js');
+  const [first, ...others] = kinds as [Kind, ...Kind[]];
+  if (first.entry.whole && others.length === 0) return first.entry.whole(shape, all, options?.run ?? eager);
   const layers = kinds.map(async ({ count, entry, prefix }) => {
     const own = Object.keys(entry.options).map((option) => [option, all[prefix + option]] as const);
     return { count, of: await createMixer(entry.name, shape, Object.fromEntries(own)) };
   });
-  const { createTransformer } = await import('./transformer.js');
   const mixers = fillLayers(await Promise.all(layers), shape.numLayers, `model: ${name}`, 'num_layers');
   const title = expressionOf(kinds.map(({ count, entry }) => ({ count, of: entry.name })));
   return createTransformer(title, shape, mixers, options);
@@ -233,8 +261,9 @@ const prefixed = (options: ModelOptions, prefix: string): ModelOptions =>
   Object.fromEntries(Object.entries(options).map(([name, option]) => [prefix + name, option]));
 
 function entryOf(name: string): Entry {
-  const byFixture = REGISTRY.find((entry) => entry.fixtureName === name);
-  return byFixture ?? (REGISTRY.find((entry) => entry.name === findModelName(name, 'model')) as Entry);
+  const all = [...REGISTRY, ...added];
+  const byFixture = all.find((entry) => entry.fixtureName === name);
+  return byFixture ?? (all.find((entry) => entry.name === findModelName(name, 'model')) as Entry);
 }
 
 /** @param nameOf how the caller calls a size; @throws UserError when sizes do not go together */

@@ -16,7 +16,7 @@ import {
   resolveOptions,
   shown,
 } from './options.js';
-import { findModelName, modelOptions, ownOptions } from './registry.js';
+import { fileHashesOf, findModelName, modelOptions, ownOptions } from './registry.js';
 
 /** A model as a row of results: under its own name, or that of an expression such as `BSBR(chunk_size=64)`. */
 export interface ModelRow {
@@ -25,6 +25,8 @@ export interface ModelRow {
   readonly model: string;
   /** All that the model has, by name. */
   readonly options: OptionValues;
+  /** Hashes of the files of one's own that it is made of, by the names of their models; absent without any. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -56,7 +58,8 @@ export function parseRow(
     `${where}: ${name}`,
     whereGiven('num_layers'),
   );
-  return { name, model, options: all };
+  const files = fileHashesOf(model);
+  return { name, model, options: all, ...(Object.keys(files).length > 0 && { files }) };
 }
 
 /** A registered model, the options that its expression says, and the name of a row of it. */

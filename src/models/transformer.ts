@@ -37,7 +37,7 @@ export interface TransformerOptions {
 /** What a model carries from one token to the next. */
 type State = { readonly length: number; readonly layers: readonly LayerState[] };
 
-const eager: Runner =
+export const eager: Runner =
   (fn) =>
   (params, ...args) =>
     tidyTree(() => fn(params, ...args));

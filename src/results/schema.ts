@@ -114,6 +114,12 @@ export const modelSchema = closed({
   name: z.string().describe('of the row: the model, or an expression of it'),
   model: z.string(),
   options: options.describe('every option of the model, by name'),
+  files: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe(
+      "sha256 of the files of models of one's own that it is made of, by the models' names; absent without any",
+    ),
   period: count.min(1).nullable().describe('tokens after which a step costs more; null: never'),
   params: count,
   params_without_head: count,

@@ -60,7 +60,7 @@ export function build(): Build {
     join(folder, 'dist'),
   ]);
   copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
-  for (const part of ['bin', 'browser', 'scripts', 'native'])
+  for (const part of ['bin', 'browser', 'examples', 'scripts', 'native'])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   writeFileSync(join(folder, 'hook.mjs'), HOOK);

@@ -29,6 +29,8 @@ export interface ModelRow {
   readonly model: string;
   /** All that the model has. */
   readonly options: Options;
+  /** Hashes of the files of one's own that it is made of. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** Everything that cells share. */
@@ -77,7 +79,8 @@ export function promptTokens({ batchSize, seed, promptBytes, shape }: Prompt, n:
 /** How a model is asked for. @param weights a file of them; null: made from the seed */
 export function loadOf(workload: Workload, name: string, weights: string | null): Details<'load'> {
   const { shape, batchSize: batch_size, seed } = workload;
-  return { ...rowOf(workload, name), shape, batch_size, seed, weights };
+  const { files: _, ...row } = rowOf(workload, name);
+  return { ...row, shape, batch_size, seed, weights };
 }
 
 /** What a cell is asked for with. */

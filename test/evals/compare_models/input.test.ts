@@ -33,7 +33,7 @@ const UNKNOWN_MODELS = Object.entries({
   deltanets: 'DeltaNet',
   Linaer: 'LinearTransformer',
   transfomer: 'LinearTransformer',
-  dleta: 'DeltaNet',
+  DletaNet: 'DeltaNet',
   s: 'Softmax',
 }).map(([name, nearest]): [string, string, string] => {
   const rule = `--models: no model is called ${name}; did you mean ${nearest}?`;
@@ -96,7 +96,7 @@ test.each([
   ['--seq_len 512', 'unknown flag --seq_len; did you mean --seq_lengths?', ''],
   ['--hidden-size 64', 'unknown flag --hidden_size; did you mean --hidden_dim?', ''],
   ['--layers 2', 'unknown flag --layers; did you mean --num_layers?', ''],
-  ['--heads 2', 'unknown flag --heads; did you mean --num_heads?', ''],
+  ['--numheads 2', 'unknown flag --numheads; did you mean --num_heads?', ''],
   ['--quikc', 'unknown flag --quikc; did you mean --quick?', ''],
   ['--quick=yes', 'unknown flag --quick=yes; did you mean --quick?', ''],
   ['--epochs 3', 'unknown flag --epochs (compare-models --help lists all)', ''],
