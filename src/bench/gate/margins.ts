@@ -2,6 +2,7 @@
 import { check, UserError } from '../../errors.js';
 import { nearest } from '../../nearest.js';
 import type { CellId } from '../../results/cell.js';
+import { PHASES } from '../../results/words.js';
 import { type Calibration, calibratedMargin } from './calibration.js';
 import { MARGIN_LIMIT_PCT } from './timed.js';
 
@@ -22,7 +23,7 @@ export interface CellMargin {
 export function parseCellMargins(texts: readonly string[], where: string): CellMargin[] {
   return texts.map((text) => {
     const [, cell = '', pct = ''] = /^(.+)=([^=]+)$/.exec(text) ?? [];
-    const parts = cell.split(':');
+    const parts = partsOf(cell);
     const rule = `${where}: must read like BSBR:decode:4096=10, got ${text}`;
     check(cell !== '' && parts.length <= 3 && parts.every((part) => part !== ''), rule);
     const marginPct = Number(pct);
@@ -30,6 +31,14 @@ export function parseCellMargins(texts: readonly string[], where: string): CellM
     check(isPercentage, `${rule}; a percentage is above 0 and below ${MARGIN_LIMIT_PCT}`);
     return { parts, marginPct };
   });
+}
+
+/** An engine may have a colon in its name: `BSBR@onnx:op:decode`. */
+function partsOf(cell: string): readonly string[] {
+  const [row = '', next, ...rest] = cell.split(':');
+  if (next === undefined) return [row];
+  const isOfEngine = row.includes('@') && !PHASES.some((phase) => phase === next);
+  return isOfEngine ? [`${row}:${next}`, ...rest] : [row, next, ...rest];
 }
 
 /** Throws unless each margin is that of a cell, naming the nearest. */

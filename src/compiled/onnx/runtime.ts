@@ -70,7 +70,7 @@ export function runModel(
 
 const REMEDIES: Readonly<Record<Exclude<Device, 'cpu'>, string>> = {
   webgpu: 'it needs a GPU and its driver, on Linux that of Vulkan',
-  cuda: 'it needs an NVIDIA GPU, CUDA, and what `npm rebuild onnxruntime-node --ignore-scripts=false --onnxruntime-node-install=cuda12` brings',
+  cuda: 'it needs an NVIDIA GPU, CUDA, and what `node node_modules/onnxruntime-node/script/install --onnxruntime-node-install=cuda12` brings',
 };
 
 /** The end of what the runtime says, which begins with places in its source. */

@@ -268,7 +268,7 @@ describe('margins', () => {
   });
   test('of an engine holds there, before that of all engines', () => {
     const rule = marginRule(
-      parseCellMargins(['BSBR@wasm:decode=20', 'BSBR:decode=10', 'BSBR@torch=7'], 'margins'),
+      parseCellMargins(['BSBR@wasm:decode=20', 'BSBR:decode=10', 'BSBR@torch=7', 'BSBR@onnx:op:decode=4'], 'margins'),
       3,
       null,
     );
@@ -276,6 +276,7 @@ describe('margins', () => {
     const marginOn = (engine: string, phase = cell.phase) => rule({ ...cell, engine, phase });
     expect([marginOn('wasm'), marginOn('tensorflow')]).toEqual([0.2, 0.1]);
     expect([marginOn('torch'), marginOn('torch', 'prefill')]).toEqual([0.1, 0.07]);
+    expect([marginOn('onnx:op'), marginOn('onnx'), marginOn('onnx:op', 'prefill')]).toEqual([0.04, 0.1, 0.03]);
   });
   test.each(['BSBR', 'BSBR=', '=5', 'BSBR=-5', 'BSBR=x', 'BSBR=5%', 'BSBR=1000', 'BSBR:decode:64:x=5', 'BSBR::64=5'])(
     '%s is refused',
