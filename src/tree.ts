@@ -17,6 +17,13 @@ export function leaves(tree: Tree): tf.Tensor[] {
   return found;
 }
 
+/** The places of the leaves after `path`, joined by dots, in the order of `leaves`. */
+export function leafNames(tree: Tree, path: readonly string[] = []): string[] {
+  if (isTensor(tree)) return [path.join('.')];
+  if (isPlain(tree)) return [];
+  return Object.entries(tree).flatMap(([name, child]) => leafNames(child, [...path, name]));
+}
+
 /** A tree of the same form with every tensor replaced; numbers and booleans stay. */
 export function mapTree<T extends Tree>(tree: T, replace: (tensor: tf.Tensor) => tf.Tensor): T {
   const walk = (node: Tree): Tree => {

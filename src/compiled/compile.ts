@@ -1,5 +1,5 @@
 /**
- * Runs a tensor function as one TensorFlow call.
+ * Runs a tensor function as one call of TensorFlow or of ONNX Runtime.
  *
  * The function is recorded once for each form of its arguments, written as a graph, and loaded; from then on a call
  * feeds the arguments and fetches the results. See docs/compiled.md.
@@ -15,6 +15,7 @@ import { isRecording, record } from './record/recording.js';
 import type { GraphInfo, Session } from './session.js';
 import { nativeBackend, openTensorflow } from './tensorflow/session.js';
 
+export { exportOnnx, type OnnxExport } from './export_onnx.js';
 export { fuse } from './fuse.js';
 export { loop } from './loop.js';
 export type { Optimization } from './optimization.js';
@@ -63,7 +64,8 @@ interface Ready<R extends Tree> {
  *   arguments; large ones are shared, not copied.
  * @returns the compiled function; nothing is recorded before it is called or prepared
  * @throws UserError for options that do not exist; when called, for arguments and results that are no trees, for kernels
- *   that cannot be recorded, where gradients are taken, and on other backends than tensorflow
+ *   that cannot be recorded, where gradients are taken, for engine tensorflow on another backend, and where ONNX
+ *   Runtime or its device cannot be had
  */
 export function compile<A extends readonly Tree[], R extends Tree>(
   fn: (...args: A) => R,

@@ -5,7 +5,7 @@ import { constantOf } from '../compiled/onnx/session.js';
 import type { Result } from '../compiled/record/graph.js';
 import { record } from '../compiled/record/recording.js';
 import * as tf from '../tf.js';
-import { mapTree, type Tree } from '../tree.js';
+import { leafNames, leaves, mapTree, type Tree } from '../tree.js';
 
 export interface NamedTensor {
   readonly name: string;
@@ -63,8 +63,7 @@ export function graphFile<A extends Tree, R extends Tree>(
 }
 
 /** A tree's tensors, in their order, by the ways to them. */
-function named(tree: Tree, path: readonly string[] = []): { readonly name: string; readonly tensor: tf.Tensor }[] {
-  if (tree instanceof tf.Tensor) return [{ name: path.join('.'), tensor: tree }];
-  if (typeof tree !== 'object') return [];
-  return Object.entries(tree).flatMap(([name, child]) => named(child, [...path, name]));
+function named(tree: Tree): { readonly name: string; readonly tensor: tf.Tensor }[] {
+  const names = leafNames(tree);
+  return leaves(tree).map((tensor, i) => ({ name: names[i] as string, tensor }));
 }

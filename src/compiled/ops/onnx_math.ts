@@ -134,6 +134,17 @@ export const reduction =
   (op) =>
     reduce(op, operator, op.input(0));
 
+/** The largest or smallest, or NaN where there is one, which the operator leaves out. */
+export const extreme =
+  (operator: 'ReduceMax' | 'ReduceMin'): OnnxForm =>
+  (op) => {
+    const x = op.input(0);
+    const found = reduce(op, operator, x);
+    if (op.dtype(0) !== 'float32') return found;
+    const hasNaN = cast(op, reduce(op, 'ReduceMax', cast(op, op.add('IsNaN', [x]), 'int32')), 'bool');
+    return op.add('Where', [hasNaN, op.scalar(Number.NaN, 'float32'), found]);
+  };
+
 /** Over booleans, as 0 and 1. */
 export const boolReduction =
   (operator: string): OnnxForm =>
