@@ -25,8 +25,9 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     .option('--reference_engine <id>', "whose time is 1 in the table of engines (default: the file's first)")
     .addOption(word('phase', '<phase>', PHASES, 'what to analyze (default: generate)'))
     .addHelpText('after', EXAMPLES)
+    .option('--html', 'write a report to hand on: report.html, one file with everything in it')
     .option('--svg', 'write each picture as SVG too')
-    .option('--export <formats>', 'write the tables as analysis.* too: md, csv, html, tex; several with commas');
+    .option('--export <formats>', 'write the tables as analysis.* too: md, csv, tex; several with commas');
   return runCommand<Flags>(command, argv, streams, async (flags, files, safe) => {
     const { analyzeResults } = await import('./analyze_results/run.js');
     return analyzeResults(flags, files, safe);

@@ -151,6 +151,7 @@ function fileOptions(): Option[] {
     ),
     new Option('--export <formats>', 'also csv, md, junit, gab, bmf, github; several with commas'),
     new Option('--analyze', 'then the tables and pictures of analyze-results, in the folder of the results file'),
+    new Option('--report', 'as --analyze, and the report to hand on: report.html, one file with everything in it'),
     new Option('--dry_run', 'print the plan and an estimate of its time').default(false),
     new Option('--no_progress', 'no progress on stderr').default(false),
   ];

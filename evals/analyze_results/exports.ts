@@ -5,7 +5,6 @@ import type { AnalyzedFile } from '../../src/analysis/side_by_side.js';
 import { type CsvRow, toCsv } from '../../src/report/csv.js';
 import { markdownParagraph } from '../../src/report/escape.js';
 import type { Estimate } from '../../src/report/format.js';
-import { toHtml } from '../../src/report/html.js';
 import { toLatex } from '../../src/report/latex.js';
 import { toMarkdown } from '../../src/report/markdown.js';
 import type { Table } from '../../src/report/table.js';
@@ -15,12 +14,11 @@ const HEADING = 'Scaling analysis';
 const DOCUMENTS = {
   md: (tables: readonly Table[], remarks: readonly string[]) =>
     toMarkdown(HEADING, remarks.map(markdownParagraph), tables),
-  html: (tables: readonly Table[], remarks: readonly string[]) => toHtml(HEADING, remarks, tables),
   tex: (tables: readonly Table[], remarks: readonly string[]) => toLatex(HEADING, remarks, tables),
 };
 export type DocumentFormat = keyof typeof DOCUMENTS;
 export type AnalysisFormat = DocumentFormat | 'csv';
-export const ANALYSIS_FORMATS: readonly AnalysisFormat[] = ['md', 'csv', 'html', 'tex'];
+export const ANALYSIS_FORMATS: readonly AnalysisFormat[] = ['md', 'csv', 'tex'];
 
 /** The tables in one document of that format; `remarks` hold for all of them. */
 export function exportTables(tables: readonly Table[], remarks: readonly string[], format: DocumentFormat): string {

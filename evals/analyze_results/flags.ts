@@ -8,5 +8,6 @@ export interface Flags {
   readonly reference_engine?: string;
   readonly phase?: Phase;
   readonly svg?: true;
+  readonly html?: true;
   readonly export?: string;
 }

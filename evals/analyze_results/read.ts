@@ -15,6 +15,7 @@ export interface ReadFile {
   readonly label: string;
   /** As it was read. */
   readonly text: string;
+  readonly kind: 'json' | 'csv';
   /** Of the phase that is analyzed. */
   readonly measurements: Measurements;
   /** Of every phase. */
@@ -33,12 +34,13 @@ function read(file: string, where: string, phase: Phase | null): Omit<ReadFile, 
   if (/\.csv$/i.test(file)) {
     const text = readFileText(file, where);
     const measurements = fromCsv(text, `${where}: ${file}`, phase);
-    return { text, measurements, phases: [measurements], results: null };
+    return { text, kind: 'csv', measurements, phases: [measurements], results: null };
   }
   const value = readResultsJson(file, where);
   const measurements = readMeasurements(value, where, phase);
   return {
     text: JSON.stringify(value),
+    kind: 'json',
     measurements,
     phases: readPhases(value, where),
     results: measurements.kind === 'attnscale' ? parseResults(value, where) : null,

@@ -32,6 +32,7 @@ import { parseFormats } from '../shared/formats.js';
 import { createOutputWriter, prepareOutput } from '../shared/output.js';
 import { ANALYSIS_FORMATS, type ExportedFile, exportAnalysis } from './exports.js';
 import type { Flags } from './flags.js';
+import { reportPage } from './page.js';
 import { fileNotes, isSameMachine, type ReadFile, readFiles } from './read.js';
 
 const FLAGS = { file: '--output_dir', folder: '--output_dir' };
@@ -50,17 +51,21 @@ export async function analyzeResults(flags: Flags, named: readonly string[], str
   const analysis = sideBySide(files, 'FILE');
   const between = fileRatios(read, isSameMachine(read));
   const tables = [...buildTables(analysis), ...engineTables(ownRatios(files)), ...fileTables(between)];
-  const verdict = verdictOn(read, files, between).map(paragraphText);
+  const paragraphs = verdictOn(read, files, between);
+  const verdict = paragraphs.map(paragraphText);
   const remarks = preamble(analysis);
   const pictures = picturesOf(analysis);
   const fileOf = (name: string): string => resolve(flags.output_dir, name);
   const kinds = flags.svg ? ['png', 'svg'] : ['png'];
   for (const name of Object.keys(pictures)) for (const kind of kinds) prepareOutput(fileOf(`${name}.${kind}`), FLAGS);
   const exports = formats.flatMap((format) => exportAnalysis(files, between, tables, [...verdict, ...remarks], format));
-  for (const { name } of exports) prepareOutput(fileOf(name), FLAGS);
+  const html = flags.html ? fileOf('report.html') : null;
+  for (const file of [...exports.map(({ name }) => fileOf(name)), ...(html === null ? [] : [html])])
+    prepareOutput(file, FLAGS);
 
   const writer = createOutputWriter(streams);
   for (const { name, text } of exports) writer.write(fileOf(name), text);
+  if (html !== null) writer.write(html, reportPage(analysis, paragraphs, remarks, tables, read));
   for (const [name, spec] of Object.entries(pictures)) {
     writer.write(fileOf(`${name}.png`), await renderPng(spec));
     if (flags.svg) writer.write(fileOf(`${name}.svg`), await renderSvg(spec));

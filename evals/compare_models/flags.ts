@@ -38,6 +38,7 @@ export interface Flags {
   readonly resume?: string;
   readonly export?: string;
   readonly analyze?: true;
+  readonly report?: true;
   readonly precision: number;
   readonly max_time: number;
   readonly cell_timeout: number;

@@ -70,7 +70,7 @@ export async function compareModels(given: Flags, argv: readonly string[], strea
     const exports = createOutputWriter(streams);
     writeExports(dirname(file), EXPORT_NAME, formats, (format) => exportResults(results, format), exports);
     const code = exports.exitCode(report(results, where, streams));
-    if (flags.analyze === true && canAnalyze(results)) await analyze(file, streams);
+    if ((flags.analyze || flags.report) && canAnalyze(results)) await analyze(file, flags, streams);
     return code;
   };
   if (previous && isFinished(previous, label.config, spec)) {
@@ -125,10 +125,10 @@ function fileOf({ resume, output, output_dir }: Flags): string {
 /** Whether anything was measured of the phase that analyze-results takes by default. */
 const canAnalyze = ({ cells }: Results): boolean => cells.some((cell) => cell.phase === 'generate' && isMeasured(cell));
 
-async function analyze(file: string, streams: Streams): Promise<void> {
+async function analyze(file: string, { report: html }: Flags, streams: Streams): Promise<void> {
   const { analyzeResults } = await import('../analyze_results/run.js');
   streams.stdout.write('\n');
-  await analyzeResults({ results_file: file, output_dir: dirname(file) }, [], streams);
+  await analyzeResults({ results_file: file, output_dir: dirname(file), ...(html && { html }) }, [], streams);
 }
 
 function report(results: Results, where: string, { stdout, stderr }: Streams): number {

@@ -1,21 +1,86 @@
-/** Tables as a page of HTML. */
-import { htmlText } from './escape.js';
+/** A page that needs nothing but itself: verdict, figures, tables, provenance, data. */
+import { htmlText, printable } from './escape.js';
 import type { Table } from './table.js';
 
-/** A document: heading, remarks, then every table with its notes. */
-export function toHtml(heading: string, remarks: readonly string[], tables: readonly Table[]): string {
-  const row = (tag: string, cells: readonly string[]): string =>
-    `<tr>${cells.map((text) => `<${tag}>${htmlText(text)}</${tag}>`).join('')}</tr>`;
-  const list = (texts: readonly string[]): string => texts.map((text) => `<p>${htmlText(text)}</p>`).join('\n');
-  const sections = tables.map(
-    ({ title, columns, rows, notes }) =>
-      `<table><caption>${htmlText(title)}</caption>\n<thead>${row('th', columns)}</thead>\n<tbody>\n` +
-      `${rows.map((cells) => row('td', cells)).join('\n')}\n</tbody></table>\n${list(notes)}`,
+export interface Page {
+  readonly title: string;
+  readonly verdict: readonly { readonly about: string; readonly sentences: readonly string[] }[];
+  /** What toggles a line of the figures; colours are CSS. */
+  readonly key: readonly { readonly name: string; readonly colour: string; readonly shape: string }[];
+  readonly figures: readonly { readonly title: string; readonly spec: object }[];
+  readonly tables: readonly Table[];
+  /** What was measured, on what, with which command. */
+  readonly facts: readonly string[];
+  /** Files to download. */
+  readonly data: readonly { readonly name: string; readonly text: string }[];
+  readonly style: string;
+  /** In the order in which they are run. */
+  readonly scripts: readonly string[];
+}
+
+/** Symbols of the key by vega's names. */
+const SYMBOLS: Readonly<Record<string, string>> = {
+  ...{ circle: '●', square: '■', 'triangle-up': '▲', diamond: '◆', cross: '✚', 'triangle-down': '▼' },
+  ...{ 'triangle-left': '◀\ufe0e', 'triangle-right': '▶\ufe0e' },
+};
+
+/** One file that asks for no other. */
+export function toHtml(page: Page): string {
+  const { title, verdict, key, figures, tables, facts, data } = page;
+  const figureTexts = figures.map(
+    (figure, i) =>
+      `<figure><figcaption>${htmlText(figure.title)}</figcaption><div class="chart" id="figure-${i}" role="img" aria-label="${htmlText(figure.title)}"></div></figure>`,
   );
-  const style =
-    'body{font-family:sans-serif}table{border-collapse:collapse;margin-top:2em}td,th{border:1px solid;padding:.3em .6em}caption{text-align:left;font-weight:bold}';
+  const buttons = key.map(
+    ({ name, colour, shape }) =>
+      `<button type="button" aria-pressed="true" data-model="${htmlText(name)}"><span aria-hidden="true" style="color:${htmlText(colour)}">${SYMBOLS[shape] ?? '●'}</span> ${htmlText(name)}</button>`,
+  );
+  const downloads = data.map(
+    ({ name }, i) => `<a id="data-${i}" href="#data" download="${htmlText(name)}">${htmlText(name)}</a>`,
+  );
+  return [
+    '<!doctype html>',
+    '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
+    // Nothing is asked for: not even what a name or a chart might.
+    `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:">`,
+    `<title>${htmlText(title)}</title><style>${page.style}</style></head>`,
+    `<body><main><h1>${htmlText(title)}</h1>`,
+    `<section id="verdict"><h2>Verdict</h2><dl>${verdict.map(paragraph).join('')}</dl></section>`,
+    ...(figures.length === 0
+      ? []
+      : [
+          '<section><h2>Pictures</h2><p>Point at a symbol, or touch it, for its value and processes; a name below shows or hides its model.</p>',
+          `<div class="key" role="group" aria-label="Models shown">${buttons.join('')}</div>`,
+          `<div class="figures">${figureTexts.join('\n')}</div></section>`,
+        ]),
+    `<section><h2>Tables</h2><p>A heading sorts its table.</p>${tables.map(tableText).join('\n')}</section>`,
+    `<section><h2>How it was measured</h2>${facts.map((text) => `<p>${htmlText(text)}</p>`).join('\n')}</section>`,
+    `<section id="data"><h2>Data</h2><p>${downloads.join(' · ')}</p></section>`,
+    '</main><div id="tooltip" role="status" hidden></div>',
+    jsonScript('specs', figures.map(({ spec }) => spec)), // biome-ignore format: one thought
+    jsonScript('files', data.map(({ text }) => text)), // biome-ignore format: one thought
+    ...page.scripts.map((script) => `<script>${script.replaceAll('</script', '<\\/script')}</script>`),
+    '</body></html>\n',
+  ].join('\n');
+}
+
+/** JSON in which nothing ends the script. */
+function jsonScript(id: string, value: unknown): string {
+  return `<script type="application/json" id="${id}">${JSON.stringify(value).replaceAll('<', '\\u003c')}</script>`;
+}
+
+function paragraph({ about, sentences }: Page['verdict'][number]): string {
+  return `<dt>${htmlText(about)}</dt><dd>${sentences.map(htmlText).join(' ')}</dd>`;
+}
+
+function tableText({ title, columns, rows, notes }: Table): string {
+  const headings = columns.map((text) => `<th scope="col"><button type="button">${htmlText(text)}</button></th>`);
+  const lines = rows.map(
+    ([name = '', ...cells]) =>
+      `<tr><th scope="row">${htmlText(name)}</th>${cells.map((text) => `<td>${htmlText(text)}</td>`).join('')}</tr>`,
+  );
   return (
-    `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>${htmlText(heading)}</title><style>${style}</style></head>\n` +
-    `<body><h1>${htmlText(heading)}</h1>\n${list(remarks)}\n${sections.join('\n')}\n</body></html>\n`
+    `<h3>${htmlText(title)}</h3><div class="wide" role="region" aria-label="${htmlText(printable(title))}" tabindex="0"><table><thead><tr>${headings.join('')}</tr></thead>` +
+    `<tbody>${lines.join('\n')}</tbody></table></div>${notes.map((note) => `<p class="note">${htmlText(note)}</p>`).join('')}`
   );
 }

@@ -77,11 +77,11 @@ test('they are keys of the results file, with times of their own', () => {
 test('a name that a terminal or a runner would obey is shown, in tables, pictures and files', async () => {
   const file = join(folder, 'obeyed.json');
   writeFileSync(file, fileOf([OBEYED, 'B']));
-  const { code, text } = await run('--results_file', file, '--output_dir', folder, '--svg', '--export', 'html');
+  const { code, text } = await run('--results_file', file, '--output_dir', folder, '--svg', '--html');
   expect(code).toBe(0);
   expect(text).not.toMatch(/[^\P{Cc}\n]|\u202e|^\s*::/mu);
   expect(text).toContain('nul\\x00 esc\\x1b[2J\\r\\n::error::x\\u202e');
-  for (const name of ['complexity_analysis.svg', 'complexity_loglog.svg', 'analysis.html']) {
+  for (const name of ['complexity_analysis.svg', 'complexity_loglog.svg', 'report.html']) {
     const written = readFileSync(join(folder, name), 'utf8');
     expect(written).toContain('nul\\x00 esc\\x1b[2J');
     expect(written).not.toMatch(/[^\P{Cc}\n]/u);

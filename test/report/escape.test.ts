@@ -151,12 +151,24 @@ describe('Markdown', () => {
 describe('HTML', () => {
   test('cells hold the text and nothing else', () =>
     each((text) => {
-      const page = parseHtml(toHtml(text, [text], [tableOf(text)]));
-      expect(new Set(tagsOf(page))).toEqual(
-        new Set('html head meta title style body h1 p table caption thead tr th tbody td'.split(' ')),
-      );
-      expect(textsOf(page, 'td')).toEqual([shown(text), '1.5 ms', 'after', shown(text)]);
-      expect(textsOf(page, 'title')).toEqual([shown(text)]);
+      const html = toHtml({
+        title: text,
+        verdict: [{ about: text, sentences: [text] }],
+        key: [{ name: text, colour: 'var(--ink)', shape: 'circle' }],
+        figures: [{ title: text, spec: { text } }],
+        tables: [tableOf(text)],
+        facts: [text],
+        data: [{ name: text, text }],
+        ...{ style: '', scripts: [`const text = ${JSON.stringify('</script>')};`] },
+      });
+      const page = parseHtml(html);
+      const tags = 'html head meta title style body main h1 h2 h3 section dl dt dd p div button span figure figcaption';
+      expect(new Set(tagsOf(page))).toEqual(new Set(`${tags} table thead tr th tbody td a script`.split(' ')));
+      for (const tag of ['title', 'h1', 'dt', 'dd', 'figcaption', 'a']) expect(textsOf(page, tag)).toEqual([shown(text)]);
+      expect(tagsOf(page).filter((tag) => tag === 'script')).toHaveLength(3);
+      const [specs, files] = textsOf(page, 'script');
+      expect(JSON.parse(specs ?? '')).toEqual([{ text }]);
+      expect(JSON.parse(files ?? '')).toEqual([text]);
     }));
 });
 

@@ -2,13 +2,14 @@
 
 import type { Estimate } from '../../report/format.js';
 import type { Analysis, AnalyzedPoint, ModelAnalysis } from '../analysis.js';
-import { type AxisEncoding, type Layer, modelScales } from './parts.js';
+import { type AxisEncoding, type Layer, modelScales, type Panel, type View } from './parts.js';
+import { PAPER } from './theme.js';
 
 export const SCHEMA = 'https://vega.github.io/schema/vega-lite/v6.json';
 export const WIDE = 1040;
 const POINT = { type: 'point', filled: true, size: 70, opacity: 1 } as const;
 /** The outline of the model's own symbol, over the full one: a hole of one size leaves pieces of a triangle. */
-const HOLLOW = { type: 'point', filled: false, fill: 'white', strokeWidth: 2, size: 70, opacity: 1 } as const;
+const HOLLOW = { type: 'point', filled: false, fill: PAPER, strokeWidth: 2, size: 70, opacity: 1 } as const;
 
 /** One row of a panel; low and high are the ends of an interval, if there is one. */
 export interface Row {
@@ -19,6 +20,18 @@ export interface Row {
   readonly high: number | null;
   /** Of a length that was not asked for. */
   readonly added: boolean;
+  /** The value and its interval, as tables have them. */
+  readonly text: string;
+  /** The value of each process, in ms. */
+  readonly processes: string;
+}
+
+/** Models that a reader has hidden: none in a picture. */
+export const HIDDEN = { name: 'hidden', value: [] } as const;
+
+/** Rows of a layer without the hidden models. */
+export function visible<T extends { readonly model: string }>(values: readonly T[]) {
+  return { data: { values: [...values] }, transform: [{ filter: `indexof(${HIDDEN.name}, datum.model) < 0` }] };
 }
 
 /** The title of a picture: what it shows and what was timed. */
@@ -30,14 +43,32 @@ export function heading(
   return { text, subtitle: measurements.meaning + noise, fontSize: 18 };
 }
 
-/** A row for every point that has the quantity. */
-export function rows(models: readonly ModelAnalysis[], pick: (point: AnalyzedPoint) => Estimate | null): Row[] {
+/** Panels beside each other, so many a row, their frames in line. @param spacing has room for an axis, and for names */
+export function inRows(panels: readonly Panel[], most: number, spacing: number): View[] {
+  return Array.from({ length: Math.ceil(panels.length / most) }, (_, i) => {
+    const own = panels.slice(most * i, most * (i + 1));
+    return own.length === 1 ? (own[0] as Panel) : { hconcat: own, bounds: 'flush', spacing };
+  });
+}
+
+/** A row for every point that has the quantity. @param textOf as a reader sees it */
+export function rows(
+  models: readonly ModelAnalysis[],
+  pick: (point: AnalyzedPoint) => Estimate | null,
+  textOf: (value: Estimate, point: AnalyzedPoint) => string,
+): Row[] {
   return models.flatMap(({ name, points }) =>
     points.flatMap((point) => {
       const picked = pick(point);
       if (picked === null) return [];
       const [low, high] = picked.ci ?? [null, null];
-      return [{ model: name, n: point.n, value: picked.value, low, high, added: point.added }];
+      const processes = point.processMs.flatMap((ms) => (ms === null ? [] : [Number(ms.toPrecision(4))]));
+      return [
+        {
+          ...{ model: name, n: point.n, value: picked.value, low, high, added: point.added },
+          ...{ text: textOf(picked, point), processes: processes.join(', ') },
+        },
+      ];
     }),
   );
 }
@@ -54,50 +85,44 @@ export function extent(data: readonly Row[]): number[] {
 
 const interval = (y: AxisEncoding) => ({ y: { ...y, field: 'low' }, y2: { field: 'high' } });
 
-/** Interval bands, lines and medians of one quantity. */
-export function curveLayers(
-  models: readonly ModelAnalysis[],
-  data: readonly Row[],
-  x: AxisEncoding,
-  y: AxisEncoding,
-): Layer[] {
-  const scales = modelScales(models.map(({ name }) => name));
+/** Interval bands, lines and medians of one quantity. @param names of the key */
+export function curveLayers(names: readonly string[], data: readonly Row[], x: AxisEncoding, y: AxisEncoding): Layer[] {
+  const { color } = modelScales(names);
   const bands = data.filter(({ low }) => low !== null);
   return [
-    {
-      data: { values: bands },
-      mark: { type: 'area', opacity: 0.2 },
-      encoding: { x, ...interval(y), color: scales.color },
-    },
-    { data: { values: [...data] }, mark: { type: 'line', strokeWidth: 1.5 }, encoding: { x, y, color: scales.color } },
-    ...symbolLayers(models, data, x, y),
+    { ...visible(bands), mark: { type: 'area', opacity: 0.2 }, encoding: { x, ...interval(y), color } },
+    { ...visible(data), mark: { type: 'line', strokeWidth: 1.5 }, encoding: { x, y, color } },
+    ...symbolLayers(names, data, x, y),
   ];
 }
 
+/** What a reader sees who points at a symbol. */
+const TOOLTIP = [
+  { field: 'model', type: 'nominal', title: 'Model' },
+  { field: 'n', type: 'quantitative', title: 'n', format: ',d' },
+  { field: 'text', type: 'nominal', title: 'Value' },
+  { field: 'processes', type: 'nominal', title: 'Processes, ms' },
+] as const;
+
 /** The symbol of every row; hollow where the run added its length. */
 export function symbolLayers(
-  models: readonly ModelAnalysis[],
+  names: readonly string[],
   data: readonly Row[],
   x: AxisEncoding,
   y: AxisEncoding,
 ): Layer[] {
-  const scales = modelScales(models.map(({ name }) => name));
+  const encoding = { x, y, ...modelScales(names), tooltip: [...TOOLTIP] };
   return [
-    { data: { values: [...data] }, mark: POINT, encoding: { x, y, ...scales } },
-    { data: { values: data.filter(({ added }) => added) }, mark: HOLLOW, encoding: { x, y, ...scales } },
+    { ...visible(data), mark: POINT, encoding },
+    { ...visible(data.filter(({ added }) => added)), mark: HOLLOW, encoding },
   ];
 }
 
 /** A bar from low to high at every row that has an interval. */
-export function errorBars(
-  models: readonly ModelAnalysis[],
-  data: readonly Row[],
-  x: AxisEncoding,
-  y: AxisEncoding,
-): Layer {
+export function errorBars(names: readonly string[], data: readonly Row[], x: AxisEncoding, y: AxisEncoding): Layer {
   return {
-    data: { values: data.filter(({ low }) => low !== null) },
+    ...visible(data.filter(({ low }) => low !== null)),
     mark: { type: 'rule', strokeWidth: 2 },
-    encoding: { x, ...interval(y), color: modelScales(models.map(({ name }) => name)).color },
+    encoding: { x, ...interval(y), color: modelScales(names).color },
   };
 }

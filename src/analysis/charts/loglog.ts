@@ -5,11 +5,23 @@ import { max } from '../../statistics.js';
 import { type Analysis, hasIntervals, lengthsOf, type ModelAnalysis } from '../analysis.js';
 import { identifiedCurve } from '../fits/floor_exponent.js';
 import { floorShare } from '../fits/floor_fit.js';
-import { errorBars, heading, rows, SCHEMA, scaleEstimate, symbolLayers, WIDE } from './layers.js';
+import { CROWDED, type Frame, type Group, groupsOf, namesOf } from './groups.js';
+import { endLabels } from './labels.js';
+import {
+  errorBars,
+  HIDDEN,
+  heading,
+  inRows,
+  rows,
+  SCHEMA,
+  scaleEstimate,
+  symbolLayers,
+  visible,
+  WIDE,
+} from './layers.js';
 import {
   type AxisEncoding,
   CONFIG,
-  FAINT,
   footer,
   key,
   type Layer,
@@ -17,14 +29,56 @@ import {
   logAxis,
   type ModelScales,
   modelScales,
+  type Panel,
   shortName,
   timeUnit,
+  type View,
 } from './parts.js';
+import { FAINT, LINE } from './theme.js';
 
-/** complexity_loglog.png: every process, medians with intervals, fitted curves and guide slopes. */
+/** Of a panel alone, and of one of several. */
+const [HEIGHT, LOWER] = [560, 400];
+/** Room for the names at the right edge. */
+const RIGHT_MARGIN = 190;
+/** Of one of two panels in a row. */
+const HALF = 330;
+
+/** complexity_loglog.png: every process, medians with intervals, fitted curves and guide slopes; of several groups a panel each. */
 export function complexityLogLog(analysis: Analysis): TopLevelSpec {
   const { models } = analysis;
-  const points = models.flatMap((model) => model.points);
+  const groups = groupsOf(models);
+  const names = namesOf(groups);
+  const [width, height] = groups.length === 1 ? [WIDE - RIGHT_MARGIN, HEIGHT] : [HALF, LOWER];
+  const panels = groups.map((group) => logLogPanel({ group, models, names, width, height }));
+  const alone = groups.flatMap((group) => (group.models.length > CROWDED ? eachAlone(group, names) : []));
+  return {
+    $schema: SCHEMA,
+    config: CONFIG,
+    params: [{ ...HIDDEN, value: [] }],
+    padding: 16,
+    title: heading('Time against sequence length, both axes logarithmic', analysis),
+    vconcat: [
+      key(keyEntries(groups, names), WIDE),
+      ...inRows(panels, 2, 190),
+      ...alone,
+      footer([symbolsText(analysis), ...analysis.measurements.footer], WIDE),
+    ],
+    spacing: 16,
+  };
+}
+
+/** Exponents in the key; of several groups they are in the tables. */
+function keyEntries(groups: readonly Group[], names: readonly string[]): { model: string; text: string }[] {
+  const [only, ...others] = groups;
+  if (only === undefined || others.length > 0 || names.length > CROWDED)
+    return names.map((model) => ({ model, text: shortName(model) }));
+  return only.models.map((model) => ({ model: model.name, text: `${shortName(model.name)}   ${legendText(model)}` }));
+}
+
+/** One panel: every process, medians with intervals, fitted curves, guide slopes, names. */
+export function logLogPanel({ group, models: all, names, width, height }: Frame): Panel {
+  const { models } = group;
+  const points = all.flatMap((model) => model.points);
   const { unit, perMs } = timeUnit(max(points.map(({ rangeMs }) => rangeMs[1])));
   const y = logAxis(
     'value',
@@ -32,37 +86,69 @@ export function complexityLogLog(analysis: Analysis): TopLevelSpec {
     points.flatMap(({ rangeMs }) => rangeMs.map((ms) => ms * perMs)),
     10,
   );
-  const x = lengthAxis(lengthsOf(models), WIDE - RIGHT_MARGIN);
-  const scales = modelScales(models.map(({ name }) => name));
-  const median = rows(models, ({ ms }) => scaleEstimate(ms, perMs));
+  const x = lengthAxis(lengthsOf(all), width === 'container' ? WIDE : width);
+  const { color } = modelScales(names);
+  const median = rows(models, ({ ms }) => scaleEstimate(ms, perMs), (_, { ms }) => timeText(ms)); // biome-ignore format: one thought
   const fits = models.flatMap((model) => fittedCurve(model, perMs));
   return {
-    $schema: SCHEMA,
-    config: CONFIG,
-    padding: 16,
-    title: heading('Time against sequence length, both axes logarithmic', analysis),
-    vconcat: [
-      key(
-        models.map((model) => ({ model: model.name, text: `${shortName(model.name)}   ${legendText(model)}` })),
-        WIDE,
+    ...(group.title === '' ? {} : { title: shortName(group.title) }),
+    ...{ width, height },
+    layer: [
+      ...guides(x, y),
+      { ...visible(fits), mark: { type: 'line', strokeWidth: 1.5 }, encoding: { x, y, color } },
+      ...models.map((model, i) =>
+        processDots(model, DOT_OFFSET_PX + (i * DOTS_WIDTH_PX) / models.length, perMs, x, y, color),
       ),
-      {
-        width: WIDE - RIGHT_MARGIN,
-        height: 560,
-        layer: [
-          ...guides(x, y),
-          { data: { values: fits }, mark: { type: 'line', strokeWidth: 1.5 }, encoding: { x, y, color: scales.color } },
-          ...models.map((model, i) =>
-            processDots(model, DOT_OFFSET_PX + (i * DOTS_WIDTH_PX) / models.length, perMs, x, y, scales.color),
-          ),
-          errorBars(models, median, x, y),
-          ...symbolLayers(models, median, x, y),
-        ],
-      },
-      footer([symbolsText(analysis), ...analysis.measurements.footer], WIDE),
+      errorBars(names, median, x, y),
+      ...symbolLayers(names, median, x, y),
+      endLabels(names, median, x, y, height),
     ],
-    spacing: 16,
   };
+}
+
+/** Small panels, one a model: its points and line over those of all others in grey, so that lines on each other are told apart. */
+function eachAlone({ title, models }: Group, names: readonly string[]): View[] {
+  const panels = models.map((model): Panel => {
+    const x = { ...lengthAxis(lengthsOf(models), SMALL.width), axis: null };
+    const all = rows(models, ({ ms }) => ms, (_, { ms }) => timeText(ms)); // biome-ignore format: one thought
+    const y = { ...logAxis('value', 'time', all.flatMap(({ value }) => value), 10), axis: null }; // biome-ignore format: one thought
+    const own = all.filter((row) => row.model === model.name);
+    const scales = modelScales(names);
+    return {
+      title: {
+        text: shortName(model.name),
+        subtitle: exponentOf(model),
+        fontSize: 12,
+        limit: SMALL.width,
+        subtitleFontSize: 11,
+      },
+      ...SMALL,
+      layer: [
+        {
+          data: { values: all },
+          mark: { type: 'line', strokeWidth: 1 },
+          encoding: { x, y, detail: { field: 'model' }, color: { value: LINE } },
+        },
+        { data: { values: own }, mark: { type: 'line', strokeWidth: 2 }, encoding: { x, y, color: scales.color } },
+        {
+          data: { values: own },
+          mark: { type: 'point', filled: true, size: 40, opacity: 1 },
+          encoding: { x, y, ...scales },
+        },
+      ],
+    };
+  });
+  const [first, ...rest] = inRows(panels, SMALL_IN_A_ROW, 20);
+  const what = `Each model alone${title === '' ? '' : `, ${shortName(title)}`}: its medians over those of all others; the axes are those above`;
+  return first === undefined ? [] : [footer([what], WIDE), first, ...rest];
+}
+
+const SMALL = { width: 190, height: 110 } as const;
+const SMALL_IN_A_ROW = 5;
+
+function exponentOf({ floor, powerLaw }: ModelAnalysis): string {
+  if (powerLaw === null) return 'no exponent';
+  return floor === null || floor.unidentified !== null ? 'exponent not identified' : `exponent ${exponentText(floor)}`;
 }
 
 function symbolsText(analysis: Analysis): string {
@@ -90,8 +176,6 @@ const CURVE_STEPS = 60;
 const DOT_OFFSET_PX = 7;
 /** Room for the dots of all models between two lengths. */
 const DOTS_WIDTH_PX = 14;
-/** Room for the name of a guide that ends at the right edge. */
-const RIGHT_MARGIN = 100;
 
 /** Every process, beside the median's symbol: each model a little further right, so that they do not hide each other. */
 function processDots(
@@ -107,7 +191,7 @@ function processDots(
     processMs.filter((ms) => ms !== null).map((ms) => ({ model: name, n, value: ms * perMs })),
   );
   const mark = { type: 'point', filled: true, shape: 'circle', size: 12, opacity: 0.6, xOffset } as const;
-  return { data: { values }, mark, encoding: { x, y, color } };
+  return { ...visible(values), mark, encoding: { x, y, color } };
 }
 
 function legendText({ floor, powerLaw, points }: ModelAnalysis): string {
@@ -136,14 +220,15 @@ function guides(x: AxisEncoding, y: AxisEncoding): Layer[] {
   return [
     {
       data: { values: lines },
-      mark: { type: 'line', color: '#bbbbbb', strokeDash: [2, 3] },
+      mark: { type: 'line', color: LINE, strokeDash: [2, 3] },
       encoding: { x, y, detail: { field: 'slope' } },
     },
     ...ends.map(({ label, n, value }): Layer => {
       const atTop = n < right;
+      // At the right edge models have their names: a guide's stands inside.
       const place = atTop
         ? ({ align: 'center', baseline: 'bottom', dy: -4 } as const)
-        : ({ align: 'left', dx: 6 } as const);
+        : ({ align: 'right', baseline: 'bottom', dx: -6, dy: -6 } as const);
       return {
         data: { values: [{ n, value, label }] },
         mark: { type: 'text', color: FAINT, fontSize: 12, ...place },

@@ -3,10 +3,13 @@ import type { TopLevelSpec } from 'vega-lite';
 import { integerText, timeUnit as unitOfTime } from '../../report/format.js';
 import { wrap } from '../../report/wrap.js';
 import { max, min } from '../../statistics.js';
+import { COLOURS, FAINT, GRID, INK, LINE, PAPER } from './theme.js';
 
 export type ConcatSpec = Extract<TopLevelSpec, { vconcat: unknown }>;
 /** A part of a picture. */
 export type View = ConcatSpec['vconcat'][number];
+/** A part that has a frame of its own. */
+export type Panel = Extract<View, { mark: unknown }> | Extract<View, { layer: unknown }>;
 export type Layer = Extract<View, { layer: unknown }>['layer'][number];
 
 /** A position on an axis, by a field of the rows. */
@@ -25,11 +28,6 @@ const SMALL_CHARACTER_PX = 6.2;
 
 /** Registered by png.ts; viewers of an SVG fall back to the next. */
 export const CHART_FONT = 'Chart Sans';
-const INK = '#333333';
-export const FAINT = '#767676';
-
-/** Okabe and Ito's colours, told apart with any colour vision, without the yellow that white swallows. */
-const COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'];
 const SHAPES = [
   'circle',
   'square',
@@ -55,8 +53,8 @@ export type ModelScales = ReturnType<typeof modelScales>;
 
 export const CONFIG = {
   font: `${CHART_FONT}, DejaVu Sans, Verdana, sans-serif`,
-  background: 'white',
-  view: { stroke: '#bbbbbb' },
+  background: PAPER,
+  view: { stroke: LINE },
   axis: {
     labelFontSize: 12,
     titleFontSize: 13,
@@ -65,9 +63,9 @@ export const CONFIG = {
     titleLimit: 560,
     labelColor: INK,
     titleColor: INK,
-    gridColor: '#e8e8e8',
-    tickColor: '#bbbbbb',
-    domainColor: '#bbbbbb',
+    gridColor: GRID,
+    tickColor: LINE,
+    domainColor: LINE,
     labelOverlap: 'greedy',
     labelSeparation: 8,
   },
@@ -226,7 +224,7 @@ export function footer(texts: readonly string[], width: number): View {
 }
 
 /** A panel that has nothing to show says so. */
-export function emptyPanel(title: string, reason: string, width: number, height: number): View {
+export function emptyPanel(title: string, reason: string, width: number | 'container', height: number): Panel {
   return {
     title,
     width,

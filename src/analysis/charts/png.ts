@@ -7,6 +7,7 @@ import { check } from '../../errors.js';
 import { codeOf, printable } from '../../report/escape.js';
 import { createGlyphTest } from './glyphs.js';
 import { CHART_FONT, CONFIG } from './parts.js';
+import { harmlessTexts } from './texts.js';
 
 const PIXELS_PER_UNIT = 2;
 
@@ -35,22 +36,9 @@ function glyphTest(): (char: string) => boolean {
   return createGlyphTest(CONFIG.font);
 }
 
-/** Vega groups lines in plain objects, which have `__proto__` already: a joiner, which is not seen, makes it a key. */
 function viewOf(spec: TopLevelSpec, drawn: (char: string) => string): View {
-  const textOf = (text: string): string =>
-    text === '__proto__' ? `${text}\u200d` : [...printable(text)].map(drawn).join('');
-  return new View(parse(compile(withTexts(spec, textOf)).spec), { renderer: 'none' });
-}
-
-/** The same plain data with other texts. */
-function withTexts<T>(data: T, textOf: (text: string) => string): T {
-  const copy = (value: unknown): unknown => {
-    if (typeof value === 'string') return textOf(value);
-    if (Array.isArray(value)) return value.map(copy);
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copy(each)]));
-  };
-  return copy(data) as T;
+  const safe = harmlessTexts(spec, (text) => [...text].map(drawn).join(''));
+  return new View(parse(compile(safe).spec), { renderer: 'none' });
 }
 
 /** Before any text is measured: a family first met unregistered stays wrong for the whole process. */

@@ -8,7 +8,7 @@ import { crossoverLength } from '../fits/crossover.js';
 const MOST_SAID = 4;
 
 /** None of one model or of one length, which change no places. */
-export function orderTexts({ crossovers, models, rankings }: Analysis): string[] {
+export function orderTexts({ crossovers, models, rankings, reference }: Analysis): string[] {
   const lengths = lengthsOf(models);
   if (lengths.length < 2 || crossovers.length === 0) return [];
   const changes = crossovers.flatMap(({ a, b, crossover }) => {
@@ -20,10 +20,10 @@ export function orderTexts({ crossovers, models, rankings }: Analysis): string[]
     crossover.kind === 'unclear' ? [`Whether ${a} or ${b} is faster cannot be told: ${crossover.reason}.`] : [],
   );
   if (changes.length + open.length > 0) return [...firstOf(changes), ...firstOf(open)];
+  const range = `from n = ${integerText(lengths[0] ?? 0)} to ${integerText(lengths.at(-1) ?? 0)}`;
+  if (crossovers.length < (models.length * (models.length - 1)) / 2) return [`None with ${reference} ${range}.`];
   const names = rankings.at(-1)?.places.map(({ name }) => name) ?? [];
-  return [
-    `None from n = ${integerText(lengths[0] ?? 0)} to ${integerText(lengths.at(-1) ?? 0)}: ${namesText(names)}, the fastest first.`,
-  ];
+  return [`None ${range}: ${namesText(names)}, the fastest first.`];
 }
 
 function firstOf(texts: readonly string[]): string[] {

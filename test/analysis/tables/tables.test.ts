@@ -201,10 +201,4 @@ describe('exports', () => {
     expect(text).toMatch(/\| Model +\| x\\\|y +\|\n/);
     expect(text).toMatch(/\| a,b +\| 1 &lt; 2 +\|\n\n\\\* note\n$/);
   });
-  test('HTML escapes its text', () => {
-    const text = exportTables(tables, ['<remark>'], 'html');
-    expect(text).toContain('<p>&lt;remark&gt;</p>');
-    expect(text).toContain('<td>1 &lt; 2</td>');
-    expect(text).toContain('<caption>T &quot;1&quot;</caption>');
-  });
 });
