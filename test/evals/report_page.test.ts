@@ -1,0 +1,146 @@
+/** report.html in a real browser: it renders, toggles, hovers, sorts, prints, and asks for nothing. */
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { main } from '../../evals/analyze_results.js';
+import { findChromium } from '../../src/browser_check.js';
+import { makeResults } from '../support/make_results.js';
+import { runMain } from '../support/run_main.js';
+
+const HOSTILE = '<script>alert(1)</script>';
+const LENGTHS = [64, 128, 256, 512, 1024];
+const curve = (ms: (n: number) => number) =>
+  Object.fromEntries(LENGTHS.map((n) => [n, [0.98, 0.99, 1, 1.01, 1.02].map((factor) => factor * ms(n))]));
+const results = makeResults({
+  [HOSTILE]: curve((n) => n / 30),
+  Square: curve((n) => 1 + n * n * 1e-4),
+  ['__proto__']: curve((n) => 3 + n / 20),
+});
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+const folder = mkdtempSync(join(tmpdir(), 'page-'));
+const report = join(folder, 'report.html');
+const executablePath = findChromium();
+let browser: Browser;
+beforeAll(async () => {
+  writeFileSync(join(folder, 'results.json'), JSON.stringify(results));
+  await runMain(main, ['--results_file', join(folder, 'results.json'), '--output_dir', folder, '--html']);
+  if (executablePath) browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+}, 60_000);
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** The page, and what it said and asked for. */
+async function open(width = 1200, colorScheme: 'light' | 'dark' = 'light'): Promise<{ page: Page; heard: string[] }> {
+  const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
+  const heard: string[] = [];
+  page.on('console', (message) => heard.push(message.text()));
+  page.on('pageerror', (error) => heard.push(String(error)));
+  page.on('dialog', (dialog) => heard.push(dialog.message()));
+  page.on('request', (request) => heard.push(request.url()));
+  await page.goto(pathToFileURL(report).href);
+  return { page, heard };
+}
+
+test('the report is one file under 3 MB that names no other and has the results in it', () => {
+  expect(statSync(report).size).toBeLessThan(3e6);
+  const html = readFileSync(report, 'utf8');
+  expect(html).toContain("default-src 'none'");
+  expect(html).not.toMatch(/<link|<img|<script src/);
+  expect(html).toContain('At n = 1,024 ');
+});
+
+/** Where there is no Chromium: apt install chromium, or CHROME_PATH. */
+const inBrowser = describe.skipIf(executablePath === null);
+
+inBrowser('in a browser (skipped without Chromium)', () => {
+  test.each([360, 800, 1600])(
+    'at %i px every figure is drawn, nothing overflows, nothing is asked for or wrong',
+    async (width) => {
+      const { page, heard } = await open(width);
+      expect(heard).toEqual([pathToFileURL(report).href]);
+      expect(await page.locator('.chart svg').count()).toBe(5);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      for (const box of await Promise.all((await page.locator('.chart svg').all()).map((svg) => svg.boundingBox())))
+        expect(box!.width).toBeGreaterThan(width / 4);
+      await page.close();
+    },
+  );
+
+  test.each(['light', 'dark'] as const)(
+    '%s: accessibility rules find nothing, and text has the colour of the scheme',
+    async (scheme) => {
+      const { page } = await open(800, scheme);
+      await page.addScriptTag({ path: AXE });
+      const found = 'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + nodes[0].html))';
+      expect(await page.evaluate(found)).toEqual([]);
+      const ground = { light: 'rgb(255, 255, 255)', dark: 'rgb(22, 25, 29)' }[scheme];
+      expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe(ground);
+      await page.close();
+    },
+  );
+});
+
+inBrowser('what a reader does (skipped without Chromium)', () => {
+  test('a name shows and hides its model, whatever it is called', async () => {
+    const { page } = await open();
+    for (const name of [HOSTILE, 'Square', '__proto__']) {
+      const symbols = () => page.locator('.chart path[aria-roledescription="point"], .chart .mark-symbol path').count();
+      const before = await symbols();
+      const button = page.locator('.key button', { hasText: name });
+      await button.click();
+      expect(await button.getAttribute('aria-pressed')).toBe('false');
+      expect(await symbols()).toBeLessThan(before);
+      await button.click();
+      expect(await symbols()).toBe(before);
+    }
+    await page.close();
+  });
+
+  test('a symbol that is pointed at says model, length, interval and processes, as text', async () => {
+    const { page, heard } = await open();
+    const symbol = page.locator('#figure-0 .mark-symbol path[fill="var(--model-0)"]').last();
+    await symbol.hover({ force: true });
+    const text = await page.locator('#tooltip').textContent();
+    expect(text).toMatch(
+      /^Model: <script>alert\(1\)<\/script>\nn: 1,024\nValue: 34\.1 ms ± 0\.\d\nProcesses, ms: 33\.45, 33\.79, 34\.13, 34\.47, 34\.82$/,
+    );
+    expect(heard).toHaveLength(1);
+    await page.close();
+  });
+
+  test('a heading sorts its table by number, and back', async () => {
+    const { page } = await open();
+    const table = page.locator('table').first();
+    const column = () => table.locator('tbody tr td:nth-child(5)').allTextContents();
+    const heading = table.locator('thead th').nth(4);
+    await heading.locator('button').click();
+    expect(await heading.getAttribute('aria-sort')).toBe('ascending');
+    const ascending = await column();
+    expect(ascending.map(Number.parseFloat)).toEqual(ascending.map(Number.parseFloat).sort((a, b) => a - b));
+    await heading.locator('button').click();
+    expect(await column()).toEqual(ascending.toReversed());
+    await page.close();
+  });
+
+  test('the results are there to download, unchanged', async () => {
+    const { page } = await open();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.locator('#data-0').click()]);
+    expect(JSON.parse(readFileSync(await download.path(), 'utf8'))).toEqual(JSON.parse(JSON.stringify(results)));
+    await page.close();
+  });
+
+  test('it prints', async () => {
+    const { page } = await open(800, 'dark');
+    expect((await page.pdf({ format: 'A4' })).subarray(0, 5).toString()).toBe('%PDF-');
+    await page.emulateMedia({ media: 'print' });
+    expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(255, 255, 255)');
+    await page.close();
+  });
+});
