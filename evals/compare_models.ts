@@ -122,9 +122,11 @@ function measuringOptions(): Option[] {
       '--engines <ids...>',
       'what runs the models: tensorflow (compiled), tensorflow-eager, onnx (compiled), onnx:op (with its own LinearAttention), browser (ONNX in a page of headless Chromium), wasm; auto: the first of tensorflow, onnx, wasm that loads (default: auto)',
     ),
-    withDefault('device', '<word>', 'where onnx runs them: cpu, webgpu or cuda; the others run on cpu').argParser(
-      oneOf('--device', DEVICES),
-    ),
+    withDefault(
+      'device',
+      '<word>',
+      'where onnx and browser run them: cpu, webgpu or cuda; the others run on cpu',
+    ).argParser(oneOf('--device', DEVICES)),
     new Option(
       '--peer <name=command>',
       "an engine of someone else's beside those: a program that speaks the protocol (docs/protocol.md); repeatable",

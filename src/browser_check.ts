@@ -16,7 +16,7 @@ const PLACES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
     ),
   ),
 };
-/** What drives the browser, and what runs models in it: for those who want it, see docs/decisions/010-browser.md. */
+/** What drives the browser, and what runs models in it: for those who want it, see docs/decisions/009-browser.md. */
 const PACKAGES = ['playwright-core', 'onnxruntime-web'];
 
 const require = createRequire(import.meta.url);
