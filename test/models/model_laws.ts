@@ -1,26 +1,22 @@
 /** What every model obeys, whatever it is: each law is a function of a way to make small models. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import { LAWS as ALL_LAWS } from '../../src/laws/laws.js';
 import type { SequenceModel } from '../../src/models/model.js';
 import type { TransformerOptions } from '../../src/models/transformer.js';
 import { randomWeights } from '../../src/models/weights.js';
-import * as tf from '../../src/tf.js';
-import { disposeTree, leaves, sizeOfTree } from '../../src/tree.js';
+import { sizeOfTree } from '../../src/tree.js';
 import { ORACLES, type Oracle } from '../naive/oracles.js';
 import { naiveTransformer } from '../naive/transformer.js';
 import {
-  argMax,
   type Config,
-  columnOf,
   expectClose,
   type Ids,
-  idsTensor,
+  mixerOf,
   prefix,
   randomIds,
   SEED,
-  type Session,
   SMALL,
-  tokenTensor,
   withSession,
 } from '../support/session.js';
 import { fixedRoomEqualsModel } from './fixed_room_laws.js';
@@ -45,21 +41,6 @@ const prefillEqualsOracle: Law = async ({ name, create }) => {
   });
 };
 
-const decodeEqualsPrefill: Law = async ({ create }) => {
-  const model = await create();
-  const n = 2 * C + 5;
-  const ids = randomIds(2, n);
-  withSession(model, (session) => {
-    const whole = session.prefill(ids).logits;
-    const reference = session.stepFrom(1, ids).logits;
-    for (const m of [1, C - 1, C, C + 1, 2 * C, n]) {
-      const { logits } = session.stepFrom(m, ids);
-      for (const [t, got] of logits) expectClose(got, reference.get(t) ?? [], `prefill of ${m}, position ${t}`);
-      expectClose(logits.get(n - 1) ?? [], whole, `prefill of ${m}, then steps`);
-    }
-  });
-};
-
 /** Past what softmax's tail holds (128), and past 8, 16 and 32 chunks. */
 const buffersGrowUnseen: Law = async ({ create }) => {
   const model = await create({ numLayers: 1 });
@@ -75,58 +56,6 @@ const buffersGrowUnseen: Law = async ({ create }) => {
       for (const [t, got] of resumed) expectClose(got, logits.get(t) ?? [], `prefill of ${length}, position ${t}`);
     }
   });
-};
-
-const segmentsDoNotShow: Law = async ({ create }) => {
-  const ids = randomIds(2, 300);
-  const tail = (session: Session) => [...session.stepFrom(290, ids).logits.values()];
-  const expected = withSession(await create(), tail);
-  for (const segmentTokens of [64, 100, 128]) {
-    const got = withSession(await create({}, { segmentTokens }), tail);
-    got.forEach((logits, i) => {
-      expectClose(logits, expected[i] ?? [], `segments of ${segmentTokens}, position ${289 + i}`);
-    });
-  }
-};
-
-const rowsAreIndependent: Law = async ({ create }) => {
-  const model = await create();
-  const ids = randomIds(3, 2 * C + 3);
-  const V = SMALL.vocabSize;
-  withSession(model, (session) => {
-    const together = session.stepFrom(C + 1, ids).logits;
-    ids.forEach((row, b) => {
-      for (const [t, alone] of session.stepFrom(C + 1, [row]).logits) {
-        expectClose(together.get(t)?.subarray(b * V, (b + 1) * V) ?? [], alone, `row ${b}, position ${t}`);
-      }
-    });
-  });
-};
-
-const seedDecides: Law = async ({ create }) => {
-  const ids = randomIds(1, 2 * C + 1);
-  const model = await create();
-  const run = (seed: number) => withSession(model, ({ prefill }) => prefill(ids).logits, seed);
-  expect(run(SEED)).toEqual(run(SEED));
-  expect(run(SEED + 1)).not.toEqual(run(SEED));
-};
-
-const statesAreValues: Law = async ({ create }) => {
-  const model = await create();
-  for (const n of [1, C - 1, C, 127, 128]) {
-    withSession(model, ({ prefill, step }) => {
-      const { state } = prefill(randomIds(1, n));
-      const before = valuesOf(state);
-      const first = step(state, [3]);
-      const after = valuesOf(first.state);
-      const second = step(state, [3]);
-      expect(valuesOf(state), `state of ${n} tokens after two steps`).toEqual(before);
-      expect([second.logits, valuesOf(second.state)], 'second step').toEqual([first.logits, after]);
-      disposeTree([state, second.state]);
-      expect(valuesOf(first.state), 'after the states beside it are gone').toEqual(after);
-      expect(step(first.state, [5]).logits.every(Number.isFinite)).toBe(true);
-    });
-  }
 };
 
 const floatsAreCounted: Law = async ({ name, create }) => {
@@ -150,44 +79,6 @@ const floatsAreCounted: Law = async ({ name, create }) => {
       expect(model.stateFloats(n).allocated / model.stateFloats(n).inUse, `room at ${n}`).toBeLessThan(1.3);
     }
   }
-};
-
-const nothingLeaks: Law = async ({ create }) => {
-  const model = await create({}, { segmentTokens: 128 });
-  withSession(model, ({ params, prefill, step }) => {
-    for (const n of [1, C, 2 * C + 3, 127, 300]) {
-      const ids = randomIds(2, n);
-      const { state } = step(prefill(ids).state, [1, 2]); // a compiled mode compiles here
-      const [tokens, token] = [idsTensor(ids), tokenTensor([1, 2])];
-      disposeTree(expectOnlyResult(() => model.prefill(params, tokens)));
-      disposeTree(expectOnlyResult(() => model.step(params, state, token)));
-      disposeTree(expectOnlyResult(() => model.decode(params, state, token, 3)));
-      disposeTree([tokens, token]);
-    }
-  });
-};
-
-const decodeIsGreedySteps: Law = async ({ create }) => {
-  const model = await create();
-  const count = C + 2;
-  withSession(model, ({ params, prefill, step }) => {
-    const { state } = prefill(randomIds(2, C - 3));
-    const token = tokenTensor([4, 9]);
-    const decoded = model.decode(params, state, token, count);
-    let [past, ids] = [state, [4, 9]];
-    for (let i = 0; i < count; i++) {
-      const next = step(past, ids);
-      past = next.state;
-      ids = [0, 1].map((b) => argMax(next.logits.subarray(b * SMALL.vocabSize, (b + 1) * SMALL.vocabSize)));
-      expect(columnOf(decoded.tokens.arraySync(), i), `token ${i}`).toEqual(ids);
-    }
-    expectClose(
-      valuesOf(decoded.state).flatMap((x) => [...x]),
-      valuesOf(past).flatMap((x) => [...x]),
-      'state',
-    );
-    disposeTree([decoded.tokens, decoded.state, token]);
-  });
 };
 
 const shapes = fc.record({
@@ -222,18 +113,34 @@ const anyShapeEqualsOracle: Law = ({ name, create }) =>
     { seed: 1, numRuns: 8 },
   );
 
+/** The laws that check-laws holds models of one's own against, at these lengths; and options they are tried with. */
+const SHARED: Readonly<Record<string, readonly [lengths: readonly number[], options?: TransformerOptions]>> = {
+  'decode equals prefill of the longer prompt, wherever it starts': [[1, C - 1, C, C + 1, 2 * C, 2 * C + 5]],
+  'prefill by segments equals prefill at once': [[]],
+  'a row of a batch equals the row alone': [[2 * C + 3]],
+  'the seed decides the output': [[2 * C + 1]],
+  'a state steps twice to the same result and its successor outlives it': [[1, C - 1, C, 127, 128]],
+  'a call leaves nothing behind but its result': [[1, C, 2 * C + 3, 127, 300], { segmentTokens: 128 }],
+  'decode is steps that feed back the arg max': [[C - 3]],
+};
+
+const shared = (law: string): Law => {
+  const [lengths, options] = SHARED[law]!;
+  return ({ name, create }) =>
+    ALL_LAWS[law]!({
+      create: (shape, given) => create(shape, { ...options, ...given }),
+      createMixer: (shape) => mixerOf(name, { ...SMALL, ...shape }),
+      shapes: [SMALL],
+      lengths,
+    });
+};
+
 export const LAWS: Readonly<Record<string, Law>> = {
+  ...Object.fromEntries(Object.keys(SHARED).map((law) => [law, shared(law)])),
   'prefill equals the float64 oracle at lengths around a chunk': prefillEqualsOracle,
   'prefill and decode equal the float64 oracle at any shape': anyShapeEqualsOracle,
-  'decode equals prefill of the longer prompt, wherever it starts': decodeEqualsPrefill,
   'decode equals prefill while buffers grow': buffersGrowUnseen,
-  'prefill by segments equals prefill at once': segmentsDoNotShow,
-  'a row of a batch equals the row alone': rowsAreIndependent,
-  'the seed decides the output': seedDecides,
-  'a state steps twice to the same result and its successor outlives it': statesAreValues,
   'the floats of a state are those of the closed form and of its buffers': floatsAreCounted,
-  'a call leaves nothing behind but its result': nothingLeaks,
-  'decode is steps that feed back the arg max': decodeIsGreedySteps,
   'with a fixed room, prefill and steps are those of the model': async ({ create }) =>
     withSession(await create(), fixedRoomEqualsModel),
 };
@@ -249,14 +156,4 @@ function oracleLogits(name: string, config: Config, ids: Ids): (n: number) => nu
   const run = naiveTransformer(() => oracleOf(name).mixer, randomWeights(SEED), config);
   const rows = ids.map(run);
   return (n) => rows.flatMap((row) => row[n - 1] ?? []);
-}
-
-const valuesOf = (tree: Parameters<typeof leaves>[0]): Float32Array[] =>
-  leaves(tree).map((tensor) => tensor.dataSync<'float32'>().slice());
-
-function expectOnlyResult<T extends Parameters<typeof leaves>[0]>(call: () => T): T {
-  const { numTensors } = tf.memory();
-  const result = call();
-  expect(tf.memory().numTensors - numTensors).toBe(leaves(result).length);
-  return result;
 }
