@@ -32,7 +32,8 @@ interface Entry<Options = ModelOptions> {
 const entry = <Options extends ModelOptions>(model: Entry<Options>): Entry => model as unknown as Entry;
 
 /**
- * Tokens in a chunk of prefill of models whose result does not depend on it. Fastest of 16 to 128: measured for head dims
+ * Tokens in a chunk of prefill of models whose result does not depend on it; models that halve chunks take the next power
+ * of two. Fastest of 16 to 128: measured for head dims
  * of 16 to 128 (docs/compiled.md). Products within a chunk cost C, those with its state D a token.
  */
 const SCAN_CHUNK = whole(1, {
