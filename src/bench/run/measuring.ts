@@ -1,5 +1,5 @@
 /** What a worker is asked for to measure a cell, and whether its clock is to be believed. */
-import type { CellId } from '../../results/cell.js';
+import { type CellId, cellKey } from '../../results/cell.js';
 import type { ProcessRun } from '../../results/schema.js';
 import { decodeSteps, type SamplingRules, singleSteps, type Workload, workOf } from '../protocol/plan.js';
 import { Failure } from './process/connection.js';
@@ -18,6 +18,14 @@ const TOLERANCE = { share: 0.01, ms: 1 };
 const LONG_MS = 100;
 /** On a busy machine each of a few messages may take longer than the run: so many more calls are made to see it. */
 const MORE_CALLS = 10;
+
+/** Cells that build the graphs of all: a decode cell begins with a prefill, and a generate is no more than those two. */
+export function toBuild(cells: readonly CellId[]): CellId[] {
+  const decodes = new Set(cells.filter(({ phase }) => phase === 'decode').map(cellKey));
+  const isCovered = (cell: CellId): boolean =>
+    (cell.phase === 'prefill' || cell.phase === 'generate') && decodes.has(cellKey({ ...cell, phase: 'decode' }));
+  return cells.filter((cell) => !isCovered(cell));
+}
 
 /** Has a cell's graphs built, which stay with the process. @returns how long that took, in ms @throws as `measureCell` */
 export async function buildCell(worker: Worker, cell: CellId, workload: Workload, now: Clock): Promise<number> {

@@ -4,6 +4,7 @@
  */
 import type { Engine } from '../../engines/engine.js';
 import type { CellId } from '../../results/cell.js';
+import { toBuild } from './measuring.js';
 import {
   type Heard,
   openSession,
@@ -41,7 +42,7 @@ export async function takeTurns(
     .map(
       (turn): Preparation =>
         async (own) => {
-          const task = turn.taskOf(turn.cells());
+          const task = turn.taskOf(toBuild(turn.cells()));
           const session = await openSession(turn.engine, task, own, hear);
           sessions.set(turn, session);
           await session.getReady(task);

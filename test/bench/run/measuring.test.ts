@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkClock, measureCell } from '../../../src/bench/run/measuring.js';
+import { checkClock, measureCell, toBuild } from '../../../src/bench/run/measuring.js';
 import { Failure } from '../../../src/bench/run/process/connection.js';
 import type { Worker } from '../../../src/bench/run/process/session.js';
 import type { CellId } from '../../../src/results/cell.js';
@@ -72,4 +72,12 @@ describe('a cell is measured', () => {
     );
     expect(runs()).toBe(12);
   });
+});
+
+test('a decode cell builds the graphs of the prefill and the generate of its length', () => {
+  const cellsOf = (n: number, ...phases: CellId['phase'][]): CellId[] =>
+    phases.map((phase) => ({ model: 'A', phase, n, engine: 'tensorflow' }));
+  const [all, some] = [cellsOf(8, 'prefill', 'decode', 'generate', 'recompute'), cellsOf(16, 'generate', 'prefill')];
+  expect(toBuild([...all, ...some])).toEqual([...cellsOf(8, 'decode', 'recompute'), ...some]);
+  expect(toBuild(all.map((cell, i) => (i === 1 ? { ...cell, engine: 'onnx' } : cell)))).toHaveLength(4);
 });
