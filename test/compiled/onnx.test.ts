@@ -123,6 +123,19 @@ test("what the function reads is the graph's own, and dispose leaves nothing beh
   expect(errorOf(() => compiled(x))).toContain('must not be used after dispose');
 });
 
+test('tensors of 1 MB and more are shared with every graph, also by eager code between calls, and live until dispose', () => {
+  const weight = tf.ones<tf.Rank.R2>([600, 500]);
+  const compiled = compile((x: tf.Tensor2D) => tf.matMul(x, weight), ONNX);
+  const [one, two] = [tf.ones<tf.Rank.R2>([1, 600]), tf.ones<tf.Rank.R2>([2, 600])];
+  expect([compiled.prepare(one).constantBytes, compiled.prepare(two).constantBytes]).toEqual([0, 0]);
+  expect(tf.sum(weight).dataSync()[0]).toBe(300_000);
+  const tensors = tf.memory().numTensors;
+  weight.dispose();
+  expect([compiled(one), compiled(two)].map((y) => y.dataSync().every((value) => value === 600))).toEqual([true, true]);
+  compiled.dispose();
+  expect(tf.memory().numTensors).toBe(tensors - 3 + 2);
+});
+
 test('errors are those of every engine, and leave the backend and the tensors as they were', () => {
   const x = tf.tensor1d([1]);
   const failing = (fn: (x: tf.Tensor) => Tree): string => errorOf(() => compile(fn, ONNX)(x));

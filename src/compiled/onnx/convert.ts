@@ -47,13 +47,14 @@ interface Scope {
 const SMALL_BYTES = 64;
 
 /**
- * @param captured values of the last arguments of `main`, which become part of the model
+ * @param captured values of the last arguments of `main`, which become part of the model; null for one that is fed too, by
+ *   its recorded name
  * @param inputs names of the arguments before them
  * @param outputs names of the results
  */
 export function onnxModel(
   { main, functions }: Graph,
-  captured: readonly Constant[],
+  captured: readonly (Constant | null)[],
   inputs: readonly Ref[],
   outputs: readonly Ref[],
 ): OnnxModel {
@@ -65,16 +66,19 @@ export function onnxModel(
     made: 0,
   };
   const scope: Scope = { model, nodes: [], known: new Map() };
-  const args = main.args
-    .slice(0, inputs.length)
-    .map(({ shape, dtype }, i) => ({ name: inputs[i] as Ref, shape, dtype }));
-  const values: Known[] = [...args, ...captured.map((constant) => ({ ...constant, constant }))];
+  const values: Known[] = main.args.map(({ name, shape, dtype }, i) => {
+    const constant = captured[i - inputs.length];
+    return constant ? { ...constant, constant } : { name: inputs[i] ?? name, shape, dtype };
+  });
   main.args.forEach(({ name }, i) => {
     scope.known.set(name, values[i] as Known);
   });
   writeNodes(scope, main.nodes);
   const results = main.results.map(({ ref }, i) => write(scope, 'Identity', [refTo(scope, ref)], outputs[i]));
-  const graph = { name: 'main', nodes: scope.nodes, inputs: args, outputs: described(scope, main, results) };
+  const fed = values.flatMap(({ name, shape, dtype, constant }) =>
+    constant ? [] : [{ name: name as Ref, shape, dtype }],
+  );
+  const graph = { name: 'main', nodes: scope.nodes, inputs: fed, outputs: described(scope, main, results) };
   return pruned({ graph, initializers: model.initializers });
 }
 

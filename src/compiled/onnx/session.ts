@@ -13,13 +13,20 @@ import { type Elements, elementsOf, isOnDevice, tensorOf } from './store.js';
 const WEIGHTS = 'weights';
 /** From here on constants are handed over as they lie instead of written into the model. */
 const EXTERNAL_BYTES = 1024;
+/** On the CPU larger tensors are fed with each call, as they lie, so that all graphs of a model share them. */
+const SHARED_BYTES = 2 ** 20;
 
-/** @param captured what `graph` reads after its arguments; copied into the model and disposed */
+/** @param captured what `graph` reads after its arguments; the session's from now on */
 export function openOnnx(graph: Graph, captured: readonly tf.Tensor[], optimize: Optimization, place: Place): Session {
   const { args, results } = graph.main;
-  const inputs = args.slice(0, args.length - captured.length).map(({ name }) => name);
+  const first = args.length - captured.length;
+  const inputs = args.slice(0, first).map(({ name }) => name);
   const outputs = results.map((_, i) => `out${i}`);
-  const model = onnxModel(graph, captured.map(constantOf), inputs, outputs);
+  const isShared = ({ size }: tf.Tensor): boolean => place.device === 'cpu' && size * 4 >= SHARED_BYTES;
+  const shared = captured.filter(isShared);
+  const names = args.slice(first).flatMap(({ name }, i) => (isShared(captured[i] as tf.Tensor) ? [name] : []));
+  const constants = captured.map((tensor) => (isShared(tensor) ? null : constantOf(tensor)));
+  const model = onnxModel(graph, constants, inputs, outputs);
   const weights = weightsFile(WEIGHTS, EXTERNAL_BYTES);
   const bytes = onnxFile(model, weights);
   const data = weights.bytes();
@@ -28,19 +35,24 @@ export function openOnnx(graph: Graph, captured: readonly tf.Tensor[], optimize:
     ...(data.length > 0 && { externalData: [{ path: weights.name, data }] }),
     ...(place.device === 'webgpu' && { preferredOutputLocation: staying(results, outputs) }),
   });
-  tf.dispose([...captured]);
+  tf.dispose(captured.filter((tensor) => !isShared(tensor)));
+  const fed = [...inputs, ...names];
   const fetches = Object.fromEntries(outputs.map((name) => [name, null]));
   return {
     info: infoOf(model),
     run(tensors) {
-      const feeds = Object.fromEntries(tensors.map((tensor, i) => [inputs[i] as string, feedOf(tensor, place)]));
+      const all = [...tensors, ...shared];
+      const feeds = Object.fromEntries(all.map((tensor, i) => [fed[i] as string, feedOf(tensor, place)]));
       const got = runModel(session, place, feeds, fetches);
       return outputs.map((name) => {
         const result = got[name] as RuntimeTensor;
         return tensorOf(elementsIn(result, place), result.dims, result.type as tf.DataType);
       });
     },
-    close: () => session.dispose(),
+    close() {
+      session.dispose();
+      tf.dispose(shared);
+    },
   };
 }
 
