@@ -31,8 +31,8 @@ const ONNX = peer('onnx_peer.py', 'numpy, torch, onnxscript, onnxruntime', {
 /** An export takes seconds: one model of each kind of state, that is sums, a cache that grows, and chunks that end. */
 const EXPORTED = ['LinearTransformer', 'Softmax', 'BSBR'];
 const CASES = [
-  ...MODEL_NAMES.map((model) => ({ name: 'PyTorch', peer: TORCH, model })),
-  ...EXPORTED.map((model) => ({ name: 'ONNX', peer: ONNX, model })),
+  ...MODEL_NAMES.map((model) => ['PyTorch', model, TORCH] as const),
+  ...EXPORTED.map((model) => ['ONNX', model, ONNX] as const),
 ];
 const LIMIT_MS = 300_000;
 
@@ -70,7 +70,7 @@ const rowsOf = (values: ArrayLike<number>, rows: number): number[][] => {
   return Array.from({ length: rows }, (_, row) => Array.from(values).slice(row * size, (row + 1) * size));
 };
 
-describe.each(CASES)('the $name peer and $model', ({ peer, model }) => {
+describe.each(CASES)('the %s peer and %s', (_, model, peer) => {
   test('give the logits of the golden file, by prefill and by steps, with its weights', {
     timeout: LIMIT_MS,
   }, async (at) => {
@@ -174,7 +174,7 @@ describe('the PyTorch peer', () => {
   });
   test('refuses weights of another model or shape, by the name of the first', async (at) => {
     const { loaded } = await load(at, TORCH, 'BSBR', { model: 'KDA', options: {} });
-    const reason = 'ValueError: weights: layers.0.mixer.g1.weight must be [8, 16], got none';
+    const reason = 'ValueError: weights: layers.0.mixer.q_conv.weight must be [16, 4], got none';
     expect(loaded).toMatchObject({ type: 'failed', reason });
   });
 });
