@@ -1,6 +1,7 @@
 /** Times of engines, or of files, over those of one of them, cell by cell: the same model, phase and length. */
 import type { Estimate } from '../report/format.js';
 import { rowNames } from '../results/cell.js';
+import { max } from '../statistics.js';
 import { estimateRatio, medianTime, type Replicates, replicate } from './fits/bootstrap.js';
 import type { Measurements, Series } from './measurements.js';
 
@@ -64,7 +65,7 @@ export function fileRatios(
 /** Series of several runs as those of one: every run's processes have places of their own. */
 function apart(runs: readonly (readonly Series[])[]): Series[][] {
   const counts = runs.map((series) =>
-    Math.max(0, ...series.flatMap(({ points }) => points.map(({ processMs }) => processMs.length))),
+    max([0, ...series.flatMap(({ points }) => points.map(({ processMs }) => processMs.length))]),
   );
   const total = counts.reduce((sum, count) => sum + count, 0);
   return runs.map((series, i) => {

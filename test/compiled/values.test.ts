@@ -193,7 +193,10 @@ const OPTIONS: readonly (readonly [options: unknown, message: string])[] = [
     'compile: optimize must be one of none, graph, parts, whole, got the string "constructor"',
   ],
   [{ clock: 5 }, 'compile: clock must be a function, got 5'],
-  [{ optimise: 'whole' }, 'compile: the options are engine, device, threads, operators, optimize and clock, got optimise'],
+  [
+    { optimise: 'whole' },
+    'compile: the options are engine, device, threads, operators, optimize and clock, got optimise',
+  ],
   [null, 'compile: options must be an object, got null'],
   ['whole', 'compile: options must be an object, got the string "whole"'],
 ];

@@ -59,7 +59,7 @@ describe('an output that is taken by a folder is refused before the work, by its
     ['check-regressions', '--export md,bmf', 'out/regressions.bmf.json', '--export: must be a file, got '],
     ['analyze-results', '', 'out/complexity_loglog.png', '--output_dir: must be a file, got '],
     ['analyze-results', '--svg', 'out/complexity_loglog.svg', '--output_dir: must be a file, got '],
-    ['analyze-results', '--export html', 'out/analysis.html', '--output_dir: must be a file, got '],
+    ['analyze-results', '--html', 'out/report.html', '--output_dir: must be a file, got '],
     ['calibrate', '--output OUT', 'out/calibration.json', '--output: must be a file, got '],
   ])('%s %s', async (name, flags, taken, message) => {
     mkdirSync(at(taken), { recursive: true });
