@@ -29,7 +29,7 @@ class Mixer(torch.nn.Module):
         self.maps, self.o = Dense(w, *(m + name for name in maps)), Dense(w, m + "o")
 
     def best_chunk(self):
-        """Measured."""
+        """Measured for the first four models; 16 to 64 differed by less than the noise for the others."""
         return 32 if self.D < 64 else 64
 
     def room(self, state, n):
