@@ -1,5 +1,6 @@
 /** `compare-models`: times the models across sequence lengths and writes a results file. */
 import { Option } from 'commander';
+import { MODEL_GROUPS } from '../src/models/groups.js';
 import { defaultText, type OptionValues, parseOption } from '../src/models/options.js';
 import { MODEL_NAMES, MODEL_OPTIONS, type SharedOption } from '../src/models/registry.js';
 import { DEVICES } from '../src/onnx_check.js';
@@ -70,7 +71,7 @@ export function modelOptions(): Option[] {
     withDefault(
       'models',
       '<names...>',
-      `${MODEL_NAMES.join(', ')}, or all; MODEL(option=value,…) a variant of it, 3*MODEL+MODEL a hybrid of such layers, MODEL@ENGINE on that engine alone`,
+      `${MODEL_NAMES.join(', ')}, or a group (${Object.keys(MODEL_GROUPS).join(', ')}); MODEL(option=value,…) a variant of it, 3*MODEL+MODEL a hybrid of such layers, MODEL@ENGINE on that engine alone`,
     ),
     new Option(
       '--model <file>',

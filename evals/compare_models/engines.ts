@@ -4,7 +4,7 @@ import type { Engine } from '../../src/engines/engine.js';
 import { peerEngine } from '../../src/engines/peer.js';
 import { findOwnEngine, OWN_ENGINE_IDS, ownEngine, preferredEngine } from '../../src/engines/registry.js';
 import { check } from '../../src/errors.js';
-import { MODEL_NAMES } from '../../src/models/registry.js';
+import { MODEL_GROUPS } from '../../src/models/groups.js';
 import { type ModelRow, splitExpressions } from '../../src/models/rows.js';
 import { nearest } from '../../src/nearest.js';
 import type { Device } from '../../src/onnx_check.js';
@@ -22,6 +22,7 @@ export interface EnginePlan {
   readonly engines: readonly Engine[];
 }
 
+const groups = new Map(Object.entries(MODEL_GROUPS));
 /** The best of ours that this machine has. */
 const AUTO = 'auto';
 
@@ -38,7 +39,7 @@ export function planEngines(flags: EngineFlags, rowOf: (expression: string) => M
   const found = splitExpressions(flags.models).flatMap((word) => {
     const [, model = '', id] = /^(.*?)(?:@([^@()]*))?$/s.exec(word) ?? [];
     const engines = id === undefined ? everywhere : [engineOf(id.trim(), `--models: ${word.trim()}`)];
-    const rows = (model.trim() === 'all' ? MODEL_NAMES : [model]).map(rowOf);
+    const rows = (groups.get(model.trim()) ?? [model]).map(rowOf);
     return rows.flatMap((row) => engines.map((engine) => ({ row, engine })));
   });
   const pairs = new Map(found.map(({ row, engine: { id } }) => [`${row.name}@${id}`, { row, engine: id }]));

@@ -5,6 +5,7 @@ import { register } from 'node:module';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { check, messageOf } from '../errors.js';
+import { MODEL_GROUPS } from '../models/groups.js';
 import type { AnyMixer } from '../models/mixer.js';
 import type { ModelShape, Runner } from '../models/model.js';
 import type { ModelOptions, OptionValues } from '../models/options.js';
@@ -76,8 +77,9 @@ function checkModelFile(
   const given = name ?? fileName;
   const named = /^[a-z][\w.-]*$/i.test(String(given));
   check(named, `${where}: name: must be a word of letters, digits, _, . and -, got ${given}`);
-  const isTaken = MODEL_NAMES.some((known) => known.toLowerCase() === given.toLowerCase());
-  check(!isTaken, `${where}: name: must be no model's of attnscale, got ${given}`);
+  const taken = [...MODEL_NAMES, ...Object.keys(MODEL_GROUPS)];
+  const isTaken = taken.some((known) => known.toLowerCase() === given.toLowerCase());
+  check(!isTaken, `${where}: name: must be no model's of attnscale and no group's, got ${given}`);
   const exported = ['mixer', 'model', ...Object.keys(others)].filter((key) => key in { mixer, model, ...others });
   const [main] = [mixer ?? model];
   check(

@@ -88,7 +88,11 @@ describe('what is no model file', () => {
     ['JavaScript that cannot be read', () => 'export const = 3;', 'cannot be loaded: SyntaxError: '],
     ['one that throws', () => 'null.x;', "cannot be loaded: TypeError: Cannot read properties of null (reading 'x')"],
     ['no model', () => 'export const mix = 3;', 'must export a function mixer, or else a function model, got mix'],
-    ['the name of ours', () => changed("'MyModel'", "'bsbr'"), "name: must be no model's of attnscale, got bsbr"],
+    [
+      'the name of ours',
+      () => changed("'MyModel'", "'bsbr'"),
+      "name: must be no model's of attnscale and no group's, got bsbr",
+    ],
     ['a name that no expression takes', () => changed("'MyModel'", "'a+b'"), 'name: must be a word of letters, digits'],
     ['no option', () => changed('whole(1, {', '({'), 'options.scale: must be made by whole(…) or oneOf(…), got object'],
   ])('%s is refused in one line, with exit code 2', { timeout: LIMIT }, async (_, source, message) => {

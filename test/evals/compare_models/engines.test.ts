@@ -64,7 +64,7 @@ describe('engines', () => {
       ...['BSBR(chunk_size=8,compression_factor=1)@wasm', 'DeltaNet@tensorflow', 'DeltaNet@wasm'],
     ]);
     expect(new Set(pairsOf({ models: ['all@wasm'] }).map((pair) => pair.split('@')[1]))).toEqual(new Set(['wasm']));
-    expect(idsOf({ models: ['BSBR@wasm'] })).toEqual(['wasm']);
+    expect(pairsOf({ models: ['quadratic@wasm'] })).toEqual(['BSBR@wasm', 'Softmax@wasm']);
   });
   test('that are none are refused with the nearest, peers among them', () => {
     expect(() => plan({ engines: ['tensorflow-egaer'] })).toThrow(
