@@ -163,7 +163,8 @@ function isVague(interval: Interval): boolean {
   return low <= TOLERANCE || high >= MAX_EXPONENT - TOLERANCE || widthOf(interval) > MAX_WIDTH;
 }
 
-function hull(intervals: readonly Interval[]): Interval {
+/** The least interval that holds all of them. */
+export function hull(intervals: readonly Interval[]): Interval {
   return [min(intervals.map(([low]) => low)), max(intervals.map(([, high]) => high))];
 }
 

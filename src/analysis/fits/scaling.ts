@@ -85,7 +85,8 @@ export function findCrossover(
   return crossover(one, other, { a: fittedA ?? null, b: fittedB ?? null });
 }
 
-function floorOf(own: Replicates): FloorExponent | null {
+/** The floor fit; null with too few lengths for any. */
+export function floorOf(own: Replicates): FloorExponent | null {
   return own.points.length > MIN_LENGTHS ? floorExponent(own) : null;
 }
 
