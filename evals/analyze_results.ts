@@ -8,7 +8,8 @@ const EXAMPLES = `
   analyze-results                                       the last run of compare-models
   analyze-results --results_file times.csv              any table: model,n,time_ms,run
   analyze-results monday.json tuesday.json              side by side
-  analyze-results --phase decode --reference Softmax    one token at depth n, against Softmax`;
+  analyze-results --phase decode --reference Softmax    one token at depth n, as ratios to Softmax
+  analyze-results --against Softmax                     from which n each model is faster, by how much at 16,384`;
 
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
@@ -23,6 +24,10 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     .option('--output_dir <dir>', 'where the pictures go', 'results')
     .option('--reference <model>', 'whose time is 1 in slowdowns (default: the fastest at the largest length)')
     .option('--reference_engine <id>', "whose time is 1 in the table of engines (default: the file's first)")
+    .option(
+      '--against <model>',
+      'say of each model from which n it is faster than this one, per phase, and by how much',
+    )
     .addOption(word('phase', '<phase>', PHASES, 'what to analyze (default: generate)'))
     .addHelpText('after', EXAMPLES)
     .option('--html', 'write a report to hand on: report.html, one file with everything in it')

@@ -6,6 +6,7 @@ export interface Flags {
   readonly output_dir: string;
   readonly reference?: string;
   readonly reference_engine?: string;
+  readonly against?: string;
   readonly phase?: Phase;
   readonly svg?: true;
   readonly html?: true;

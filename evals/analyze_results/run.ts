@@ -21,6 +21,7 @@ import { findSeries } from '../../src/analysis/measurements.js';
 import { engineRatios, fileRatios, type Ratio } from '../../src/analysis/ratios.js';
 import { sideBySide } from '../../src/analysis/side_by_side.js';
 import { engineTables, fileTables } from '../../src/analysis/tables/ratios.js';
+import { againstOf, checkAgainst } from '../../src/analysis/verdict/against.js';
 import { fileTexts } from '../../src/analysis/verdict/files.js';
 import type { Paragraph } from '../../src/analysis/verdict/verdict.js';
 import { check } from '../../src/errors.js';
@@ -51,7 +52,7 @@ export async function analyzeResults(flags: Flags, named: readonly string[], str
   const analysis = sideBySide(files, 'FILE');
   const between = fileRatios(read, isSameMachine(read));
   const tables = [...buildTables(analysis), ...engineTables(ownRatios(files)), ...fileTables(between)];
-  const paragraphs = verdictOn(read, files, between);
+  const paragraphs = [...answersOn(read, flags.against), ...verdictOn(read, files, between)];
   const verdict = paragraphs.map(paragraphText);
   const remarks = preamble(analysis);
   const pictures = picturesOf(analysis);
@@ -120,6 +121,18 @@ function verdictOn(read: readonly ReadFile[], files: readonly ExportedFile[], be
   );
   const texts = fileTexts(between, first.analysis.measurements.phase, fileNotes(read));
   return [...(texts.length === 0 ? [] : [{ about: 'Files', sentences: texts }]), ...own];
+}
+
+/** On each file what was asked with --against. @throws UserError where no file has that model */
+function answersOn(read: readonly ReadFile[], against: string | undefined): Paragraph[] {
+  if (against === undefined) return [];
+  checkAgainst(read.flatMap(({ phases }) => phases), against, '--against'); // biome-ignore format: one thought
+  return read.flatMap(({ label, phases }) =>
+    againstOf(phases, against).map(({ about, sentences }) => ({
+      about: read.length === 1 ? about : `${label}: ${about}`,
+      sentences,
+    })),
+  );
 }
 
 /** @throws UserError where the file has none of that name */

@@ -102,6 +102,18 @@ describe('a results file', () => {
   });
 });
 
+test('--against answers first, on the terminal, in the report and in exports', async () => {
+  const file = makeResults({ Softmax: { 64: [10] }, Linear: { 64: [8] } }, { phase: 'decode' });
+  const flags = ['--phase', 'decode', '--against', 'Softmax', '--html', '--export', 'md'];
+  const { code, stdout, output } = await runOn(file, ...flags);
+  const answer = 'In decode it is faster than Softmax at n = 64. At n = 64 it takes 0.800 times as long.';
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Linear against Softmax: .*\nMeasured and counted: .*\nFastest: /m);
+  expect(stdout).toContain(`Linear against Softmax: ${answer}`);
+  for (const name of ['report.html', 'analysis.md']) expect(readFileSync(join(output, name), 'utf8')).toContain(answer);
+  expect((await runOn(file, '--phase', 'decode')).stdout).not.toContain('against Softmax');
+});
+
 describe('one length alone', () => {
   const one = (models: Parameters<typeof makeResults>[0]) => runOn(makeResults(models));
   const around = (ms: number): number[] => [0.98, 0.99, 1, 1.01, 1.02].map((factor) => factor * ms);
@@ -173,6 +185,12 @@ const BAD_FILES: [string, unknown, string[], string][] = [
   ['an unknown phase', good, ['--phase', 'training'], 'training'],
   ['an unknown engine', good, ['--reference_engine', 'wasn'], '--reference_engine: must be one of wasm, got wasn; did'],
   ['an unknown reference', good, ['--reference', 'a'], '--reference: must be one of A, got a; did you mean A?'],
+  [
+    'an unknown model to ask about',
+    good,
+    ['--against', 'a'],
+    '--against: must be a model that was measured (A), got a',
+  ],
   ['an unknown flag', good, ['--colour'], '--colour'],
 ];
 

@@ -45,6 +45,13 @@ test('a row says which file it is of, and each file is compared within itself', 
   expect(readdirSync(output)).toEqual(['complexity_analysis.png', 'complexity_loglog.png']);
 });
 
+test('--against answers for each file, also for one that has no such model', async () => {
+  const alone = makeResults({ C: { 64: [1] } });
+  const { stdout } = await run({ 'monday.json': MONDAY, 'alone.json': alone }, '--against', 'A');
+  expect(stdout).toMatch(/^monday: B against A: In generate it is slower than A at every measured n, 64 to 512\./m);
+  expect(stdout).toMatch(/^alone: Against A: A was not measured\.$/m);
+});
+
 test('on one machine there are ratios, with the interval of processes that share nothing', async () => {
   const { stdout, output } = await run({ 'monday.json': MONDAY, 'tuesday.json': TUESDAY }, '--export', 'csv');
   expect(stdout).toContain('Files: time over that of monday, same machine, engine, model, phase and n');
