@@ -2,15 +2,17 @@
 import { countText, type Estimate } from '../../report/format.js';
 import { type Interval, MIN_PROCESSES_FOR_CI, max } from '../../statistics.js';
 import { estimateRatio, grouped, type Replicates } from './bootstrap.js';
+import { criterion, evidenceOf, PLAUSIBLE_DELTA } from './evidence.js';
 import { fitPowerLaw, type Point, powerLawAt } from './fit.js';
-import { type FloorExponent, hull, MIN_LENGTHS_FOR_FLOOR } from './floor_exponent.js';
+import { type FloorExponent, hull, MIN_LENGTHS_FOR_FLOOR, PARAMETERS } from './floor_exponent.js';
 import { floorFitAt, floorFitter } from './floor_fit.js';
+import { fitQuadratic, quadraticAt } from './quadratic.js';
 
 /** Measured there; between two measured lengths, on the line of their logarithms; beyond the longest, by the fits. The surest first. */
 const SOURCES = ['measured', 'between', 'beyond'] as const;
 export type Source = (typeof SOURCES)[number];
 
-/** Of each fit that the data do not exclude, the best first, a curve of that length alone. */
+/** Of each fit that the data do not exclude, the floor fit's first, a curve of that length alone. */
 export interface KnownAt {
   readonly source: Source;
   readonly fits: readonly Replicates[];
@@ -47,18 +49,27 @@ export function ratioAt(a: KnownAt, b: KnownAt): { readonly source: Source; read
   return { source, ratio: { value: best.value, ci: intervals.length === 0 ? null : hull(intervals) } };
 }
 
-/** Each kind of floor that is not excluded, fitted to every resample, and the power law where its exponent is not. */
-function beyond(own: Replicates, { kinds, ci }: FloorExponent, n: number): Replicates[] {
+/**
+ * Each shape that the data do not exclude, fitted to every resample: the kinds of floor, the power law where the interval
+ * holds its exponent, and constant, linear and quadratic parts, which over a short range look like one power, and grow faster.
+ */
+function beyond(own: Replicates, { kinds, ci, fit }: FloorExponent, n: number): Replicates[] {
   const lengths = own.points.map((point) => point.n);
+  const pointsOf = (times: readonly number[]): Point[] => lengths.map((at, i) => ({ n: at, t: times[i] as number }));
   const floors = kinds.map(({ fit: { kind } }) => {
     const fitter = floorFitter(lengths, kind);
     return reduced(own, n, (times) => floorFitAt(fitter.fit(times), n));
   });
-  const power = (times: readonly number[]) =>
-    fitPowerLaw(lengths.map((length, i) => ({ n: length, t: times[i] as number })));
-  const { exponent } = power(own.times);
-  const isPure = ci !== null && ci[0] <= exponent && exponent <= ci[1];
-  return isPure ? [...floors, reduced(own, n, (times) => powerLawAt(power(times), n))] : floors;
+  const { exponent } = fitPowerLaw(own.points);
+  const isPower = ci !== null && ci[0] <= exponent && exponent <= ci[1];
+  const [evidence, { rss }] = [evidenceOf(own), fitQuadratic(own.points)];
+  const isQuadratic =
+    criterion(evidence, rss, PARAMETERS) - criterion(evidence, fit.rss, PARAMETERS) <= PLAUSIBLE_DELTA;
+  return [
+    ...floors,
+    ...(isPower ? [reduced(own, n, (times) => powerLawAt(fitPowerLaw(pointsOf(times)), n))] : []),
+    ...(isQuadratic ? [reduced(own, n, (times) => quadraticAt(fitQuadratic(pointsOf(times)), n))] : []),
+  ];
 }
 
 /** Between point i and the one before it. */

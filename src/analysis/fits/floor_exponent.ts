@@ -31,7 +31,8 @@ export interface FloorExponent extends KindExponent {
 }
 
 export const MIN_LENGTHS_FOR_FLOOR = 5;
-const PARAMETERS = 3;
+/** Of a floor fit: floor, growth and exponent. */
+export const PARAMETERS = 3;
 export const MIN_RANGE = 16;
 /** With this share of resamples without a floor, a pure power of n is not excluded. */
 const NO_FLOOR_SHARE = 0.025;

@@ -25,6 +25,11 @@ export function fitQuadratic(points: readonly Point[], where = 'quadratic fit'):
   return { constant, linear: linear / n0, quadratic: quadratic / n0 ** 2, rss };
 }
 
+/** t of the fit at n. */
+export function quadraticAt({ constant, linear, quadratic }: QuadraticFit, n: number): number {
+  return constant + linear * n + quadratic * n * n;
+}
+
 /** Best fit of 1 by the chosen columns, none negative; where a coefficient would be negative, the best with one column fewer. */
 function nonNegative(
   columns: readonly (readonly number[])[],
