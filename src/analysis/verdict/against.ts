@@ -144,7 +144,7 @@ function orderText(found: Crossover, lengths: readonly number[], base: string): 
     first === last
       ? `at n = ${integerText(first)}`
       : `at every measured n, ${integerText(first)} to ${integerText(last)}`;
-  if (found.kind === 'unclear') return `it cannot be told which is faster: ${found.reason}`;
+  if (found.kind === 'unclear') return `it cannot be told at which n it is faster than ${base}: ${found.reason}`;
   if (found.kind === 'same') return `it is as fast as ${base} ${everywhere}`;
   if (found.kind === 'none') return `it is ${found.faster === 'a' ? 'faster' : 'slower'} than ${base} ${everywhere}`;
   const at = crossoverLength(found, lengths);

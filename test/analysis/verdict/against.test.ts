@@ -69,7 +69,7 @@ describe('from which n', () => {
       LENGTHS.map((n) => [n, [1, -2, 2, 0, -1].map((i) => n * n * 1.001e-4 * (1 + 0.01 * i))]),
     );
     expect(answers(phaseOf({ Softmax: SOFTMAX, Close: close })).get('Close against Softmax')).toMatch(
-      /^In prefill it cannot be told which is faster: too close to tell\. At n = 4,096 it takes 1\.00 times \[0\.\d\d, 1\.\d\d\] as long\./,
+      /^In prefill it cannot be told at which n it is faster than Softmax: too close to tell\. At n = 4,096 it takes 1\.00 times \[0\.\d\d, 1\.\d\d\] as long\./,
     );
   });
 });
