@@ -29,8 +29,8 @@ import { expectClose, normals } from '../support/session.js';
 const [T, C, D] = [4096, 64, 8];
 /** Of a position whose o is small beside those around it, the error is held against a hundredth of theirs. */
 const DECAYED = 1e-4;
-/** A step rounds exp g once: where g stays, 4,096 times in one direction, on wasm by up to 2^-24. */
-const STEPPED = DECAYED + T * 2 ** -24;
+/** Of steps: where g and S stay, each rounds S in one direction, by half of its last place at most. */
+const STEPPED = DECAYED + T * 2 ** -25;
 
 /** Log decays of a token and a channel, drawn from [0, 1). */
 const KINDS: Readonly<Record<string, (drawn: number, t: number, channel: number) => number>> = {

@@ -25,9 +25,15 @@ export interface Ruled {
   readonly S: tf.Tensor3D;
 }
 
-/** S̃ of one token, [1, B * H, D_k, D_v]. @param g [1, B * H, 1, D_k or 1] */
-export const decayed = (S: tf.Tensor3D, g: Chunks): Chunks =>
-  tf.mul(tf.expandDims(S, 0), tf.transpose(tf.exp(g), [0, 1, 3, 2]));
+/**
+ * S̃ of one token, [1, B * H, D_k, D_v], as S + (exp g − 1) S: at a g near 0 backends' exp is off by its last place, at
+ * every step in the same direction.
+ * @param g [1, B * H, 1, D_k or 1]
+ */
+export function decayed(S: tf.Tensor3D, g: Chunks): Chunks {
+  const past: Chunks = tf.expandDims(S, 0);
+  return tf.add(past, tf.mul(past, tf.transpose(tf.expm1(g), [0, 1, 3, 2])));
+}
 
 /** One token, [1, B * H, 1, D] each. */
 export function additiveStep({ q, k, v }: Inputs, before: Chunks): Ruled {
