@@ -135,12 +135,26 @@ inBrowser('what a reader does (skipped without Chromium)', () => {
     expect(JSON.parse(readFileSync(await download.path(), 'utf8'))).toEqual(JSON.parse(JSON.stringify(results)));
     await page.close();
   });
+});
 
+inBrowser('the page on paper', () => {
   test('it prints', async () => {
     const { page } = await open(800, 'dark');
     expect((await page.pdf({ format: 'A4' })).subarray(0, 5).toString()).toBe('%PDF-');
     await page.emulateMedia({ media: 'print' });
     expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(255, 255, 255)');
+    await page.close();
+  });
+
+  test('pictures drawn for a wide screen fit the paper', async () => {
+    const { page } = await open(1600);
+    await page.waitForSelector('#figure-0 svg');
+    await page.emulateMedia({ media: 'print' });
+    await page.evaluate("document.body.style.width = '600px'"); // vega draws for the window, which paper does not change
+    const widths = "[...document.querySelectorAll('.chart svg')].map((svg) => svg.getBoundingClientRect().width)";
+    const drawn = (await page.evaluate(widths)) as number[];
+    expect(drawn.length).toBeGreaterThan(3);
+    expect(drawn.filter((width) => width > 600)).toEqual([]);
     await page.close();
   });
 });
