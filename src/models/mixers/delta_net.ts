@@ -34,7 +34,6 @@ export function deltaMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: {
   const output = ({ gain, o }: Parameters, read: Chunks, B: number, T: number): tf.Tensor3D =>
     matMulLast(normedHeads(read, gain, B, T), o);
   return recurrent<Parameters, State>({
-    tuning: { segmentTokens: 1024, prefill: () => 'whole' },
     parameters: (weights) => ({ ...deltaMaps(weights, d, H), ...outputParameters(weights, d, D) }),
     empty: (B) => ({ S: tf.zeros([B * H, D, D]), window: emptyWindow(B, [d, d, d]) }),
     prefill(params, past, x, lastOnly) {

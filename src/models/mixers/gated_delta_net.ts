@@ -11,61 +11,32 @@
  * Departure from the original: values as wide as keys (there twice as wide).
  */
 import * as tf from '../../tf.js';
-import { recurrent } from '../mixer.js';
 import type { ModelShape } from '../model.js';
-import { type Chunks, halvedChunk, splitChunks } from '../parts/chunks.js';
+import { splitChunks } from '../parts/chunks.js';
 import { decayOfHeads, headDecays } from '../parts/decays.js';
-import { type DeltaMaps, deltaInputs, deltaMaps } from '../parts/delta_inputs.js';
-import { denseWeight, lastPosition, matMulLast, silu } from '../parts/layers.js';
-import { gatedOutput, type NormedOutput, outputParameters } from '../parts/outputs.js';
-import { decayed, deltaRule, deltaStep } from '../parts/rules.js';
-import { emptyWindow, type Window, windowFloats } from '../parts/short_conv.js';
+import { gatedDelta } from '../parts/gated_delta.js';
+import { denseWeight, matMulLast, silu } from '../parts/layers.js';
 
-type Parameters = DeltaMaps &
-  NormedOutput & {
-    readonly g: tf.Tensor2D; // [d, d]
-    readonly a: tf.Tensor2D; // [d, H]
-    readonly A_log: tf.Tensor1D; // [H]
-    readonly dt_bias: tf.Tensor1D; // [H]
-  };
-type State = {
-  readonly S: tf.Tensor3D; // [B * H, D, D]
-  readonly window: Window;
+type Parameters = {
+  readonly g: tf.Tensor2D; // [d, d]
+  readonly a: tf.Tensor2D; // [d, H]
+  readonly A_log: tf.Tensor1D; // [H]
+  readonly dt_bias: tf.Tensor1D; // [H]
 };
 
 /** @param options scan_chunk: tokens in a chunk of prefill, or as many as the next power of two; no result depends on it */
-export function gatedDeltaMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: { readonly scan_chunk: number }) {
-  const D = d / H;
-  /** g of x [B, T, d] by chunks of C tokens, [N, B * H, C, 1]. */
-  const logDecay = ({ a, A_log, dt_bias }: Parameters, x: tf.Tensor3D, C: number) =>
-    splitChunks(tf.mul(tf.neg(tf.exp(A_log)), tf.softplus(tf.add(matMulLast(x, a), dt_bias))), H, C);
-  const output = (params: Parameters, read: Chunks, x: tf.Tensor3D): tf.Tensor3D =>
-    gatedOutput(params, read, silu(matMulLast(x, params.g)));
-  return recurrent<Parameters, State>({
-    tuning: { segmentTokens: 1024, prefill: () => 'whole' },
+export function gatedDeltaMixer(shape: ModelShape, options: { readonly scan_chunk: number }) {
+  const { hiddenDim: d, numHeads: H } = shape;
+  return gatedDelta<Parameters>(shape, options.scan_chunk, {
     parameters: (weights) => ({
-      ...deltaMaps(weights, d, H),
       g: denseWeight(weights, ['g'], d, d),
       a: denseWeight(weights, ['a'], H, d),
       A_log: tf.tensor1d(weights.get('A_log', [H])),
       dt_bias: tf.tensor1d(weights.get('dt_bias', [H])),
-      ...outputParameters(weights, d, D),
     }),
-    empty: (B) => ({ S: tf.zeros([B * H, D, D]), window: emptyWindow(B, [d, d, d]) }),
-    prefill(params, past, x, lastOnly) {
-      const C = halvedChunk(options.scan_chunk, x.shape[1]);
-      const { inputs, window } = deltaInputs(params, past.window, x, C, lastOnly);
-      const decays = headDecays(logDecay(params, x, C));
-      const { o, S } = deltaRule(inputs, decayOfHeads(decays), past.S, lastOnly);
-      return { y: output(params, o, lastOnly ? lastPosition(x) : x), state: { S, window } };
-    },
-    step(params, past, x) {
-      const [B] = x.shape;
-      const token: tf.Tensor3D = tf.reshape(x, [B, 1, d]);
-      const { inputs, window } = deltaInputs(params, past.window, token, 1, false);
-      const { o, S } = deltaStep(inputs, decayed(past.S, logDecay(params, token, 1)));
-      return { y: tf.reshape(output(params, o, token), [B, d]), state: { S, window } };
-    },
-    stateFloats: d * D + windowFloats([d, d, d]),
+    logDecay: ({ a, A_log, dt_bias }, x, C) =>
+      splitChunks(tf.mul(tf.neg(tf.exp(A_log)), tf.softplus(tf.add(matMulLast(x, a), dt_bias))), H, C),
+    decayBy: (log) => decayOfHeads(headDecays(log)),
+    gate: ({ g }, x) => silu(matMulLast(x, g)),
   });
 }

@@ -29,7 +29,6 @@ type Sums = {
 export function linearMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: { readonly scan_chunk: number }) {
   const D = d / H;
   return recurrent<Parameters, Sums>({
-    tuning: { segmentTokens: 1024, prefill: () => 'whole' },
     parameters: (weights) => ({
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),

@@ -19,6 +19,7 @@ import type { ModelShape } from '../model.js';
 import { type Chunks, halvedChunk, joinChunks, splitChunks } from '../parts/chunks.js';
 import { type HeadDecays, headDecays } from '../parts/decays.js';
 import { denseWeight, lastPosition, matMulLast, rmsNorm, silu } from '../parts/layers.js';
+import { forget } from '../parts/rules.js';
 import {
   convParameters,
   emptyWindow,
@@ -73,7 +74,6 @@ export function mamba2Mixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_ch
     return matMulLast(tf.mul(rmsNorm(tf.mul(skipped, silu(matMulLast(x, g)))), gain), o);
   };
   return recurrent<Parameters, State>({
-    tuning: { segmentTokens: 1024, prefill: () => 'whole' },
     parameters: (weights) => parametersOf(weights, d, H, widths),
     empty: (B) => ({ S: tf.zeros([B, s, d]), window: emptyWindow(B, widths) }),
     prefill(params, past, x, lastOnly) {
@@ -86,7 +86,7 @@ export function mamba2Mixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_ch
       const [B] = x.shape;
       const token: tf.Tensor3D = tf.reshape(x, [B, 1, d]);
       const { inputs, v, window } = prepare(params, past.window, token, false);
-      const kept = tf.mul(past.S, alongHeads(tf.exp(inputs.g), d));
+      const kept = forget(past.S, alongHeads(inputs.g, d));
       const S: tf.Tensor3D = tf.add(kept, tf.matMul(inputs.k, inputs.v, true, false));
       const y = output(params, tf.matMul(inputs.q, S), v, token);
       return { y: tf.reshape(y, [B, d]), state: { S, window } };

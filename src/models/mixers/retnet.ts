@@ -12,16 +12,12 @@
 import * as tf from '../../tf.js';
 import { recurrent } from '../mixer.js';
 import type { ModelShape } from '../model.js';
-import { splitChunks } from '../parts/chunks.js';
 import { decayOfHeads, fixedDecays } from '../parts/decays.js';
-import { denseWeight, lastPosition, matMulLast, silu } from '../parts/layers.js';
+import { type GatedMaps, gatedInputs, gatedMaps } from '../parts/gated_inputs.js';
 import { gatedOutput, type NormedOutput, outputParameters } from '../parts/outputs.js';
 import { additiveRule, additiveStep } from '../parts/rules.js';
 
-type Parameters = NormedOutput & {
-  readonly reading: tf.Tensor2D; // [d, 2d], q and g
-  readonly writing: tf.Tensor2D; // [d, 2d], k and v
-};
+type Parameters = NormedOutput & GatedMaps;
 type State = { readonly S: tf.Tensor3D /* [B * H, D, D] */ };
 
 /** @param options scan_chunk: tokens in a chunk of prefill; no result depends on it */
@@ -29,33 +25,20 @@ export function retnetMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: 
   const D = d / H;
   const losses = Array.from({ length: H }, (_, h) => 2 ** (-5 - h)); // 1 − γ_h
   const ofRows = (B: number, values: readonly number[]) => Array.from({ length: B }, () => values).flat();
-  /** q and the gate of the tokens that are asked for, k and v of all, by chunks of C tokens. */
-  const prepare = ({ reading, writing }: Parameters, x: tf.Tensor3D, C: number, lastOnly: boolean) => {
-    const asked = lastOnly ? lastPosition(x) : x;
-    const [q, gate] = tf.split(matMulLast(asked, reading), 2, 2) as [tf.Tensor3D, tf.Tensor3D];
-    const [k, v] = tf.split(matMulLast(x, writing), 2, 2) as [tf.Tensor3D, tf.Tensor3D];
-    const inputs = { q: splitChunks(q, H, lastOnly ? 1 : C), k: splitChunks(k, H, C), v: splitChunks(v, H, C) };
-    return { inputs, gated: silu(gate) };
-  };
   return recurrent<Parameters, State>({
-    tuning: { segmentTokens: 1024, prefill: () => 'whole' },
-    parameters: (weights) => ({
-      reading: denseWeight(weights, ['q', 'g'], d, d),
-      writing: denseWeight(weights, ['k', 'v'], d, d),
-      ...outputParameters(weights, d, D),
-    }),
+    parameters: (weights) => ({ ...gatedMaps(weights, d), ...outputParameters(weights, d, D) }),
     empty: (B) => ({ S: tf.zeros([B * H, D, D]) }),
     prefill(params, past, x, lastOnly) {
       const [B, T] = x.shape;
       const C = Math.min(options.scan_chunk, T);
-      const { inputs, gated } = prepare(params, x, C, lastOnly);
+      const { inputs, gated } = gatedInputs(params, x, H, C, lastOnly);
       const decays = fixedDecays(ofRows(B, losses.map((loss) => Math.log1p(-loss))), T, C); // biome-ignore format: one line
       const { o, S } = additiveRule(inputs, decayOfHeads(decays), past.S, lastOnly);
       return { y: gatedOutput(params, o, gated), state: { S } };
     },
     step(params, past, x) {
       const [B] = x.shape;
-      const { inputs, gated } = prepare(params, tf.reshape(x, [B, 1, d]), 1, false);
+      const { inputs, gated } = gatedInputs(params, tf.reshape(x, [B, 1, d]), H, 1, false);
       const gamma = tf.tensor4d(ofRows(B, losses.map((loss) => 1 - loss)), [1, B * H, 1, 1]); // biome-ignore format: one line
       const { o, S } = additiveStep(inputs, tf.mul(gamma, tf.expandDims(past.S, 0)));
       return { y: tf.reshape(gatedOutput(params, o, gated), [B, d]), state: { S } };

@@ -26,14 +26,14 @@ export interface Ruled {
 }
 
 /**
- * S̃ of one token, [1, B * H, D_k, D_v], as S + (exp g − 1) S: at a g near 0 backends' exp is off by its last place, at
- * every step in the same direction.
- * @param g [1, B * H, 1, D_k or 1]
+ * exp g · S as S + (exp g − 1) S: at a g near 0 backends' exp is off by its last place, at every step in the same direction.
+ * @param g broadcast over S
  */
-export function decayed(S: tf.Tensor3D, g: Chunks): Chunks {
-  const past: Chunks = tf.expandDims(S, 0);
-  return tf.add(past, tf.mul(past, tf.transpose(tf.expm1(g), [0, 1, 3, 2])));
-}
+export const forget = <X extends tf.Tensor>(S: X, g: tf.Tensor): X => tf.add(S, tf.mul(S, tf.expm1(g)));
+
+/** S̃ of one token, [1, B * H, D_k, D_v]. @param g [1, B * H, 1, D_k or 1] */
+export const decayed = (S: tf.Tensor3D, g: Chunks): Chunks =>
+  forget(tf.expandDims(S, 0) as Chunks, tf.transpose(g, [0, 1, 3, 2]));
 
 /** One token, [1, B * H, 1, D] each. */
 export function additiveStep({ q, k, v }: Inputs, before: Chunks): Ruled {
