@@ -36,7 +36,7 @@ export function reportPage(
     key: isDrawn ? keyOf(analysis) : [],
     figures: isDrawn ? figuresOf(analysis) : [],
     facts: [...remarks, ...commands],
-    data: files.map(({ label, text, kind }) => ({ name: `${label.replaceAll('/', '_')}.${kind}`, text })),
+    data: files.map(({ label, text, kind }) => ({ name: `${label.replaceAll('/', '_')}.${kind}`, text: text() })),
     style: `:root{${themeVariables()}}${asset('page.css')}`,
     scripts: isDrawn ? [vega(), asset('page.js')] : [asset('page.js')],
   });

@@ -1,27 +1,19 @@
 /** The files that are analyzed, and what sets them apart. */
 import { fromCsv } from '../../src/analysis/from_csv.js';
-import { type Measurements, readMeasurements } from '../../src/analysis/index.js';
-import { readPhases } from '../../src/analysis/read_measurements.js';
+import { readSaid, type Said } from '../../src/analysis/read_measurements.js';
 import { differences, machineDifferences } from '../../src/bench/gate/comparable.js';
 import { changesResults } from '../../src/models/registry.js';
 import { readFileText } from '../../src/results/json.js';
-import { parseResults } from '../../src/results/parse.js';
-import type { Results } from '../../src/results/schema.js';
 import type { Phase } from '../../src/results/words.js';
 import { readResultsJson } from '../shared/read_results.js';
 import { labelsOf } from './labels.js';
 
-export interface ReadFile {
+/** `results` are null of files that compare-models did not write. */
+export interface ReadFile extends Said {
   readonly label: string;
-  /** As it was read. */
-  readonly text: string;
+  /** What it holds. */
+  text(): string;
   readonly kind: 'json' | 'csv';
-  /** Of the phase that is analyzed. */
-  readonly measurements: Measurements;
-  /** Of every phase. */
-  readonly phases: readonly Measurements[];
-  /** Null of files that compare-models did not write. */
-  readonly results: Results | null;
 }
 
 /** Results files of either kind, or tables. @throws UserError naming the file */
@@ -34,17 +26,10 @@ function read(file: string, where: string, phase: Phase | null): Omit<ReadFile, 
   if (/\.csv$/i.test(file)) {
     const text = readFileText(file, where);
     const measurements = fromCsv(text, `${where}: ${file}`, phase);
-    return { text, kind: 'csv', measurements, phases: [measurements], results: null };
+    return { text: () => text, kind: 'csv', measurements, phases: [measurements], results: null };
   }
   const value = readResultsJson(file, where);
-  const measurements = readMeasurements(value, where, phase);
-  return {
-    text: JSON.stringify(value),
-    kind: 'json',
-    measurements,
-    phases: readPhases(value, where),
-    results: measurements.kind === 'attnscale' ? parseResults(value, where) : null,
-  };
+  return { text: () => JSON.stringify(value), kind: 'json', ...readSaid(value, where, phase) };
 }
 
 /** Whether a file's engine and machine are those of the first file. */

@@ -2,7 +2,7 @@
 import { check } from '../errors.js';
 import type { Estimate } from '../report/format.js';
 import { type Interval, MIN_PROCESSES_FOR_CI, max, mean, min } from '../statistics.js';
-import { estimateRatio, medianTime, presentValues, type Replicates, replicate } from './fits/bootstrap.js';
+import { estimateRatio, presentValues, type Replicates } from './fits/bootstrap.js';
 import { type Crossover, crossover } from './fits/crossover.js';
 import { fitPowerLaw, MIN_LENGTHS } from './fits/fit.js';
 import { identifiedCurve } from './fits/floor_exponent.js';
@@ -10,6 +10,7 @@ import { type Scaling, scalingOf } from './fits/scaling.js';
 import { type WorkExponent, workExponent } from './fits/work.js';
 import { findSeries, type MeasuredPoint, type Measurements, type Series } from './measurements.js';
 import { comparedLengths, type Ranking, rankAt } from './ranking.js';
+import { replicated, replicatesOf, timeOf } from './replicates.js';
 
 export interface AnalyzedPoint extends MeasuredPoint {
   readonly ms: Estimate;
@@ -65,13 +66,12 @@ const MOST_PAIRED = 20;
 export function analyze(measurements: Measurements, reference: string | null, where: string): Analysis {
   const { series, seed } = measurements;
   check(series.length > 0, `${where}: needs at least one measured model, got none`);
-  const curves = series.map(({ points }) => points.map(({ n, processMs }) => ({ n, processes: processMs })));
-  const replicates = replicate(curves, seed);
+  const replicates = replicatesOf(series, seed);
   const rankings = comparedLengths(series).map((n) => rankAt(n, series, replicates));
   const fastest = rankings.at(-1)?.places[0]?.name ?? '';
   const base = findSeries(measurements, reference ?? fastest, `${where}: reference`);
   const baseReplicates = replicates[series.indexOf(base)] as Replicates;
-  const counts = curves.flat().map((point) => presentValues(point).length);
+  const counts = series.flatMap(({ points }) => points.map((point) => presentValues(replicated(point)).length));
   const models = series.map((one, i) => analyzeModel(one, replicates[i] as Replicates, baseReplicates));
   const curved = models.map(({ name, floor }, i) => ({
     name,
@@ -122,11 +122,10 @@ function analyzeModel(series: Series, own: Replicates, base: Replicates): ModelA
 }
 
 function analyzePoint(point: MeasuredPoint, slowdown: Estimate | null): AnalyzedPoint {
-  const measured = { n: point.n, processes: point.processMs };
-  const values = presentValues(measured);
+  const values = presentValues(replicated(point));
   return {
     ...point,
-    ms: medianTime(measured),
+    ms: timeOf(point),
     rangeMs: [min(values), max(values)],
     processCount: values.length,
     slowdown,

@@ -1,8 +1,9 @@
 /** Which model is the fastest at one length, and how far the others are behind. */
 import type { Estimate } from '../report/format.js';
 import { max } from '../statistics.js';
-import { estimateRatio, medianTime, type Replicates } from './fits/bootstrap.js';
+import { estimateRatio, type Replicates } from './fits/bootstrap.js';
 import type { Series } from './measurements.js';
+import { timeOf } from './replicates.js';
 
 export interface Place {
   readonly name: string;
@@ -33,7 +34,7 @@ export function rankAt(n: number, series: readonly Series[], replicates: readonl
     const i = points.findIndex((point) => point.n === n);
     const point = points[i];
     if (point === undefined) return [];
-    return [{ name, i, own: replicates[s] as Replicates, ms: medianTime({ n, processes: point.processMs }) }];
+    return [{ name, i, own: replicates[s] as Replicates, ms: timeOf(point) }];
   });
   timed.sort((a, b) => a.ms.value - b.ms.value);
   const [first] = timed;

@@ -2,8 +2,9 @@
 import type { Estimate } from '../report/format.js';
 import { rowNames } from '../results/cell.js';
 import { max } from '../statistics.js';
-import { estimateRatio, medianTime, type Replicates, replicate } from './fits/bootstrap.js';
+import { estimateRatio, type Replicates } from './fits/bootstrap.js';
 import type { Measurements, Series } from './measurements.js';
+import { replicatesOf, timeOf } from './replicates.js';
 
 export interface Ratio {
   readonly model: string;
@@ -83,8 +84,7 @@ type Sided = Series & { readonly side: string };
 type Timed = Sided & { readonly own: Replicates };
 
 function ratiosTo(reference: string, series: readonly Sided[], seed: number): Omit<Ratio, 'phase'>[] {
-  const curves = series.map(({ points }) => points.map(({ n, processMs }) => ({ n, processes: processMs })));
-  const replicates = replicate(curves, seed);
+  const replicates = replicatesOf(series, seed);
   const timed = series.map((one, i) => ({ ...one, own: replicates[i] as Replicates }));
   const bases = new Map(timed.filter(({ side }) => side === reference).map((base) => [base.model, base]));
   return timed.flatMap((one) => {
@@ -94,16 +94,13 @@ function ratiosTo(reference: string, series: readonly Sided[], seed: number): Om
 }
 
 function ratiosOf(one: Timed, base: Timed): Omit<Ratio, 'phase'>[] {
-  return one.points.flatMap(({ n }, i) => {
-    const j = base.points.findIndex((point) => point.n === n);
-    if (j < 0) return [];
+  return one.points.flatMap((point, i) => {
+    const { n } = point;
+    const j = base.points.findIndex((other) => other.n === n);
+    const basePoint = base.points[j];
+    if (basePoint === undefined) return [];
     const ratio = estimateRatio(one.own, base.own, (a, b) => (a[i] as number) / (b[j] as number));
-    const [ms, referenceMs] = [timeAt(one, i), timeAt(base, j)];
+    const [ms, referenceMs] = [timeOf(point), timeOf(basePoint)];
     return [{ model: one.model, n, side: one.side, ms, reference: base.side, referenceMs, ratio }];
   });
-}
-
-function timeAt({ points }: Series, i: number): Estimate {
-  const { n, processMs } = points[i] as Series['points'][number];
-  return medianTime({ n, processes: processMs });
 }

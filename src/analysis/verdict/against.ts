@@ -8,12 +8,13 @@ import { check } from '../../errors.js';
 import { bytesText, integerText, withInterval } from '../../report/format.js';
 import { namesText } from '../../report/sentences.js';
 import { MIN_PROCESSES_FOR_CI } from '../../statistics.js';
-import { type Replicates, replicate } from '../fits/bootstrap.js';
+import type { Replicates } from '../fits/bootstrap.js';
 import { type Crossover, crossover, crossoverLength } from '../fits/crossover.js';
 import { type CurveAt, curveAt, ratioAt, type Source } from '../fits/curve_at.js';
 import { type FloorExponent, identifiedCurve } from '../fits/floor_exponent.js';
 import { floorOf } from '../fits/scaling.js';
 import type { Measurements, Series } from '../measurements.js';
+import { replicatesOf } from '../replicates.js';
 import type { Paragraph } from './verdict.js';
 
 /** The prompt that is asked about, in tokens. */
@@ -80,10 +81,7 @@ function basesOf(phases: readonly Measurements[], against: string): (row: Series
 }
 
 function curvesOf({ phase, series, seed }: Measurements): PhaseCurves {
-  const all = replicate(
-    series.map(({ points }) => points.map(({ n, processMs }) => ({ n, processes: processMs }))),
-    seed,
-  );
+  const all = replicatesOf(series, seed);
   return { phase, curves: series.map((one, i) => curveOf(one, all[i] as Replicates)) };
 }
 

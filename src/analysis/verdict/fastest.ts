@@ -1,6 +1,7 @@
 /** Who is the fastest at each end of the lengths, by how much, and how sure that is. */
 import { integerText, percentText, timeText, withInterval } from '../../report/format.js';
 import { namesText } from '../../report/sentences.js';
+import { MIN_PROCESSES_FOR_CI } from '../../statistics.js';
 import { type Analysis, hasIntervals } from '../analysis.js';
 import type { Place, Ranking } from '../ranking.js';
 
@@ -44,7 +45,7 @@ function longerTexts(places: readonly Place[]): string {
 }
 
 function sureText(analysis: Analysis): string {
-  if (!hasIntervals(analysis)) return 'Fewer than 5 processes do not tell how sure that is.';
+  if (!hasIntervals(analysis)) return `Fewer than ${MIN_PROCESSES_FOR_CI} processes do not tell how sure that is.`;
   const noisy = analysis.measurements.noisy ? ', but the machine was noisy: things are less sure than it says' : '';
   return `In brackets is the 95 % interval over processes${noisy}; models cannot be told apart where it comes within ${percentText(LEAST_DIFFERENCE)} of 1.`;
 }
