@@ -1,10 +1,8 @@
 import { check } from '../errors.js';
-import * as tf from '../tf.js';
 import { leafNames, type Tree } from '../tree.js';
-import { onnxModel } from './onnx/convert.js';
 import { onnxFile, weightsFile } from './onnx/file.js';
 import type { OnnxTensor } from './onnx/graph.js';
-import { constantOf } from './onnx/session.js';
+import { selfContained } from './onnx/self_contained.js';
 import { nameOf } from './record/form.js';
 import { record } from './record/recording.js';
 
@@ -33,8 +31,7 @@ export function exportOnnx<A extends readonly Tree[], R extends Tree>(fn: (...ar
   check(Array.isArray(examples), `exportOnnx: examples must be an array of arguments, got ${nameOf(examples)}`);
   const { graph, captured, result } = record(fn, examples, 'graph');
   const inputs = examples.flatMap((example, i) => leafNames(example, [`argument_${i}`]));
-  const model = onnxModel(graph, captured.map(constantOf), inputs, leafNames(result, ['result']));
-  tf.dispose([...captured]);
+  const model = selfContained(graph, captured, inputs, leafNames(result, ['result']));
   const weights = weightsFile('weights.bin', EXTERNAL_BYTES);
   const bytes = onnxFile(model, weights);
   const external = weights.bytes();

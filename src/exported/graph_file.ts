@@ -1,7 +1,6 @@
 /** A function of named tensors as an ONNX graph whose inputs and outputs have these names. */
-import { onnxModel } from '../compiled/onnx/convert.js';
 import { onnxFile, type WeightsFile } from '../compiled/onnx/file.js';
-import { constantOf } from '../compiled/onnx/session.js';
+import { selfContained } from '../compiled/onnx/self_contained.js';
 import type { Result } from '../compiled/record/graph.js';
 import { record } from '../compiled/record/recording.js';
 import * as tf from '../tf.js';
@@ -49,13 +48,12 @@ export function graphFile<A extends Tree, R extends Tree>(
   const changed = returned.filter(
     ({ tensor, place }) => tensor.size > 0 && !args.some(({ name }) => name === place.ref),
   );
-  const model = onnxModel(
+  const model = selfContained(
     { ...graph, main: { ...graph.main, results: changed.map(({ place }) => place) } },
-    captured.map(constantOf),
+    captured,
     given.map(({ name }) => name),
     changed.map(({ name }) => name),
   );
-  tf.dispose([...captured]);
   const described = (tensors: typeof model.graph.inputs): NamedTensor[] =>
     tensors.map(({ name, dtype, shape }) => ({ name, type: dtype, shape }));
   const { inputs, outputs } = model.graph;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { compile, exportOnnx, fuse, loop } from '../../src/compiled/compile.js';
+import { selfContained } from '../../src/compiled/onnx/self_contained.js';
 import { scan } from '../../src/compiled/scan.js';
 import * as tf from '../../src/tf.js';
 import { leaves, type Tree } from '../../src/tree.js';
@@ -236,6 +237,15 @@ test('exported, a function is files, with constants of 1 MB and more in one of t
   expect(errorOf(() => exportOnnx((y: tf.Tensor) => tf.neg(y), tf.scalar(1) as never))).toContain(
     'exportOnnx: examples must be an array',
   );
+});
+
+test('what a function reads is gone also where it cannot be written', () => {
+  const read = tf.tensor1d([1, 2]);
+  const unknown = { name: 'x', op: 'Unheard', inputs: ['in0'], attrs: {}, outputs: [] };
+  const args = [{ name: 'in0', shape: [2], dtype: 'float32' as const }];
+  const main = { name: 'main', args, nodes: [unknown], results: [] };
+  expect(errorOf(() => selfContained({ main, functions: [] }, [read], [], []))).toContain('Unheard has no ONNX form');
+  expect(read.isDisposed).toBe(true);
 });
 
 test(`ONNX's checker, shape inference and Python's runtime take what is exported`, (at) => {

@@ -1,13 +1,14 @@
 /** A recorded function as an ONNX model that ONNX Runtime has loaded. */
 import * as tf from '../../tf.js';
 import type { Optimization } from '../optimization.js';
-import type { Constant, Graph, Result } from '../record/graph.js';
+import type { Graph, Result } from '../record/graph.js';
 import type { GraphInfo, Session } from '../session.js';
 import { onnxModel } from './convert.js';
 import { onnxFile, weightsFile } from './file.js';
 import type { OnnxGraph, OnnxModel } from './graph.js';
 import { readBack } from './read_back.js';
 import { openModel, type Place, type RuntimeTensor, runModel } from './runtime.js';
+import { constantOf } from './self_contained.js';
 import { type Elements, elementsOf, isOnDevice, tensorOf } from './store.js';
 
 const WEIGHTS = 'weights';
@@ -72,16 +73,6 @@ function elementsIn(result: RuntimeTensor, place: Place): Elements {
   if (result.location === 'cpu') return result.data;
   const { gpuBuffer } = result;
   return { gpuBuffer, read: () => readBack(result, place), free: () => result.dispose?.() };
-}
-
-/** The elements of a tensor. */
-export function constantOf(tensor: tf.Tensor): Constant {
-  const { buffer, byteOffset, byteLength } = tensor.dataSync();
-  return {
-    shape: tensor.shape,
-    dtype: tensor.dtype as Constant['dtype'],
-    bytes: new Uint8Array(buffer, byteOffset, byteLength),
-  };
 }
 
 function infoOf({ graph, initializers }: OnnxModel): GraphInfo {

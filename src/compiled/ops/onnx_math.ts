@@ -1,6 +1,7 @@
 /** The ONNX forms of operations element by element, and of reductions. */
 import type { DType } from '../record/graph.js';
 import { ONNX_TYPES, type OnnxAttrs, type OnnxCall, type OnnxForm, type Ref } from './onnx_call.js';
+import { axisOf } from './shapes.js';
 
 const inputsOf = (op: OnnxCall): Ref[] => op.inputs.map((_, i) => op.input(i));
 
@@ -174,7 +175,7 @@ export const cumulativeSum: OnnxForm = (op) => {
 /** Doubling: after step s every element is the product of the 2s before it and itself. ONNX has no operator. */
 export const cumulativeProduct: OnnxForm = (op) => {
   const shape = op.shape(0);
-  const axis = (op.values(1)[0] ?? 0) + ((op.values(1)[0] ?? 0) < 0 ? shape.length : 0);
+  const axis = axisOf(op.values(1), shape.length);
   const size = shape[axis] ?? 0;
   const reverse = op.bool('reverse');
   const one = op.scalar(1, op.dtype(0));
