@@ -28,6 +28,7 @@ import { EXIT } from './ending.mjs';
 import { withLock } from './lock.mjs';
 import { run } from './run.mjs';
 import { nativePaths, nativeState, setUpNative } from './setup_native.mjs';
+import { withoutNative } from './unavailable.mjs';
 
 const SOURCES = ['src', 'evals'];
 const TO_STDERR = ['ignore', 2, 2];
@@ -63,7 +64,7 @@ export async function setUp({ root, native = isWanted(), retry = false, rebuild 
   const wait = () => say('waiting for another set-up of this folder');
   const state = isDone ? nativeState(at) : await withLock(join(at.ownFolder, 'setup.lock'), work, wait);
   if (native && state.kind === 'failed' && (remind || !isDone)) {
-    say(`native TensorFlow is not available, ONNX Runtime or WebAssembly is used: ${state.reason}`);
+    say(withoutNative(state.reason));
   }
 }
 

@@ -23,7 +23,7 @@ import { addonRevision, compileAddon, smokeTest } from './native_addon.mjs';
 import { fetchWheel, HOST, LIBRARIES, TENSORFLOW } from './native_wheel.mjs';
 import { isProved, recordOf, writeRecord } from './record.mjs';
 import { trustProblem } from './trust.mjs';
-import { Unavailable, WITH_OPTIONAL } from './unavailable.mjs';
+import { Unavailable, WITH_OPTIONAL, withoutNative } from './unavailable.mjs';
 
 const ADDON = 'tfjs_binding.node';
 
@@ -117,8 +117,7 @@ export async function setUpInstalled(root) {
   }
   const wait = () => say('waiting for another set-up of this package');
   const state = await withLock(join(at.ownFolder, 'setup.lock'), () => setUpNative(at, say), wait);
-  if (state.kind === 'failed')
-    say(`native TensorFlow is not available, ONNX Runtime or WebAssembly is used: ${state.reason}`);
+  if (state.kind === 'failed') say(withoutNative(state.reason));
   return state;
 }
 

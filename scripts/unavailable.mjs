@@ -1,4 +1,7 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
 
 /** Where these scripts are in a clone, not in a package that npm installed: npm publishes no lock file. */
 export const IS_CLONE = existsSync(new URL('../package-lock.json', import.meta.url));
@@ -8,6 +11,20 @@ export const SET_UP = IS_CLONE ? '`npm run setup`' : '`npx attnscale-setup`';
 
 /** What brings in a package that npm leaves out where its own installation fails. */
 export const WITH_OPTIONAL = IS_CLONE ? '`npm ci --ignore-scripts`' : '`npm install --ignore-scripts attnscale`';
+
+/** Whether a package is there; it is not loaded. */
+export function isInstalled(name) {
+  try {
+    require.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What a set-up says that could not make the native backend. */
+export const withoutNative = (reason) =>
+  `native TensorFlow is not available, ONNX Runtime or WebAssembly is used: ${reason}`;
 
 /** The native backend cannot be had: why, and what would bring it. */
 export class Unavailable extends Error {

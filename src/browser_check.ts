@@ -1,7 +1,7 @@
 /** The browser of this machine, and what is missing where there is none. Loads nothing. */
 import { accessSync, constants, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
+import { isInstalled } from '#scripts/unavailable.mjs';
 
 /** Names of programs that are Chromium, in the folders of PATH. */
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'microsoft-edge'];
@@ -18,8 +18,6 @@ const PLACES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
 };
 /** What drives the browser, and what runs models in it: for those who want it, see docs/decisions/009-browser.md. */
 const PACKAGES = ['playwright-core', 'onnxruntime-web'];
-
-const require = createRequire(import.meta.url);
 
 /** The program that CHROME_PATH names, or else the first of the usual ones; null for none. */
 export function findChromium(env: NodeJS.ProcessEnv = process.env): string | null {
@@ -38,15 +36,6 @@ export function browserProblem(env: NodeJS.ProcessEnv = process.env): string | n
   return env['CHROME_PATH']
     ? `CHROME_PATH must be a program, got ${env['CHROME_PATH']}`
     : `there is no Chromium (${NAMES.slice(0, 3).join(', ')}); install one, or name it in CHROME_PATH`;
-}
-
-function isInstalled(name: string): boolean {
-  try {
-    require.resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function isProgram(path: string): boolean {

@@ -1,6 +1,6 @@
 /** Loads ONNX Runtime, or says why it cannot be: the only file that names onnxruntime-node. */
 import { createRequire } from 'node:module';
-import { IS_CLONE, WITH_OPTIONAL } from '#scripts/unavailable.mjs';
+import { IS_CLONE, isInstalled, WITH_OPTIONAL } from '#scripts/unavailable.mjs';
 import { messageOf, UserError } from './errors.js';
 
 /** Where it may run graphs, the first by default. */
@@ -48,12 +48,3 @@ export function onnxProblem(): string | null {
 }
 
 export const onnxVersion = (): string => require('onnxruntime-node/package.json').version;
-
-function isInstalled(name: string): boolean {
-  try {
-    require.resolve(`${name}/package.json`);
-    return true;
-  } catch {
-    return false;
-  }
-}

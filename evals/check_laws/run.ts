@@ -3,7 +3,7 @@ import { constants, copyFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { EXIT } from '#scripts/ending.mjs';
-import { check, messageOf } from '../../src/errors.js';
+import { check, messageOf, UserError } from '../../src/errors.js';
 import type { Streams } from '../shared/command_line.js';
 import { packageFolder } from '../shared/package_folder.js';
 import type { LawFlags } from './flags.js';
@@ -35,7 +35,7 @@ export async function checkLaws(file: string, { timeout }: LawFlags, { stdout }:
     stdout.write(reason === null ? `holds  ${law}\n` : `BROKEN ${law}\n       ${reason}\n`);
   };
   const late = await heard({ file, running }, 1000 * timeout, (message) => {
-    check(message.type !== 'refused', message.type === 'refused' ? message.reason : '');
+    if (message.type === 'refused') throw new UserError(message.reason);
     if (message.type === 'tried') return say(message.law, message.broken);
     left = message.laws;
     stdout.write(`${message.name} of ${basename(file)}, against ${left.length} laws of all models:\n\n`);
