@@ -8,6 +8,7 @@ function showTooltip(_handler, event, _item, value) {
   tooltip.hidden = typeof value !== 'object' || value === null;
   if (tooltip.hidden) return;
   tooltip.textContent = Object.entries(value)
+    .filter(([, text]) => text !== '')
     .map(([name, text]) => `${name}: ${text}`)
     .join('\n');
   const { width, height } = tooltip.getBoundingClientRect();
@@ -15,21 +16,46 @@ function showTooltip(_handler, event, _item, value) {
   tooltip.style.top = `${Math.max(4, Math.min(event.clientY + 14, innerHeight - height - 4))}px`;
 }
 
-const views = parsed('specs').map((spec, i) => {
-  const view = new vega.View(vega.parse(spec), { renderer: 'svg', container: `#figure-${i}`, hover: true });
-  view.tooltip(showTooltip).run();
-  // The figure has a name; what it is drawn with says nothing more.
-  view.container().firstElementChild.setAttribute('aria-hidden', 'true');
-  return view;
-});
+/** Models whose button is not pressed: hidden in all figures. */
+let hidden = [];
 
-/** Models whose button is not pressed are hidden in all figures. */
+const views = new Map();
+const specs = parsed('specs');
+const charts = [...document.querySelectorAll('.chart')];
+/** Drawn when it comes near the window: a page of many figures opens as fast as one of few. */
+const nearby = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting) draw(target);
+  },
+  { rootMargin: '100%' },
+);
+
+function draw(chart) {
+  if (views.has(chart)) return;
+  nearby.unobserve(chart);
+  const spec = vega.parse(specs[charts.indexOf(chart)]);
+  const view = new vega.View(spec, { renderer: 'svg', container: chart, hover: true });
+  views.set(chart, view);
+  view.tooltip(showTooltip).signal('hidden', hidden).run();
+  // The figure has a name; what it is drawn with says nothing more.
+  chart.firstElementChild.setAttribute('aria-hidden', 'true');
+}
+
+/** Of a figure above and below its frame: what is not drawn yet takes as much room as when it is. */
+const AXES_PX = 55;
+
+for (const [i, chart] of charts.entries()) {
+  chart.style.minHeight = `${specs[i].height + AXES_PX}px`;
+  nearby.observe(chart);
+}
+addEventListener('beforeprint', () => charts.forEach(draw));
+
 const buttons = [...document.querySelectorAll('.key button')];
 for (const button of buttons)
   button.addEventListener('click', () => {
     button.setAttribute('aria-pressed', String(button.getAttribute('aria-pressed') !== 'true'));
-    const hidden = buttons.flatMap((one) => (one.getAttribute('aria-pressed') === 'true' ? [] : [one.dataset.model]));
-    for (const view of views) view.signal('hidden', hidden).run();
+    hidden = buttons.flatMap((one) => (one.getAttribute('aria-pressed') === 'true' ? [] : [one.dataset.model]));
+    for (const view of views.values()) view.signal('hidden', hidden).run();
   });
 
 /** From units of time and of memory to one. */

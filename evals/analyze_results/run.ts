@@ -116,9 +116,7 @@ function ownRatios(files: readonly ExportedFile[]): Ratio[] {
 function verdictOn(read: readonly ReadFile[], files: readonly ExportedFile[], between: readonly Ratio[]): Paragraph[] {
   const [first] = files as [ExportedFile];
   if (files.length === 1) return verdictOf(first.analysis);
-  const own = files.flatMap(({ label, analysis }) =>
-    verdictOf(analysis).map(({ about, sentences }) => ({ about: `${label}: ${about}`, sentences })),
-  );
+  const own = files.flatMap(({ label, analysis }) => verdictOf(analysis).map((one) => ({ ...one, file: label })));
   const texts = fileTexts(between, first.analysis.measurements.phase, fileNotes(read));
   return [...(texts.length === 0 ? [] : [{ about: 'Files', sentences: texts }]), ...own];
 }
@@ -128,10 +126,7 @@ function answersOn(read: readonly ReadFile[], against: string | undefined): Para
   if (against === undefined) return [];
   checkAgainst(read.flatMap(({ phases }) => phases), against, '--against'); // biome-ignore format: one thought
   return read.flatMap(({ label, phases }) =>
-    againstOf(phases, against).map(({ about, sentences }) => ({
-      about: read.length === 1 ? about : `${label}: ${about}`,
-      sentences,
-    })),
+    againstOf(phases, against).map((one) => (read.length === 1 ? one : { ...one, file: label })),
   );
 }
 

@@ -4,10 +4,11 @@ import type { Table } from './table.js';
 
 export interface Page {
   readonly title: string;
-  readonly verdict: readonly { readonly about: string; readonly sentences: readonly string[] }[];
+  /** With a file: what is said of that file alone. */
+  readonly verdict: readonly VerdictText[];
   /** What toggles a line of the figures; colours are CSS. */
   readonly key: readonly { readonly name: string; readonly colour: string; readonly shape: string }[];
-  readonly figures: readonly { readonly title: string; readonly spec: object }[];
+  readonly figures: readonly FigureText[];
   readonly tables: readonly Table[];
   /** What was measured, on what, with which command. */
   readonly facts: readonly string[];
@@ -16,6 +17,19 @@ export interface Page {
   readonly style: string;
   /** In the order in which they are run. */
   readonly scripts: readonly string[];
+}
+
+interface VerdictText {
+  readonly file?: string;
+  readonly about: string;
+  readonly sentences: readonly string[];
+}
+
+interface FigureText {
+  readonly title: string;
+  readonly note: string;
+  /** Side by side; one alone has no label. */
+  readonly panels: readonly { readonly label: string; readonly spec: object }[];
 }
 
 /** Symbols of the key by vega's names. */
@@ -27,10 +41,6 @@ const SYMBOLS: Readonly<Record<string, string>> = {
 /** One file that asks for no other. */
 export function toHtml(page: Page): string {
   const { title, verdict, key, figures, tables, facts, data } = page;
-  const figureTexts = figures.map(
-    (figure, i) =>
-      `<figure><figcaption>${htmlText(figure.title)}</figcaption><div class="chart" id="figure-${i}" role="img" aria-label="${htmlText(figure.title)}"></div></figure>`,
-  );
   const buttons = key.map(
     ({ name, colour, shape }) =>
       `<button type="button" aria-pressed="true" data-model="${htmlText(name)}"><span aria-hidden="true" style="color:${htmlText(colour)}">${SYMBOLS[shape] ?? '●'}</span> ${htmlText(name)}</button>`,
@@ -45,19 +55,19 @@ export function toHtml(page: Page): string {
     `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:">`,
     `<title>${htmlText(title)}</title><style>${page.style}</style></head>`,
     `<body><main><h1>${htmlText(title)}</h1>`,
-    `<section id="verdict"><h2>Verdict</h2><dl>${verdict.map(paragraph).join('')}</dl></section>`,
+    `<section id="verdict"><h2>Verdict</h2>${verdictText(verdict)}</section>`,
     ...(figures.length === 0
       ? []
       : [
           '<section><h2>Pictures</h2><p>Point at a symbol, or touch it, for its value and processes; a name below shows or hides its model.</p>',
           `<div class="key" role="group" aria-label="Models shown">${buttons.join('')}</div>`,
-          `<div class="figures">${figureTexts.join('\n')}</div></section>`,
+          `<div class="figures">${figures.map(figureText).join('\n')}</div></section>`,
         ]),
     `<section><h2>Tables</h2><p>A heading sorts its table.</p>${tables.map(tableText).join('\n')}</section>`,
     `<section><h2>How it was measured</h2>${facts.map((text) => `<p>${htmlText(text)}</p>`).join('\n')}</section>`,
     `<section id="data"><h2>Data</h2><p>${downloads.join(' · ')}</p></section>`,
     '</main><div id="tooltip" role="status" hidden></div>',
-    jsonScript('specs', figures.map(({ spec }) => spec)), // biome-ignore format: one thought
+    jsonScript('specs', figures.flatMap(({ panels }) => panels.map(({ spec }) => spec))), // biome-ignore format: one thought
     jsonScript('files', data.map(({ text }) => text)), // biome-ignore format: one thought
     ...page.scripts.map((script) => `<script>${script.replaceAll('</script', '<\\/script')}</script>`),
     '</body></html>\n',
@@ -69,8 +79,30 @@ function jsonScript(id: string, value: unknown): string {
   return `<script type="application/json" id="${id}">${JSON.stringify(value).replaceAll('<', '\\u003c')}</script>`;
 }
 
-function paragraph({ about, sentences }: Page['verdict'][number]): string {
-  return `<dt>${htmlText(about)}</dt><dd>${sentences.map(htmlText).join(' ')}</dd>`;
+/** What is said of all files, then the files side by side. */
+function verdictText(verdict: readonly VerdictText[]): string {
+  const of = (which: string | undefined): string => listText(verdict.filter(({ file }) => file === which));
+  const files = [...new Set(verdict.flatMap(({ file }) => file ?? []))];
+  const own = files.map((file) => `<div><h3>${htmlText(file)}</h3>${of(file)}</div>`);
+  return of(undefined) + (own.length === 0 ? '' : `<div class="panels">${own.join('\n')}</div>`);
+}
+
+function listText(verdict: readonly VerdictText[]): string {
+  const items = verdict.map(
+    ({ about, sentences }) => `<dt>${htmlText(about)}</dt><dd>${sentences.map(htmlText).join(' ')}</dd>`,
+  );
+  return items.length === 0 ? '' : `<dl>${items.join('')}</dl>`;
+}
+
+/** The n-th panel of the page shows its n-th specification. */
+function figureText({ title, note, panels }: FigureText): string {
+  const drawn = panels.map(({ label }) => {
+    const name = label === '' ? '' : `<p class="label">${htmlText(label)}</p>`;
+    const what = label === '' ? title : `${label}: ${title}`;
+    return `<div>${name}<div class="chart" role="img" aria-label="${htmlText(what)}"></div></div>`;
+  });
+  const said = note === '' ? '' : `<p class="note">${htmlText(note)}</p>`;
+  return `<figure><figcaption>${htmlText(title)}</figcaption>${said}<div class="panels">${drawn.join('')}</div></figure>`;
 }
 
 function tableText({ title, columns, rows, notes }: Table): string {

@@ -1,5 +1,5 @@
 /** report.html in a real browser: it renders, toggles, hovers, sorts, prints, and asks for nothing. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,16 +37,23 @@ afterAll(async () => {
 });
 
 /** The page, and what it said and asked for. */
-async function open(width = 1200, colorScheme: 'light' | 'dark' = 'light'): Promise<{ page: Page; heard: string[] }> {
+async function open(
+  width = 1200,
+  colorScheme: 'light' | 'dark' = 'light',
+  file = report,
+): Promise<{ page: Page; heard: string[] }> {
   const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
   const heard: string[] = [];
   page.on('console', (message) => heard.push(message.text()));
   page.on('pageerror', (error) => heard.push(String(error)));
   page.on('dialog', (dialog) => heard.push(dialog.message()));
   page.on('request', (request) => heard.push(request.url()));
-  await page.goto(pathToFileURL(report).href);
+  await page.goto(pathToFileURL(file).href);
   return { page, heard };
 }
+
+/** Figures that nobody has scrolled to are drawn for paper. */
+const drawAll = (page: Page) => page.evaluate("dispatchEvent(new Event('beforeprint'))");
 
 test('the report is one file under 3 MB that names no other and has the results in it', () => {
   expect(statSync(report).size).toBeLessThan(3e6);
@@ -64,8 +71,9 @@ inBrowser('in a browser (skipped without Chromium)', () => {
     'at %i px every figure is drawn, nothing overflows, nothing is asked for or wrong',
     async (width) => {
       const { page, heard } = await open(width);
+      await drawAll(page);
       expect(heard).toEqual([pathToFileURL(report).href]);
-      expect(await page.locator('.chart svg').count()).toBe(5);
+      expect(await page.locator('.chart svg').count()).toBe(7);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
       for (const box of await Promise.all((await page.locator('.chart svg').all()).map((svg) => svg.boundingBox())))
         expect(box!.width).toBeGreaterThan(width / 4);
@@ -77,6 +85,7 @@ inBrowser('in a browser (skipped without Chromium)', () => {
     '%s: accessibility rules find nothing, and text has the colour of the scheme',
     async (scheme) => {
       const { page } = await open(800, scheme);
+      await drawAll(page);
       await page.addScriptTag({ path: AXE });
       const found = 'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + nodes[0].html))';
       expect(await page.evaluate(found)).toEqual([]);
@@ -90,6 +99,7 @@ inBrowser('in a browser (skipped without Chromium)', () => {
 inBrowser('what a reader does (skipped without Chromium)', () => {
   test('a name shows and hides its model, whatever it is called', async () => {
     const { page } = await open();
+    await drawAll(page);
     for (const name of [HOSTILE, 'Square', '__proto__']) {
       const symbols = () => page.locator('.chart path[aria-roledescription="point"], .chart .mark-symbol path').count();
       const before = await symbols();
@@ -103,9 +113,22 @@ inBrowser('what a reader does (skipped without Chromium)', () => {
     await page.close();
   });
 
+  test('a figure is drawn when it comes near, without the models that were hidden before', async () => {
+    const { page } = await open();
+    const last = page.locator('.chart').last();
+    await page.locator('.chart svg').first().waitFor();
+    expect(await last.locator('svg').count()).toBe(0);
+    await page.locator('.key button', { hasText: 'Square' }).click();
+    await last.scrollIntoViewIfNeeded();
+    await last.locator('svg').waitFor();
+    expect(await last.locator('.mark-symbol path[fill="var(--model-0)"]').count()).toBeGreaterThan(0);
+    expect(await last.locator('.mark-symbol path[fill="var(--model-1)"]').count()).toBe(0);
+    await page.close();
+  });
+
   test('a symbol that is pointed at says model, length, interval and processes, as text', async () => {
     const { page, heard } = await open();
-    const symbol = page.locator('#figure-0 .mark-symbol path[fill="var(--model-0)"]').last();
+    const symbol = page.locator('.chart').first().locator('.mark-symbol path[fill="var(--model-0)"]').last();
     await symbol.hover({ force: true });
     const text = await page.locator('#tooltip').textContent();
     expect(text).toMatch(
@@ -114,7 +137,9 @@ inBrowser('what a reader does (skipped without Chromium)', () => {
     expect(heard).toHaveLength(1);
     await page.close();
   });
+});
 
+inBrowser('tables and data (skipped without Chromium)', () => {
   test('a heading sorts its table by number, and back', async () => {
     const { page } = await open();
     const table = page.locator('table').first();
@@ -141,6 +166,7 @@ inBrowser('the page on paper', () => {
   test('it prints', async () => {
     const { page } = await open(800, 'dark');
     expect((await page.pdf({ format: 'A4' })).subarray(0, 5).toString()).toBe('%PDF-');
+    expect(await page.locator('.chart svg').count()).toBe(7); // also those that nobody has scrolled to
     await page.emulateMedia({ media: 'print' });
     expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(255, 255, 255)');
     await page.close();
@@ -148,13 +174,67 @@ inBrowser('the page on paper', () => {
 
   test('pictures drawn for a wide screen fit the paper', async () => {
     const { page } = await open(1600);
-    await page.waitForSelector('#figure-0 svg');
+    await drawAll(page);
     await page.emulateMedia({ media: 'print' });
     await page.evaluate("document.body.style.width = '600px'"); // vega draws for the window, which paper does not change
     const widths = "[...document.querySelectorAll('.chart svg')].map((svg) => svg.getBoundingClientRect().width)";
     const drawn = (await page.evaluate(widths)) as number[];
-    expect(drawn.length).toBeGreaterThan(3);
+    expect(drawn).toHaveLength(7);
     expect(drawn.filter((width) => width > 600)).toEqual([]);
+    await page.close();
+  });
+});
+
+inBrowser('several files on one page', () => {
+  const both = join(folder, 'both.html');
+  beforeAll(async () => {
+    const later = makeResults({ Square: curve((n) => 2 + n * n * 1e-4), Line: curve((n) => n / 30) });
+    const wide = { ...later, config: { ...later.config, hidden_dim: 256 }, config_hash: 'wide' };
+    const paths = Object.entries({ monday: results, tuesday: wide }).map(([name, content]) => {
+      const path = join(folder, `${name}.json`);
+      writeFileSync(path, JSON.stringify(content));
+      return path;
+    });
+    const output = join(folder, 'both');
+    await runMain(main, [...paths, '--output_dir', output, '--html']);
+    renameSync(join(output, 'report.html'), both);
+  }, 60_000);
+
+  test('says first what differs, then has the files side by side: sentences and every figure', async () => {
+    const { page, heard } = await open(1200, 'light', both);
+    await drawAll(page);
+    expect(await page.locator('#verdict dt').first().textContent()).toBe('Files');
+    expect(await page.locator('#verdict dd').first().textContent()).toMatch(
+      /^At n = 1,024 times of tuesday over those of monday are .* \(Square\).*tuesday measured other work than monday: config\.hidden_dim 256 instead of 128\.$/,
+    );
+    expect(await page.locator('#verdict h3').allTextContents()).toEqual(['monday', 'tuesday']);
+    for (const figure of await page.locator('figure').all()) {
+      expect(await figure.locator('.label').allTextContents()).toEqual(['monday', 'tuesday']);
+      const [left, right] = await Promise.all((await figure.locator('svg').all()).map((svg) => svg.boundingBox()));
+      expect(right!.y).toBe(left!.y);
+      expect(right!.x).toBeGreaterThan(left!.x + left!.width - 1);
+    }
+    expect(heard).toHaveLength(1);
+    await page.close();
+  });
+
+  test('a name shows and hides its model in all of them; a symbol says what it is', async () => {
+    const { page } = await open(1200, 'light', both);
+    await drawAll(page);
+    const squares = () =>
+      Promise.all(
+        [0, 1].map((i) => page.locator('.chart').nth(i).locator('.mark-symbol path[fill="var(--model-1)"]').count()),
+      );
+    expect(Math.min(...(await squares()))).toBeGreaterThan(0);
+    await page
+      .locator('.chart')
+      .nth(1)
+      .locator('.mark-symbol path[fill="var(--model-1)"]')
+      .last()
+      .hover({ force: true });
+    expect(await page.locator('#tooltip').textContent()).toMatch(/^Model: Square\nn: 1,024\nValue: 107 ms/);
+    await page.locator('.key button', { hasText: 'Square' }).click();
+    expect(await squares()).toEqual([0, 0]);
     await page.close();
   });
 });

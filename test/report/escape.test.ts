@@ -155,7 +155,7 @@ describe('HTML', () => {
         title: text,
         verdict: [{ about: text, sentences: [text] }],
         key: [{ name: text, colour: 'var(--ink)', shape: 'circle' }],
-        figures: [{ title: text, spec: { text } }],
+        figures: [{ title: text, note: text, panels: [{ label: text, spec: { text } }] }],
         tables: [tableOf(text)],
         facts: [text],
         data: [{ name: text, text }],
@@ -166,6 +166,7 @@ describe('HTML', () => {
       expect(new Set(tagsOf(page))).toEqual(new Set(`${tags} table thead tr th tbody td a script`.split(' ')));
       for (const tag of ['title', 'h1', 'dt', 'dd', 'figcaption', 'a'])
         expect(textsOf(page, tag)).toEqual([shown(text)]);
+      expect(textsOf(page, 'p').filter((said) => said === shown(text))).toHaveLength(5); // of figure, panel, table, facts, data
       expect(tagsOf(page).filter((tag) => tag === 'script')).toHaveLength(3);
       const [specs, files] = textsOf(page, 'script');
       expect(squeezed(JSON.parse(specs ?? '')[0].text)).toBe(squeezed(text));

@@ -3,7 +3,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { type Analysis, hasIntervals } from '../analysis.js';
 import { groupsOf, namesOf } from './groups.js';
 import { HIDDEN, heading, inRows, SCHEMA, WIDE } from './layers.js';
-import { memoryPanel, ratePanel, slowdownPanel, theoryCurves, timePanel } from './panels.js';
+import { memoryPanel, ratePanel, slowdownPanel, theoryText, timePanel } from './panels.js';
 import { CONFIG, footer, key, PANEL_WIDTH, shortName } from './parts.js';
 
 const HEIGHT = 280;
@@ -42,11 +42,10 @@ export function complexityAnalysis(analysis: Analysis): TopLevelSpec {
 }
 
 function smallPrint(analysis: Analysis): string[] {
-  const { measurements, models } = analysis;
+  const { measurements } = analysis;
   if (measurements.kind === 'original') return [...measurements.footer];
   const bands = hasIntervals(analysis)
     ? 'Bands: 95 % intervals over processes.'
     : 'No intervals: fewer than 5 processes.';
-  const dashes = ' Dashed under Time: a constant beside time in proportion to the counted FLOPs.';
-  return [bands + (theoryCurves(models, 1).length > 0 ? dashes : ''), ...measurements.footer];
+  return [`${bands} ${theoryText(groupsOf(analysis.models), 'Dashed under Time')}`.trim(), ...measurements.footer];
 }

@@ -2,16 +2,27 @@
 import { compile, type TopLevelSpec } from 'vega-lite';
 import type { Analysis } from '../analysis.js';
 import { groupsOf, namesOf } from './groups.js';
+import { slopesPanel, workPanel } from './growth.js';
 import { HIDDEN, SCHEMA } from './layers.js';
-import { logLogPanel } from './loglog.js';
-import { memoryPanel, ratePanel, slowdownPanel, timePanel, titleOf } from './panels.js';
-import { CONFIG, modelScales, type Panel } from './parts.js';
+import { logLogPanel, symbolsText } from './loglog.js';
+import { memoryPanel, ratePanel, slowdownPanel, theoryText, timePanel } from './panels.js';
+import { CONFIG, isEmptyPanel, modelScales, type Panel, shortName } from './parts.js';
 import { harmlessTexts } from './texts.js';
 import { asVariable } from './theme.js';
 
-/** A vega specification with what it shows; the signal `hidden` lists models that are not drawn. */
+/** One quantity, as a reader of a page meets it. */
 export interface Figure {
   readonly title: string;
+  /** How to read it. */
+  readonly note: string;
+  /** One, or one a file or engine. */
+  readonly panels: readonly FigurePanel[];
+}
+
+/** A vega specification; its signal `hidden` lists models that are not drawn. */
+export interface FigurePanel {
+  /** The file or engine; empty of a panel alone. */
+  readonly label: string;
   readonly spec: object;
 }
 
@@ -25,25 +36,42 @@ export interface KeyEntry {
 
 const [TALL, LOW] = [480, 300];
 
-/** The same panels as in the pictures; none of one length, which draws no curve. */
+/** The panels of the pictures and more, in the order of a reader's questions; none of one length, which draws no curve. */
 export function figuresOf(analysis: Analysis): Figure[] {
   const groups = groupsOf(analysis.models);
   const names = namesOf(groups);
+  const dashed = theoryText(groups);
   const kinds = [
-    { name: 'Time, both axes logarithmic', height: TALL, panel: logLogPanel },
-    { name: null, height: LOW, panel: slowdownPanel },
-    { name: null, height: LOW, panel: timePanel },
-    { name: null, height: LOW, panel: memoryPanel },
-    { name: null, height: LOW, panel: ratePanel },
+    { name: 'Time, both axes logarithmic', note: symbolsText(analysis), height: TALL, panel: logLogPanel },
+    { name: null, note: SLOPES_NOTE, height: LOW, panel: slopesPanel },
+    { name: null, note: 'Below 1: faster than the reference.', height: LOW, panel: slowdownPanel },
+    { name: null, note: '', height: LOW, panel: memoryPanel },
+    { name: null, note: `${WORK_NOTE} ${dashed}`, height: LOW, panel: workPanel },
+    { name: null, note: dashed, height: LOW, panel: timePanel },
+    { name: null, note: '', height: LOW, panel: ratePanel },
   ];
-  return kinds.flatMap(({ name, height, panel }) =>
-    groups.map((group) => {
-      const drawn = panel({ group, names, models: analysis.models, width: 'container', height }, analysis);
-      const title = name === null ? titleText(drawn) : titleOf(name, group).text;
-      return { title, spec: pageSpec(drawn) };
-    }),
-  );
+  return kinds.flatMap(({ name, note, height, panel }) => {
+    const drawn = groups.map(({ title, models }) => ({
+      label: shortName(title),
+      panel: panel(
+        { group: { title: '', models }, names, models: analysis.models, width: 'container', height },
+        analysis,
+      ),
+    }));
+    const [first] = drawn.filter((one) => !isEmptyPanel(one.panel));
+    if (first === undefined) return [];
+    return [
+      {
+        ...{ title: name ?? titleText(first.panel), note: note.trim() },
+        panels: drawn.map((one) => ({ label: one.label, spec: pageSpec(one.panel) })),
+      },
+    ];
+  });
 }
+
+const SLOPES_NOTE =
+  'A power of n has one slope at all lengths: where a line climbs, a constant part of the time fades.';
+const WORK_NOTE = 'Of two models with as many FLOPs, the higher one takes longer for each of them.';
 
 /** What stands above a panel; a page has it as its own text. */
 function titleText({ title }: Panel): string {

@@ -1,6 +1,6 @@
 /** From an analysis to the rows and layers of a panel. */
 
-import type { Estimate } from '../../report/format.js';
+import { type Estimate, integerText } from '../../report/format.js';
 import type { Analysis, AnalyzedPoint, ModelAnalysis } from '../analysis.js';
 import { type AxisEncoding, type Layer, modelScales, type Panel, type View } from './parts.js';
 import { PAPER } from './theme.js';
@@ -20,9 +20,10 @@ export interface Row {
   readonly high: number | null;
   /** Of a length that was not asked for. */
   readonly added: boolean;
-  /** The value and its interval, as tables have them. */
+  /** The length, or lengths, as tables have them; so is the value with its interval. */
+  readonly at: string;
   readonly text: string;
-  /** The value of each process, in ms. */
+  /** The time of each process, in ms; empty of what has none. */
   readonly processes: string;
 }
 
@@ -66,7 +67,7 @@ export function rows(
       return [
         {
           ...{ model: name, n: point.n, value: picked.value, low, high, added: point.added },
-          ...{ text: textOf(picked, point), processes: processes.join(', ') },
+          ...{ at: integerText(point.n), text: textOf(picked, point), processes: processes.join(', ') },
         },
       ];
     }),
@@ -90,7 +91,7 @@ export function curveLayers(names: readonly string[], data: readonly Row[], x: A
   const { color } = modelScales(names);
   const bands = data.filter(({ low }) => low !== null);
   return [
-    { ...visible(bands), mark: { type: 'area', opacity: 0.2 }, encoding: { x, ...interval(y), color } },
+    { ...visible(bands), mark: { type: 'area', opacity: 0.2, clip: true }, encoding: { x, ...interval(y), color } },
     { ...visible(data), mark: { type: 'line', strokeWidth: 1.5 }, encoding: { x, y, color } },
     ...symbolLayers(names, data, x, y),
   ];
@@ -99,7 +100,7 @@ export function curveLayers(names: readonly string[], data: readonly Row[], x: A
 /** What a reader sees who points at a symbol. */
 const TOOLTIP = [
   { field: 'model', type: 'nominal', title: 'Model' },
-  { field: 'n', type: 'quantitative', title: 'n', format: ',d' },
+  { field: 'at', type: 'nominal', title: 'n' },
   { field: 'text', type: 'nominal', title: 'Value' },
   { field: 'processes', type: 'nominal', title: 'Processes, ms' },
 ] as const;

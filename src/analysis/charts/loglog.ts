@@ -151,7 +151,8 @@ function exponentOf({ floor, powerLaw }: ModelAnalysis): string {
   return floor === null || floor.unidentified !== null ? 'exponent not identified' : `exponent ${exponentText(floor)}`;
 }
 
-function symbolsText(analysis: Analysis): string {
+/** What is drawn in a panel. */
+export function symbolsText(analysis: Analysis): string {
   const curves = 'lines: fitted curves, where they are identified; dotted: guide slopes';
   if (analysis.processCounts[1] === 1) return `Symbols: one measurement each; ${curves}.`;
   const bars = hasIntervals(analysis)

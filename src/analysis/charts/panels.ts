@@ -4,8 +4,9 @@ import { max } from '../../statistics.js';
 import { type Analysis, type AnalyzedPoint, lengthsOf, type ModelAnalysis } from '../analysis.js';
 import { MIN_LENGTHS } from '../fits/fit.js';
 import { fitProportional, proportionalAt } from '../fits/proportional.js';
+import type { MemoryBytes } from '../measurements.js';
 import type { Frame, Group } from './groups.js';
-import { curveLayers, extent, rows, scaleEstimate, visible } from './layers.js';
+import { curveLayers, extent, type Row, rows, scaleEstimate, visible } from './layers.js';
 import {
   emptyPanel,
   type Layer,
@@ -20,7 +21,7 @@ import {
 
 /** More dashed curves than this hide the measured ones. */
 const MAX_THEORY_CURVES = 5;
-const DASHED: { type: 'line'; strokeDash: number[]; strokeWidth: number } = {
+export const DASHED: { type: 'line'; strokeDash: number[]; strokeWidth: number } = {
   type: 'line',
   strokeDash: [5, 4],
   strokeWidth: 1.5,
@@ -76,8 +77,10 @@ export function memoryPanel({ group, models, names, width, height }: Frame, { me
     bytes === null || bytes === 0 ? null : { value: bytes / 2 ** 20, ci: null };
   const text = ({ value }: Estimate): string => bytesText(value * 2 ** 20);
   const original = measurements.kind === 'original';
-  const solid = (own: readonly ModelAnalysis[]) => rows(own, ({ memory }) => mib(original ? memory.parametersAndIds : memory.state), text); // biome-ignore format: one thought
-  const dashed = (own: readonly ModelAnalysis[]) => rows(own, ({ memory }) => mib(memory.peakActivation), text);
+  const ofKind = (own: readonly ModelAnalysis[], kind: keyof MemoryBytes): Row[] =>
+    rows(own, ({ memory }) => mib(memory[kind]), text).map((row) => ({ ...row, processes: '' }));
+  const solid = (own: readonly ModelAnalysis[]) => ofKind(own, original ? 'parametersAndIds' : 'state');
+  const dashed = (own: readonly ModelAnalysis[]) => ofKind(own, 'peakActivation');
   const title = titleOf(
     original ? 'Memory: parameters + ids' : 'Memory: state (solid), peak activations (dashed)',
     group,
@@ -96,16 +99,25 @@ export function titleOf(text: string, { title }: Group): { text: string; limit: 
   return { text: title === '' ? text : `${shortName(title)}: ${text}`, limit: TITLE_PX };
 }
 
+/** What dashed curves of time are; empty where none is drawn. */
+export function theoryText(groups: readonly Group[], dashed = 'Dashed'): string {
+  const isDrawn = groups.some(({ models }) => theoryCurves(models, 1).length > 0);
+  return isDrawn ? `${dashed}: a constant beside time in proportion to the counted FLOPs.` : '';
+}
+
 /** A constant and time in proportion to the counted FLOPs, added or overlapped, over each model's own lengths; of many models, none. */
 export function theoryCurves(
   models: readonly ModelAnalysis[],
   perMs: number,
-): { model: string; n: number; value: number }[] {
+): { model: string; n: number; flops: number; value: number }[] {
   if (models.length > MAX_THEORY_CURVES) return [];
   return models.flatMap(({ name, points }) => {
     const costs = points.map(({ flops }) => flops ?? 0);
     if (costs.includes(0) || points.length < MIN_LENGTHS) return [];
     const fit = fitProportional(costs, points.map(({ ms }) => ms.value)); // biome-ignore format: one thought
-    return points.map(({ n }, i) => ({ model: name, n, value: proportionalAt(fit, costs[i] as number) * perMs }));
+    return points.map(({ n }, i) => {
+      const flops = costs[i] as number;
+      return { model: name, n, flops, value: proportionalAt(fit, flops) * perMs };
+    });
   });
 }

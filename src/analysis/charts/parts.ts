@@ -234,3 +234,6 @@ export function emptyPanel(title: string, reason: string, width: number | 'conta
     encoding: { text: { field: 'reason' } },
   };
 }
+
+/** Whether a panel shows nothing but why. */
+export const isEmptyPanel = (panel: Panel): boolean => !('layer' in panel);

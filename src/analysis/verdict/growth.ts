@@ -12,11 +12,7 @@ export function growthTexts({ models }: Analysis): string[] {
   if (fitted.length === 0) return [`It takes ${MIN_LENGTHS} lengths to see any.`];
   const known = fitted.filter((model) => doubtAbout(model) === null);
   const doubted = fitted.filter((model) => doubtAbout(model) !== null);
-  return [
-    ...knownTexts(known),
-    ...[...group(doubted, doubtAbout)].map(([reason, these]) => doubtText(reason ?? '', these)),
-    ...workTexts(fitted),
-  ];
+  return [...knownTexts(known), ...doubtTexts(doubted), ...workTexts(fitted)];
 }
 
 /** Why its exponent is not to be believed; null where it is. */
@@ -36,6 +32,15 @@ function knownTexts(models: readonly ModelAnalysis[]): string[] {
       ? []
       : [`A straight line on log-log axes misleads for ${namesText(bent)}: a constant bends it.`]),
   ];
+}
+
+/** More reasons than these are for the table. */
+const MOST_REASONS = 2;
+
+function doubtTexts(models: readonly ModelAnalysis[]): string[] {
+  const reasons = group(models, doubtAbout);
+  if (reasons.size > MOST_REASONS) return [doubtText('why: below the table of complexity', models)];
+  return [...reasons].map(([reason, these]) => doubtText(reason ?? '', these));
 }
 
 /** The slope that the data still show. */

@@ -40,7 +40,7 @@ function growthText(models: readonly ModelAnalysis[]): string {
     const [least, most] = [first?.memory.state ?? 0, last?.memory.state ?? 0];
     if (first === undefined || last === undefined || most <= least) return [];
     return [
-      `${name} (${Number((most / least).toPrecision(2))} times from n = ${integerText(first.n)} to ${integerText(last.n)})`,
+      `${name} (${integerText(Number((most / least).toPrecision(2)))} times from n = ${integerText(first.n)} to ${integerText(last.n)})`,
     ];
   });
   if (several.length === 0) return '';

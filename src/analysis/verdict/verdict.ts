@@ -10,6 +10,8 @@ import { orderTexts } from './order.js';
 
 /** What is said of one matter; at least one sentence. */
 export interface Paragraph {
+  /** The file, where several are shown side by side and this is about one. */
+  readonly file?: string;
   readonly about: string;
   readonly sentences: readonly string[];
 }
@@ -26,7 +28,7 @@ export function verdictOf(analysis: Analysis): Paragraph[] {
   return all.filter(({ sentences }) => sentences.length > 0);
 }
 
-/** `Fastest: At n = 2,048 …`: a paragraph as a line. */
-export function paragraphText({ about, sentences }: Paragraph): string {
-  return `${about}: ${sentences.join(' ')}`;
+/** `Fastest: At n = 2,048 …`, of several files `monday: Fastest: …`: a paragraph as a line. */
+export function paragraphText({ file, about, sentences }: Paragraph): string {
+  return `${file === undefined ? '' : `${file}: `}${about}: ${sentences.join(' ')}`;
 }

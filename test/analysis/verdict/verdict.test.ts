@@ -99,6 +99,18 @@ describe('growth', () => {
       'It takes 3 lengths to see any.',
     );
   });
+
+  test('leaves many reasons to the table', () => {
+    const at = (lengths: number[]) => curve((n) => n, lengths);
+    const file = makeResults({
+      A: at([128, 256, 512]),
+      B: at([128, 256, 512, 1024]),
+      C: at([128, 160, 256, 300, 512]),
+    });
+    expect(verdict(file).get('Growth')).toContain(
+      'No exponent of A, B and C is to be believed (why: below the table of complexity); between the two largest n time grows as n^c with c = 1.000 [1.000, 1.000] for all.',
+    );
+  });
 });
 
 describe('memory', () => {
