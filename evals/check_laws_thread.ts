@@ -1,5 +1,6 @@
 /** The thread in which check-laws loads a model and holds it against the laws: it may hang, or end the process. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { type LoadedWay, loadWay } from '../src/bench/measure/in_process.js';
 import { messageOf } from '../src/errors.js';
 import type { LawSubject } from '../src/laws/law.js';
 import { LAWS } from '../src/laws/laws.js';
@@ -8,7 +9,6 @@ import { createMixer, createModel, isWhole } from '../src/models/registry.js';
 import { watchCalls } from '../src/own/guard.js';
 import { addModelFile } from '../src/own/load.js';
 import { trapping } from '../src/own/traps.js';
-import { initBackend } from '../src/tf.js';
 import { enterInto, type LawMessage, type LawTask } from './check_laws/messages.js';
 
 /** The smallest first. */
@@ -19,7 +19,7 @@ const SHAPES: readonly ModelShape[] = [
 /** The smallest ones, and those around what chunks usually are. */
 const LENGTHS = [1, 2, 3, 4, 5, 8, 9, 16, 17, 33, 64, 65, 130];
 
-const { file, running } = workerData as LawTask;
+const { file, way, running } = workerData as LawTask;
 const say = (message: LawMessage): void => parentPort?.postMessage(message);
 const enter = enterInto(running);
 
@@ -37,27 +37,29 @@ function watchAll(): void {
   });
 }
 
-async function check(name: string): Promise<void> {
+async function check(name: string, { openModes }: LoadedWay): Promise<void> {
+  const { runners, dispose } = openModes();
   const subject: LawSubject = {
-    create: (shape, options) => createModel(name, shape, {}, options),
+    create: (shape, options) => createModel(name, shape, {}, { ...runners[way.way], ...options }),
     createMixer: isWhole(name) ? null : (shape) => createMixer(name, shape),
     shapes: SHAPES,
     lengths: LENGTHS,
   };
   for (const [law, holds] of Object.entries(LAWS)) {
     const broken = await holds(subject).then(() => null, messageOf);
+    dispose(); // the graphs of its models
     say({ type: 'tried', law, broken });
   }
 }
 
 try {
-  await initBackend('wasm');
+  const loaded = await loadWay(way, 1);
   enter('the module itself');
   const name = await addModelFile(file, 'check-laws');
   enter('');
   say({ type: 'loaded', name, laws: Object.keys(LAWS) });
   watchAll();
-  await check(name);
+  await check(name, loaded);
 } catch (error) {
   say({ type: 'refused', reason: messageOf(error) });
 }

@@ -1,9 +1,10 @@
 /** `check-parity`: does every golden file in a folder pass, on both paths? */
 import { Option } from 'commander';
 import { MODEL_OPTIONS } from '../src/models/registry.js';
-import type { ParityFlags } from './check_parity/flags.js';
+import { MODES, type ParityFlags } from './check_parity/flags.js';
 import { BACKENDS } from './compare_models/flags.js';
-import { createCommand, runCommand, type Streams } from './shared/command_line.js';
+import { createCommand, oneOf, runCommand, type Streams } from './shared/command_line.js';
+import { engineOptions } from './shared/engines/engine_option.js';
 
 const GOLDEN_FILE = `
 A golden file is a safetensors file (test/fixtures holds some; more in docs/models.md) with
@@ -26,13 +27,13 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     streams,
   )
     .argument('<dir>', 'folder of .safetensors files')
-    .addOption(new Option('--backend <name>', 'where to run').choices(BACKENDS).default('auto'))
-    .addOption(
-      new Option('--mode <mode>', 'how to run; compiled builds a graph for every prefix')
-        .choices(['eager', 'compiled'])
-        .default('eager'),
-    )
     .addHelpText('after', GOLDEN_FILE);
+  const before = [
+    new Option('--backend <word>', 'as before --engine').argParser(oneOf('--backend', BACKENDS)).hideHelp(),
+    new Option('--mode <word>', 'as before --engine').argParser(oneOf('--mode', MODES)).hideHelp(),
+  ];
+  for (const option of [...engineOptions('the first of tensorflow-eager, wasm that loads'), ...before])
+    command.addOption(option);
   return runCommand<ParityFlags>(command, argv, streams, async (flags, [folder = '.'], safe) => {
     const { checkFolder } = await import('./check_parity/run.js');
     return checkFolder(folder, flags, safe);

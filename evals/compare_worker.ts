@@ -1,17 +1,14 @@
 /** The program of our engines, which compare-models starts afresh for every run; it speaks the protocol on stdin and stdout. */
 import { Console } from 'node:console';
-import { join } from 'node:path';
-import { resourceUsage } from 'node:process';
 import { parseArgs } from 'node:util';
 import { EXIT, SIGNALS } from '#scripts/ending.mjs';
 import type { RequestOf } from '../src/bench/measure/holding.js';
 import { serve } from '../src/bench/measure/serve.js';
-import { steeringVariables } from '../src/bench/run/environment.js';
 import { findOwnEngine } from '../src/engines/registry.js';
 import { check, UserError } from '../src/errors.js';
 import { shapeOf } from '../src/models/model.js';
 import { createModel } from '../src/models/registry.js';
-import { packageFolder } from './shared/package_folder.js';
+import { placeHost } from './shared/engines/place_host.js';
 
 for (const signal of SIGNALS) process.on(signal, () => undefined); // the parent decides
 globalThis.console = new Console(process.stderr); // stdout is the protocol's
@@ -23,14 +20,7 @@ const {
   model: files = [],
 } = parseArgs({ options: { engine: text, device: text, model: { ...text, multiple: true } } }).values;
 const host = {
-  now: () => performance.now(),
-  peakRssBytes: () => resourceUsage().maxRSS * 1024,
-  env: () => steeringVariables(process.env),
-  pageFolder: join(packageFolder(), 'browser'),
-  onLost: (reason: string) => {
-    process.stderr.write(`error: ${reason}\n`);
-    process.exit(EXIT.failed);
-  },
+  ...placeHost,
   createModel: ({ model, shape, options }: RequestOf<'load'>, way: Parameters<typeof createModel>[3]) =>
     createModel(model, shapeOf(shape), options, way),
 };

@@ -1,7 +1,9 @@
 /** What the thread that holds a model against the laws is given, and says. */
+import type { OwnWay } from '../../src/bench/measure/holding.js';
 
 export interface LawTask {
   readonly file: string;
+  readonly way: OwnWay;
   /** UTF-8 bytes of what runs at the moment, padded with zeros: read from outside, since it may never return. */
   readonly running: SharedArrayBuffer;
 }

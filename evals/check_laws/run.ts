@@ -1,8 +1,9 @@
 /** What check-laws does once its flags are read. */
 import { constants, copyFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { EXIT } from '#scripts/ending.mjs';
+import type { OwnEngine } from '../../src/engines/engine.js';
 import { check, messageOf, UserError } from '../../src/errors.js';
 import type { Streams } from '../shared/command_line.js';
 import { packageFolder } from '../shared/package_folder.js';
@@ -24,8 +25,17 @@ export function writeTemplate(file: string, { stdout }: Streams): number {
   return EXIT.ok;
 }
 
-/** Ends when the thread does, or a law takes too long. @returns the exit code: 0 all laws hold, 1 one does not */
-export async function checkLaws(file: string, { timeout }: LawFlags, { stdout }: Streams): Promise<number> {
+/**
+ * Ends when the thread does, or a law takes too long.
+ * @param own the engine that runs the model
+ * @returns the exit code: 0 all laws hold, 1 one does not
+ */
+export async function checkLaws(
+  file: string,
+  { id, problem: _, ...own }: OwnEngine,
+  { timeout, device }: LawFlags,
+  { stdout }: Streams,
+): Promise<number> {
   const running = makeRunning();
   let left: readonly string[] = [];
   let broken = 0;
@@ -34,11 +44,11 @@ export async function checkLaws(file: string, { timeout }: LawFlags, { stdout }:
     broken += Number(reason !== null);
     stdout.write(reason === null ? `holds  ${law}\n` : `BROKEN ${law}\n       ${reason}\n`);
   };
-  const late = await heard({ file, running }, 1000 * timeout, (message) => {
+  const late = await heard({ file, way: { ...own, device }, running }, 1000 * timeout, (message) => {
     if (message.type === 'refused') throw new UserError(message.reason);
     if (message.type === 'tried') return say(message.law, message.broken);
     left = message.laws;
-    stdout.write(`${message.name} of ${basename(file)}, against ${left.length} laws of all models:\n\n`);
+    stdout.write(`${message.name} of ${basename(file)}, against ${left.length} laws of all models, on ${id}:\n\n`);
   });
   if (late) {
     const what = readRunning(running) || 'the law';
@@ -55,7 +65,7 @@ export async function checkLaws(file: string, { timeout }: LawFlags, { stdout }:
 
 /** Runs the thread and hands on what it says. @returns whether it was ended, since it said nothing for `limitMs` */
 async function heard(task: LawTask, limitMs: number, hear: (message: LawMessage) => void): Promise<boolean> {
-  const worker = new Worker(new URL('../check_laws_thread.js', import.meta.url), { workerData: task });
+  const worker = new Worker(new URL('../check_laws_thread.js', import.meta.url), { workerData: task, env: SHARE_ENV });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<boolean>((resolve, reject) => {

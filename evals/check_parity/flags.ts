@@ -1,7 +1,11 @@
 /** The flags of `check-parity`. */
 import type { BACKENDS } from '../compare_models/flags.js';
+import type { EngineFlags } from '../shared/engines/engine_option.js';
 
-export interface ParityFlags {
-  readonly backend: (typeof BACKENDS)[number];
-  readonly mode: 'eager' | 'compiled';
+/** Words of a flag that --engine has taken the place of, as BACKENDS are of another. */
+export const MODES = ['eager', 'compiled'] as const;
+
+export interface ParityFlags extends EngineFlags {
+  readonly backend?: (typeof BACKENDS)[number];
+  readonly mode?: (typeof MODES)[number];
 }

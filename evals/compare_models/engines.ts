@@ -123,13 +123,17 @@ function askedEngines({ engines, backend, mode }: EngineFlags): {
   return { words, where, note: `${where} is now --engines ${words.join(' ')}` };
 }
 
-function enginesBefore(backend: NonNullable<Flags['backend']>, mode: NonNullable<Flags['mode']>): readonly string[] {
+/** What --backend and --mode mean today. */
+export function enginesBefore(
+  backend: NonNullable<Flags['backend']>,
+  mode: NonNullable<Flags['mode']>,
+): readonly string[] {
   if (mode === AUTO) return [backend];
   if (mode === 'eager') {
     const isWasm =
       backend === 'wasm' || (backend === AUTO && findOwnEngine('tensorflow-eager', '--mode').problem() !== null);
     return [isWasm ? 'wasm' : 'tensorflow-eager'];
   }
-  check(backend !== 'wasm', `--mode: ${mode} needs tensorflow, got --backend wasm; use --engines wasm`);
+  check(backend !== 'wasm', `--mode: ${mode} needs tensorflow, got --backend wasm; leave --mode out`);
   return mode === 'both' ? ['tensorflow-eager', 'tensorflow'] : ['tensorflow'];
 }

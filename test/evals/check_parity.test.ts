@@ -19,7 +19,7 @@ const warn = (text: unknown) => {
 };
 const lines = (text: string) => text.trimEnd().split('\n');
 const put = (name: string, bytes: Uint8Array) => writeFileSync(join(folder, `${name}.safetensors`), bytes);
-const run = (...flags: string[]) => main([folder, '--backend', 'wasm', ...flags]);
+const run = (...flags: string[]) => main([folder, '--engine', 'wasm', ...flags]);
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'parity-'));
@@ -46,6 +46,21 @@ test('a folder of files that pass exits 0 and prints a line a file, by name', as
   expect(second).toMatch(/^second\.safetensors +LinearTransformer +\d\.\de-\d+ +0 +– +– +ok$/);
   expect(rest).toEqual([]);
   expect(warned).toBe('');
+});
+
+test.each(['onnx', 'onnx:op'])('on %s a file is checked as graphs', async (engine) => {
+  put('good', goldenBytes('gated-delta-t5.safetensors'));
+  put('wrong', withFirst('head.bias', 9));
+  expect(await run('--engine', engine)).toBe(1);
+  expect(printed).toContain(`Golden files on ${engine}: `);
+  expect(printed).toMatch(/good\.safetensors .* ok/);
+  expect(printed).toMatch(/wrong\.safetensors .* FAIL/);
+});
+
+test('the flags of before say what they are now', async () => {
+  put('one', goldenBytes('linear-one-token.safetensors'));
+  expect(await main([folder, '--backend', 'wasm', '--mode', 'eager'])).toBe(0);
+  expect(warned).toBe('--backend wasm --mode eager is now --engine wasm\n');
 });
 
 test('a file that fails exits 1 and is marked', async () => {
@@ -88,7 +103,22 @@ test('an empty folder exits 2', async () => {
 test.each([
   ['no folder', [], "missing required argument 'dir'"],
   ['a folder that is not there', ['nowhere'], 'nowhere: must be a readable folder'],
-  ['an unknown backend', ['.', '--backend', 'abacus'], 'abacus'],
+  ['an unknown engine', ['.', '--engine', 'abacus'], '--engine: no engine is called abacus'],
+  [
+    'a device that the engine has not',
+    ['.', '--engine', 'wasm', '--device', 'cuda'],
+    '--device: cuda needs an engine that has it, such as onnx, got wasm',
+  ],
+  [
+    'an engine, and a flag of before',
+    ['.', '--engine', 'wasm', '--mode', 'eager'],
+    '--mode eager: --engine says it all, got both',
+  ],
+  [
+    'a way that wasm has not',
+    ['.', '--backend', 'wasm', '--mode', 'compiled'],
+    '--mode: compiled needs tensorflow, got --backend wasm; leave --mode out',
+  ],
   ['an unknown flag', ['.', '--fast'], '--fast'],
 ])('%s exits 2 and is named', async (_, argv, message) => {
   expect(await main(argv)).toBe(2);

@@ -48,7 +48,7 @@ describe('check-laws', () => {
     const { code, stdout, stderr } = await run('check_laws', [file]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(
-      /^MyModel of my_model.mjs, against \d laws of all models:\n\n(holds .*\n)+\nAll laws hold\.\n$/,
+      /^MyModel of my_model.mjs, against \d laws of all models, on wasm:\n\n(holds .*\n)+\nAll laws hold\.\n$/,
     );
   });
 
@@ -79,6 +79,29 @@ describe('check-laws', () => {
     expect([inModule.code, inModule.stderr]).toEqual([
       2,
       expect.stringMatching(/^error: .*my_model.mjs: the module itself: must return, got none in 6 s\n$/),
+    ]);
+  });
+});
+
+describe('check-laws --engine', () => {
+  test('on an engine that compiles it, what has no graph is named', { timeout: LIMIT }, async () => {
+    const unknown = changed('const state = tf.add', 'tf.diag(x);\n      const state = tf.add');
+    const [obeying, refused, eager] = await Promise.all([
+      checkLaws(TEMPLATE, '--engine', 'onnx'),
+      checkLaws(unknown, '--engine', 'onnx'),
+      checkLaws(unknown),
+    ]);
+    expect(obeying).toMatchObject({ code: 0, stdout: expect.stringContaining(', on onnx:\n') });
+    expect(refused.code).toBe(1);
+    expect(refused.stdout).toMatch(/BROKEN decode .*\n {7}MyModel: step: compile: kernel Diag cannot be recorded/);
+    expect(eager.code).toBe(0);
+  });
+
+  test('an engine whose states cannot be asked for is refused', { timeout: LIMIT }, async () => {
+    const { code, stderr } = await checkLaws(TEMPLATE, '--engine', 'browser');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: --engine: must run models where .* got browser\n$/),
     ]);
   });
 });

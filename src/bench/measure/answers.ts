@@ -6,7 +6,17 @@ import { noted, randomWeights, remembered, storedWeights, type WeightSource } fr
 import { disposeTree, sizeOfTree, type Tree } from '../../tree.js';
 import { PROTOCOL_VERSION, type REPLY_TO, type Reply, type Request } from '../protocol/messages.js';
 import { countCell } from './counts.js';
-import { checkIds, type Holding, heldOf, loadedOf, placeOf, type RequestOf } from './holding.js';
+import {
+  checkIds,
+  type Holding,
+  heldOf,
+  loadedOf,
+  type OwnWay,
+  type Place,
+  type PlaceHost,
+  placeOf,
+  type RequestOf,
+} from './holding.js';
 import { inPage } from './in_page.js';
 import { inProcess } from './in_process.js';
 import { selfCheck } from './self_check.js';
@@ -20,13 +30,16 @@ export type Answer<T extends Request['type']> = (
   request: RequestOf<T>,
 ) => ReplyTo<T> | Promise<ReplyTo<T>>;
 
+/** Where an engine's models run. @param thorough whether graphs are made to run fast rather than to be ready soon */
+export const openPlace = (way: OwnWay, host: PlaceHost, threads: number, thorough: boolean): Promise<Place> =>
+  (way.backend === 'browser' ? inPage : inProcess)(way, host, threads, thorough);
+
 export const ANSWERS: { readonly [T in Request['type']]: Answer<T> } = {
   async hello(holding, { protocol, threads, thorough }) {
     const { way, host } = holding;
     check(protocol === PROTOCOL_VERSION, `hello: protocol must be ${PROTOCOL_VERSION}, got ${protocol}`);
     check(holding.place === null, 'hello: must be said once, got it again');
-    const open = way.backend === 'browser' ? inPage : inProcess;
-    holding.place = await open(way, host, threads, thorough);
+    holding.place = await openPlace(way, host, threads, thorough);
     return { protocol: PROTOCOL_VERSION, engine: holding.place.info };
   },
 
@@ -35,7 +48,7 @@ export const ANSWERS: { readonly [T in Request['type']]: Answer<T> } = {
     const place = placeOf(holding);
     check(!models.has(request.name), `load: ${request.name} must be loaded once, got it again`);
     const weights = weightsOf(holding, request);
-    const ready = await place.prepare(request, weights);
+    const ready = await place.prepare((options) => host.createModel(request, options), weights);
     const { model, params } = ready.subject;
     const eager = { model: await host.createModel(request, {}), params };
     models.set(request.name, { request, weights, eager, ...ready });

@@ -21,9 +21,8 @@ export interface OwnWay {
   readonly operators?: readonly string[];
 }
 
-/** What a worker needs of its process. */
-export interface WorkerHost {
-  createModel(request: RequestOf<'load'>, options: TransformerOptions): Promise<SequenceModel>;
+/** What an engine of ours needs of the process that it runs in. */
+export interface PlaceHost {
   /** Milliseconds from a fixed point. */
   now(): number;
   peakRssBytes(): number;
@@ -35,13 +34,18 @@ export interface WorkerHost {
   env(): Record<string, string>;
 }
 
+/** What a worker needs of its process. */
+export interface WorkerHost extends PlaceHost {
+  createModel(request: RequestOf<'load'>, options: TransformerOptions): Promise<SequenceModel>;
+}
+
 export type RequestOf<T extends Request['type']> = Extract<Request, { readonly type: T }>;
 
 /** Where an engine's models run. */
 export interface Place {
   readonly info: EngineInfo;
-  /** A model of a request, with its weights. */
-  prepare(request: RequestOf<'load'>, weights: WeightSource): Promise<Ready>;
+  /** A model, with its weights. @param create makes it, to be run as the engine does */
+  prepare(create: (options: TransformerOptions) => Promise<SequenceModel>, weights: WeightSource): Promise<Ready>;
   /** Largest resident set so far; null where it is not known. */
   peakRssBytes(): number | null;
   close(): Promise<void>;
@@ -53,6 +57,8 @@ export interface Ready {
   readonly walker: Walker;
   /** Makes a cell ready and runs it once: so its graphs are built, and what a model keeps is made. */
   hold(cell: RequestOf<'prepare'>): Promise<Held>;
+  /** Frees its weights and graphs. */
+  dispose(): void;
 }
 
 /** A model made ready. */

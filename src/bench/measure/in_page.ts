@@ -3,11 +3,12 @@ import { openPage, type Page } from '../../browser/browser.js';
 import { modelFiles, type Sizes } from '../../exported/model_files.js';
 import type { EngineInfo } from '../../results/schema.js';
 import * as tf from '../../tf.js';
-import type { Held, OwnWay, RequestOf, WorkerHost, Place as WorkingPlace } from './holding.js';
+import { disposeTree } from '../../tree.js';
+import type { Held, OwnWay, PlaceHost, RequestOf, Place as WorkingPlace } from './holding.js';
 import type { Subject } from './subject.js';
 import { type Ids, type Place, prefixOf, type Walker } from './walker.js';
 
-export async function inPage(way: OwnWay, host: WorkerHost, threads: number): Promise<WorkingPlace> {
+export async function inPage(way: OwnWay, host: PlaceHost, threads: number): Promise<WorkingPlace> {
   await tf.initBackend('wasm', threads); // for weights, and what is counted
   const page = await openPage(host.pageFolder, host.onLost);
   const device = way.device === 'webgpu' ? 'webgpu' : 'cpu';
@@ -20,10 +21,14 @@ export async function inPage(way: OwnWay, host: WorkerHost, threads: number): Pr
   };
   return {
     info,
-    async prepare(request, weights) {
-      const model = await host.createModel(request, {});
+    async prepare(create, weights) {
+      const model = await create({});
       const subject = { model, params: model.init(weights) };
-      return { subject, walker: walkerOf(page, subject), hold: (cell) => holdCell(page, subject, cell, host.now) };
+      return {
+        ...{ subject, walker: walkerOf(page, subject) },
+        hold: (cell) => holdCell(page, subject, cell, host.now),
+        dispose: () => disposeTree(subject.params),
+      };
     },
     peakRssBytes: () => null,
     close: page.close,

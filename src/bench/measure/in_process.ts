@@ -3,30 +3,47 @@ import { compile } from '../../compiled/compile.js';
 import { onnxVersion } from '../../onnx_check.js';
 import type { EngineInfo } from '../../results/schema.js';
 import * as tf from '../../tf.js';
-import type { Held, OwnWay, Place, RequestOf, WorkerHost } from './holding.js';
-import { createModes, type ModeOptions } from './modes.js';
+import { disposeTree } from '../../tree.js';
+import type { Held, OwnWay, Place, PlaceHost, RequestOf } from './holding.js';
+import { createModes, type ModeOptions, type Modes } from './modes.js';
 import { type PreparedCell, prepareCell } from './phases.js';
 import { type Subject, tensorOf, walkerOf } from './subject.js';
 
 /** @param thorough whether graphs are made to run fast rather than to be ready soon */
-export async function inProcess(way: OwnWay, host: WorkerHost, threads: number, thorough: boolean): Promise<Place> {
-  // Beside ONNX Runtime, wasm does what is done kernel by kernel.
-  const backend = await tf.initBackend(way.backend === 'tensorflow' ? 'tensorflow' : 'wasm', threads);
-  const graphs = graphsOf(way, threads);
-  if (way.backend === 'onnx') tryOut(graphs);
-  const modes = createModes({ clock: host.now, thoroughly: thorough, graphs });
+export async function inProcess(way: OwnWay, host: PlaceHost, threads: number, thorough: boolean): Promise<Place> {
+  const { backend, openModes } = await loadWay(way, threads);
   return {
     info: describeEngine(way, backend, host.env()),
-    async prepare(request, weights) {
-      const model = await host.createModel(request, modes.runners[way.way]);
+    async prepare(create, weights) {
+      const modes = openModes({ clock: host.now, thoroughly: thorough });
+      const model = await create(modes.runners[way.way]);
       const subject = { model, params: model.init(weights) };
       const hold = async (cell: RequestOf<'prepare'>): Promise<Held> =>
         holdCell(subject, cell, host.now, modes.compileMs);
-      return { subject, walker: walkerOf(subject), hold };
+      const dispose = (): void => {
+        modes.dispose();
+        disposeTree(subject.params);
+      };
+      return { subject, walker: walkerOf(subject), hold, dispose };
     },
     peakRssBytes: host.peakRssBytes,
     close: async () => undefined,
   };
+}
+
+/** A way that is ready. */
+export interface LoadedWay {
+  readonly backend: tf.BackendInfo;
+  openModes(options?: Omit<ModeOptions, 'graphs'>): Modes;
+}
+
+/** @throws UserError where a runtime cannot be loaded, or has not the device */
+export async function loadWay(way: OwnWay, threads: number): Promise<LoadedWay> {
+  // Beside ONNX Runtime, wasm does what is done kernel by kernel.
+  const backend = await tf.initBackend(way.backend === 'tensorflow' ? 'tensorflow' : 'wasm', threads);
+  const graphs = graphsOf(way, threads);
+  if (way.backend === 'onnx') tryOut(graphs);
+  return { backend, openModes: (options) => createModes({ ...options, graphs }) };
 }
 
 /** A device that cannot be used is said at once, not by the first model. */
