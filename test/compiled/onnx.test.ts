@@ -68,6 +68,13 @@ test('a state goes from call to call, through eager operations and back', () => 
   compiled.dispose();
 });
 
+test('a tensor may be split into hundreds of parts', () => {
+  const compiled = compile((x: tf.Tensor1D) => tf.split(x, 300).reverse(), ONNX);
+  const parts = compiled(tf.range(0, 300));
+  compiled.dispose();
+  expect(parts.map((part) => [...part.dataSync()])).toEqual(Array.from({ length: 300 }, (_, i) => [299 - i]));
+});
+
 test('loops nest and read what surrounds them; counts may be tensors, and none is no iteration', () => {
   const large = tf.randomNormal([100, 100], 0, 0.01, 'float32', 1);
   const fn = (x: tf.Tensor2D, count: tf.Scalar) => {
