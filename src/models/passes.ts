@@ -176,8 +176,8 @@ export const blockPass =
       const place = { at: advanced(at, i), positions: tf.gather(positions, tf.reshape(i, [1])) };
       const { logits, moving: moved } = step(params, before.moving, seen, before.ids, place);
       const next = tf.argMax(logits, -1) as tf.Tensor1D;
-      const column = tf.oneHot(tf.reshape(i, [1]), BLOCK_STEPS); // [1, BLOCK_STEPS], int32
-      return { ids: next, tokens: tf.add(before.tokens, tf.mul(tf.expandDims(next, 1), column)), moving: moved };
+      const isHere = tf.equal(tf.range(0, BLOCK_STEPS, 1, 'int32'), i); // [BLOCK_STEPS]
+      return { ids: next, tokens: tf.where(isHere, tf.expandDims(next, 1), before.tokens), moving: moved };
     };
     const { tokens, moving: moved } = loop(count, after, start);
     return { tokens, moving: moved };

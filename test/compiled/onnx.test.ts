@@ -210,6 +210,84 @@ test('a layer norm, gelu and a map with its bias are one operator each', () => {
   compiled.dispose();
 });
 
+test('norms without a mean are one operator each, and quotients are not by reciprocals', () => {
+  const gain = tf.randomNormal<tf.Rank.R1>([64], 1, 0.1, 'float32', 4);
+  const norm = ({ x, size }: { x: tf.Tensor; size: (squares: tf.Tensor) => tf.Tensor }) =>
+    tf.mul(x, tf.rsqrt(tf.add(size(tf.square(x)), 1e-6)));
+  const fn = (x: tf.Tensor) => ({
+    byMean: tf.mul(norm({ x, size: (squares) => tf.mean(squares, -1, true) }), gain),
+    bySum: norm({ x, size: (squares) => tf.sum(squares, -1, true) }),
+    byPlace: norm({ x, size: tf.abs }),
+  });
+  const x = tf.randomNormal([2, 3, 64], 0, 1, 'float32', 6);
+  const compiled = compile(fn, ONNX);
+  const { ops } = compiled.prepare(x);
+  expect(ops.filter((op) => op === 'RMSNormalization')).toHaveLength(2);
+  expect(ops).not.toContain('Reciprocal');
+  const [got, wanted] = [compiled(x), fn(x)];
+  for (const name of ['byMean', 'bySum', 'byPlace'] as const)
+    expect(maxDifference(got[name], wanted[name]), name).toBeLessThanOrEqual(1e-6);
+  compiled.dispose();
+});
+
+test('what only looks like a norm is computed as it stands: sums over other axes or without one, a fed epsilon', () => {
+  const scaled = (x: tf.Tensor, size: tf.Tensor, epsilon: tf.Tensor | number) =>
+    tf.mul(x, tf.rsqrt(tf.add(size, epsilon)));
+  const [gain, bias] = [4, 5].map((seed) => tf.randomNormal<tf.Rank.R1>([8], 1, 0.1, 'float32', seed));
+  const layerNorm = (x: tf.Tensor, axis: number, keeps: boolean, epsilon: tf.Tensor | number) => {
+    const y = tf.sub(x, tf.mean(x, axis, keeps));
+    const normed = scaled(y, tf.mean(tf.square(y), axis, keeps), epsilon);
+    return tf.add(tf.mul(normed, gain as tf.Tensor), bias as tf.Tensor);
+  };
+  const fn = (x: tf.Tensor, epsilon: tf.Tensor) => ({
+    otherAxis: scaled(x, tf.sum(tf.square(x), 0, true), 1e-6),
+    axisLeft: scaled(x, tf.sum(tf.square(x), 1), 1e-6),
+    meanAxisLeft: layerNorm(x, 1, false, 1e-5),
+    fed: layerNorm(x, 1, true, epsilon),
+    otherCount: scaled(x, tf.div(tf.sum(tf.square(x), 1, true), 7), 1e-6),
+  });
+  const args = [tf.randomNormal([8, 8], 0, 1, 'float32', 6), tf.scalar(0.1)] as const;
+  const compiled = compile(fn, ONNX);
+  const { ops } = compiled.prepare(...args);
+  expect(ops.filter((op) => op.endsWith('Normalization'))).toEqual([]);
+  const [got, wanted] = [compiled(...args), fn(...args)];
+  for (const name of ['otherAxis', 'axisLeft', 'meanAxisLeft', 'fed', 'otherCount'] as const)
+    expect(maxDifference(got[name], wanted[name]), name).toBeLessThanOrEqual(1e-6);
+  compiled.dispose();
+});
+
+test('a product over one element is one by one, and a sum over axes of length 1 is none', () => {
+  const fn = (column: tf.Tensor, row: tf.Tensor) => ({
+    product: tf.matMul(column, row),
+    both: tf.matMul(row, column, true, true),
+    sum: tf.sum(row, [0, 2], true),
+    without: tf.sum(row, 2),
+  });
+  const args = [
+    tf.randomNormal([3, 5, 1], 0, 1, 'float32', 6),
+    tf.randomNormal([3, 1, 7], 0, 1, 'float32', 7),
+  ] as const;
+  const compiled = compile(fn, ONNX);
+  const { ops } = compiled.prepare(...args);
+  expect(ops.filter((op) => op === 'MatMul')).toEqual([]);
+  const [got, wanted] = [compiled(...args), fn(...args)];
+  for (const name of ['product', 'both', 'sum', 'without'] as const) {
+    expect(got[name].shape, name).toEqual(wanted[name].shape);
+    expect(maxDifference(got[name], wanted[name]), name).toBeLessThanOrEqual(1e-6);
+  }
+  const ones = compile((x: tf.Tensor) => ({ kept: tf.sum(x, [0, 2], true), left: tf.sum(x, [-1]) }), ONNX);
+  const x = tf.randomNormal([1, 4, 1], 0, 1, 'float32', 8);
+  expect(ones.prepare(x).ops).not.toContain('ReduceSum');
+  const { kept, left } = ones(x);
+  expect([kept.shape, left.shape]).toEqual([
+    [1, 4, 1],
+    [1, 4],
+  ]);
+  expect(maxDifference(tf.reshape(left, x.shape), x)).toBe(0);
+  compiled.dispose();
+  ones.dispose();
+});
+
 /** Checks a file as ONNX has it, infers all shapes, runs it, and prints its results and what is between them. */
 const PYTHON = `
 import json, sys, numpy, onnx, onnxruntime

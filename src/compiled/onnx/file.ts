@@ -12,9 +12,9 @@ import {
   RUNTIME_DOMAIN,
 } from './graph.js';
 
-/** ONNX 1.16 (2024), of which the forms of the table are. */
-const OPSET = 21;
-const IR_VERSION = 10;
+/** ONNX 1.18 (2025), of which the forms of the table are. */
+const OPSET = 23;
+const IR_VERSION = 11;
 /** Where parts of the file that are read as they lie begin. */
 const ALIGNMENT = 64;
 

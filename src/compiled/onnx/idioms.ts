@@ -1,6 +1,6 @@
 /** What takes several recorded operations and ONNX has as one, which its runtimes compute faster. */
-import type { OnnxForm } from '../ops/onnx_call.js';
-import { isMatrix, matrixOf } from '../ops/onnx_products.js';
+import type { OnnxCall, OnnxForm, Ref } from '../ops/onnx_call.js';
+import { asOutput, isMatrix, matrixOf } from '../ops/onnx_products.js';
 import type { Constant, GraphNode, TensorSpec } from '../record/graph.js';
 
 /** Finds what recorded references stand for. */
@@ -10,7 +10,7 @@ export interface Recorded {
   spec(ref: string): TensorSpec;
 }
 
-/** An op and the patterns of its inputs, a constant scalar, or a name that stands for one and the same reference wherever it comes. */
+/** An op, of reductions one that keeps its axes, and the patterns of its inputs, a constant scalar, or a name that stands for one and the same reference wherever it comes. */
 type Pattern = readonly Pattern[] | number | string;
 
 interface Idiom {
@@ -25,22 +25,61 @@ interface Idiom {
 const mean = (x: Pattern): Pattern => ['RealDiv', ['Sum', x, 'axes'], 'count'];
 const centred: Pattern = ['Sub', 'x', mean('x')];
 const scale: Pattern = ['Rsqrt', ['Add', mean(['Square', centred]), 'epsilon']];
+const scaledToOne = (sum: Pattern): readonly Pattern[] => ['Mul', 'x', ['Rsqrt', ['Add', sum, 'epsilon']]];
 const isRow = ({ shape }: TensorSpec): boolean => shape.length === 1;
+const lengthOf = (x: TensorSpec): number => x.shape.at(-1) ?? 1;
+
+/** Whether a pattern's sums are over the last axis of x, its means by that length, and its scales and shifts rows as long. */
+const isOverRows =
+  (isMean: boolean, ...rows: readonly string[]): NonNullable<Idiom['holds']> =>
+  (of, { spec, constant }) => {
+    const x = spec(of('x'));
+    const is = (name: string, value: number): boolean => numbersOf(constant(of(name))).join() === String(value);
+    return (
+      is('axes', x.shape.length - 1) &&
+      (!isMean || is('count', lengthOf(x))) &&
+      constant(of('epsilon')) !== undefined &&
+      rows.map((name) => spec(of(name))).every((row) => isRow(row) && lengthOf(row) === lengthOf(x))
+    );
+  };
+
+/** x over the root of its mean square. */
+function rmsNorm(op: OnnxCall, gain: Ref, epsilon: number): Ref {
+  return op.add('RMSNormalization', [op.input(0), gain], { axis: { int: -1 }, epsilon: { float: epsilon } });
+}
 
 const IDIOMS: readonly Idiom[] = [
   {
     pattern: ['Add', ['Mul', ['Mul', centred, scale], 'gain'], 'bias'],
     inputs: ['x', 'gain', 'bias', 'epsilon'],
-    holds: (of, { spec, constant }) =>
-      numbersOf(constant(of('axes'))).join() === String(spec(of('x')).shape.length - 1) &&
-      numbersOf(constant(of('count'))).join() === String(spec(of('x')).shape.at(-1)) &&
-      isRow(spec(of('gain'))) &&
-      isRow(spec(of('bias'))),
+    holds: isOverRows(true, 'gain', 'bias'),
     onnx: (op) =>
       op.add('LayerNormalization', [op.input(0), op.input(1), op.input(2)], {
         axis: { int: -1 },
         epsilon: { float: op.values(3)[0] ?? 0 },
       }),
+  },
+  {
+    pattern: ['Mul', scaledToOne(mean(['Square', 'x'])), 'gain'],
+    inputs: ['x', 'gain', 'epsilon'],
+    holds: isOverRows(true, 'gain'),
+    onnx: (op) => rmsNorm(op, op.input(1), op.values(2)[0] ?? 0),
+  },
+  {
+    // By the sum of squares: the same of the mean, over the root of how many there are.
+    pattern: scaledToOne(['Sum', ['Square', 'x'], 'axes']),
+    inputs: ['x', 'epsilon'],
+    holds: isOverRows(false),
+    onnx: (op) => {
+      const count = op.shape(0).at(-1) ?? 1;
+      const gain = op.constant([count ** -0.5], { shape: [count], dtype: 'float32' });
+      return rmsNorm(op, gain, (op.values(1)[0] ?? 0) / count);
+    },
+  },
+  {
+    pattern: ['Mul', 'x', ['Rsqrt', 'y']],
+    inputs: ['x', 'y'],
+    onnx: (op) => op.add('Div', [op.input(0), op.add('Sqrt', [op.input(1)])]),
   },
   {
     pattern: ['Mul', ['Mul', ['Add', ['Erf', ['Mul', 'x', Math.SQRT1_2]], 1], 0.5], 'x'],
@@ -62,7 +101,7 @@ const IDIOMS: readonly Idiom[] = [
     },
     onnx: (op) => {
       const [a, b] = [matrixOf(op, 0), matrixOf(op, 1)];
-      return op.reshape(op.add('Gemm', [a, b, op.input(2)]), null, op.outputs[0]?.shape ?? []);
+      return asOutput(op, op.add('Gemm', [a, b, op.input(2)]));
     },
   },
 ];
@@ -87,7 +126,7 @@ function matches(
   recorded: Recorded,
   names: Map<string, string>,
 ): boolean {
-  if (node === undefined || node.op !== op) return false;
+  if (node === undefined || node.op !== op || leavesAxes(node)) return false;
   return patterns.every((pattern, i) => {
     const ref = node.inputs[i] ?? '';
     if (typeof pattern === 'object') return matches(pattern, recorded.producer(ref), recorded, names);
@@ -97,6 +136,9 @@ function matches(
     return same === ref;
   });
 }
+
+const leavesAxes = ({ attrs: { keep_dims: kept } }: GraphNode): boolean =>
+  kept !== undefined && 'bool' in kept && !kept.bool;
 
 /** The element of a constant scalar of floats or integers. */
 function numbersOf(constant: Constant | undefined): number[] {

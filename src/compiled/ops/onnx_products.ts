@@ -17,12 +17,18 @@ export const isMatrix = ({ shape }: TensorSpec): boolean => shape.slice(0, -2).e
 /** An input that is a matrix but for axes of length 1 before. */
 export const matrixOf = (op: OnnxCall, i: number): Ref => op.reshape(op.input(i), op.shape(i), op.shape(i).slice(-2));
 
+/** A matrix in the shape of the output, which has axes of length 1 before. */
+export function asOutput(op: OnnxCall, matrix: Ref): Ref {
+  const shape = op.outputs[0]?.shape ?? [];
+  return op.reshape(matrix, shape.slice(-2), shape);
+}
+
 /** Products of many matrices; ONNX Runtime makes a transposition and a product one. */
 export const batchProduct: OnnxForm = (op) => {
   if (op.inputs.every(isMatrix)) {
-    const product = productOf(op, [matrixOf(op, 0), matrixOf(op, 1)], op.bool('adj_x'), op.bool('adj_y'));
-    return op.reshape(product, null, op.outputs[0]?.shape ?? []);
+    return asOutput(op, productOf(op, [matrixOf(op, 0), matrixOf(op, 1)], op.bool('adj_x'), op.bool('adj_y')));
   }
+  if (op.shape(0).at(op.bool('adj_x') ? -2 : -1) === 1) return outerProduct(op);
   const side = (i: number, isTransposed: boolean): Ref => {
     const rank = op.shape(i).length;
     if (!isTransposed) return op.input(i);
@@ -31,6 +37,14 @@ export const batchProduct: OnnxForm = (op) => {
   };
   return op.add('MatMul', [side(0, op.bool('adj_x')), side(1, op.bool('adj_y'))]);
 };
+
+/** Of columns and rows: every element of one times every element of the other. */
+function outerProduct(op: OnnxCall): Ref {
+  const [rows = 1, columns = 1] = op.outputs[0]?.shape.slice(-2) ?? [];
+  const column = op.reshape(op.input(0), op.shape(0), [...op.shape(0).slice(0, -2), rows, 1]);
+  const row = op.reshape(op.input(1), op.shape(1), [...op.shape(1).slice(0, -2), 1, columns]);
+  return op.add('Mul', [column, row]);
+}
 
 export const einsum: OnnxForm = (op) =>
   op.add(
