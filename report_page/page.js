@@ -45,7 +45,7 @@ function draw(chart) {
 const AXES_PX = 55;
 
 for (const [i, chart] of charts.entries()) {
-  chart.style.minHeight = `${specs[i].height + AXES_PX}px`;
+  chart.style.setProperty('--height', `${specs[i].height + AXES_PX}px`);
   nearby.observe(chart);
 }
 addEventListener('beforeprint', () => charts.forEach(draw));

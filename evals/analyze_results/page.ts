@@ -32,7 +32,8 @@ export function reportPage(
   });
   return toHtml({
     title: 'How cost grows with sequence length',
-    ...{ verdict, tables },
+    verdict: [...verdict, ...missing(analysis)],
+    tables,
     key: isDrawn ? keyOf(analysis) : [],
     figures: isDrawn ? figuresOf(analysis) : [],
     facts: [...remarks, ...commands],
@@ -40,4 +41,14 @@ export function reportPage(
     style: `:root{${themeVariables()}}${asset('page.css')}`,
     scripts: isDrawn ? [vega(), asset('page.js')] : [asset('page.js')],
   });
+}
+
+/** More notes than these are with the other facts. */
+const MOST_NOTES = 4;
+
+/** What a reader must know beside the verdict: on a page it would be far below. */
+function missing({ measurements: { notes } }: Analysis): Paragraph[] {
+  const more = notes.length - MOST_NOTES;
+  const said = more > 1 ? [...notes.slice(0, MOST_NOTES), `${more} more notes: How it was measured, below.`] : notes;
+  return said.length === 0 ? [] : [{ about: 'Notes', sentences: said }];
 }

@@ -26,15 +26,17 @@ export function sideBySide(files: readonly AnalyzedFile[], where: string): Analy
     measurements: joined(files),
     reference: `${references.size === 1 ? first.analysis.reference : 'the fastest'} in the same file`,
     models: files.flatMap(({ label, analysis }) =>
-      analysis.models.map((model) => ({ ...model, file: label, name: `${model.name} · ${label}` })),
+      analysis.models.map((model) => ({ ...model, file: label, name: nameIn(label, model.name) })),
     ),
     rankings: [],
     crossovers: files.flatMap(({ label, analysis }) =>
-      analysis.crossovers.map(({ a, b, crossover }) => ({ a, b: `${b} · ${label}`, crossover })),
+      analysis.crossovers.map(({ a, b, crossover }) => ({ a: nameIn(label, a), b: nameIn(label, b), crossover })),
     ),
     processCounts: [min(counts), max(counts)],
   };
 }
+
+const nameIn = (file: string, name: string): string => `${name} · ${file}`;
 
 function joined(files: readonly AnalyzedFile[]): Measurements {
   const all = files.map(({ analysis }) => analysis.measurements);

@@ -59,11 +59,11 @@ export function toHtml(page: Page): string {
     ...(figures.length === 0
       ? []
       : [
-          '<section><h2>Pictures</h2><p>Point at a symbol, or touch it, for its value and processes; a name below shows or hides its model.</p>',
+          '<section><h2>Pictures</h2><p class="screen">Point at a symbol, or touch it, for its value and processes; a name below shows or hides its model.</p>',
           `<div class="key" role="group" aria-label="Models shown">${buttons.join('')}</div>`,
           `<div class="figures">${figures.map(figureText).join('\n')}</div></section>`,
         ]),
-    `<section><h2>Tables</h2><p>A heading sorts its table.</p>${tables.map(tableText).join('\n')}</section>`,
+    `<section><h2>Tables</h2><p class="screen">A heading sorts its table.</p>${tables.map(tableText).join('\n')}</section>`,
     `<section><h2>How it was measured</h2>${facts.map((text) => `<p>${htmlText(text)}</p>`).join('\n')}</section>`,
     `<section id="data"><h2>Data</h2><p>${downloads.join(' · ')}</p></section>`,
     '</main><div id="tooltip" role="status" hidden></div>',

@@ -55,6 +55,20 @@ async function open(
 /** Figures that nobody has scrolled to are drawn for paper. */
 const drawAll = (page: Page) => page.evaluate("dispatchEvent(new Event('beforeprint'))");
 
+test('cells that failed are said with the verdict', async () => {
+  const cells = results.cells.map((cell) =>
+    cell.model === 'Square' && cell.n === 1024
+      ? { ...cell, status: 'failed', reason: 'out of memory', processes: [], summary: null }
+      : cell,
+  );
+  writeFileSync(join(folder, 'failed.json'), JSON.stringify({ ...results, cells }));
+  const output = join(folder, 'failed');
+  await runMain(main, ['--results_file', join(folder, 'failed.json'), '--output_dir', output, '--html']);
+  const [verdict] =
+    /<section id="verdict">.*?<\/section>/s.exec(readFileSync(join(output, 'report.html'), 'utf8')) ?? [];
+  expect(verdict).toContain('Square at n = 1024 is left out: failed (out of memory).');
+});
+
 test('the report is one file under 3 MB that names no other and has the results in it', () => {
   expect(statSync(report).size).toBeLessThan(3e6);
   const html = readFileSync(report, 'utf8');
@@ -73,7 +87,7 @@ inBrowser('in a browser (skipped without Chromium)', () => {
       const { page, heard } = await open(width);
       await drawAll(page);
       expect(heard).toEqual([pathToFileURL(report).href]);
-      expect(await page.locator('.chart svg').count()).toBe(7);
+      expect(await page.locator('.chart svg').count()).toBe(8);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
       for (const box of await Promise.all((await page.locator('.chart svg').all()).map((svg) => svg.boundingBox())))
         expect(box!.width).toBeGreaterThan(width / 4);
@@ -166,7 +180,7 @@ inBrowser('the page on paper', () => {
   test('it prints', async () => {
     const { page } = await open(800, 'dark');
     expect((await page.pdf({ format: 'A4' })).subarray(0, 5).toString()).toBe('%PDF-');
-    expect(await page.locator('.chart svg').count()).toBe(7); // also those that nobody has scrolled to
+    expect(await page.locator('.chart svg').count()).toBe(8); // also those that nobody has scrolled to
     await page.emulateMedia({ media: 'print' });
     expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(255, 255, 255)');
     await page.close();
@@ -179,7 +193,7 @@ inBrowser('the page on paper', () => {
     await page.evaluate("document.body.style.width = '600px'"); // vega draws for the window, which paper does not change
     const widths = "[...document.querySelectorAll('.chart svg')].map((svg) => svg.getBoundingClientRect().width)";
     const drawn = (await page.evaluate(widths)) as number[];
-    expect(drawn).toHaveLength(7);
+    expect(drawn).toHaveLength(8);
     expect(drawn.filter((width) => width > 600)).toEqual([]);
     await page.close();
   });

@@ -1,6 +1,7 @@
 /** The panels of the pictures one by one, as a page shows them: as wide as it is, in its own colours. */
 import { compile, type TopLevelSpec } from 'vega-lite';
 import type { Analysis } from '../analysis.js';
+import { crossoversPanel } from './crossovers.js';
 import { groupsOf, namesOf } from './groups.js';
 import { slopesPanel, workPanel } from './growth.js';
 import { HIDDEN, SCHEMA } from './layers.js';
@@ -45,6 +46,7 @@ export function figuresOf(analysis: Analysis): Figure[] {
     { name: 'Time, both axes logarithmic', note: symbolsText(analysis), height: TALL, panel: logLogPanel },
     { name: null, note: SLOPES_NOTE, height: LOW, panel: slopesPanel },
     { name: null, note: 'Below 1: faster than the reference.', height: LOW, panel: slowdownPanel },
+    { name: null, note: CROSSOVERS_NOTE, height: LOW, panel: crossoversPanel },
     { name: null, note: '', height: LOW, panel: memoryPanel },
     { name: null, note: `${WORK_NOTE} ${dashed}`, height: LOW, panel: workPanel },
     { name: null, note: dashed, height: LOW, panel: timePanel },
@@ -71,6 +73,8 @@ export function figuresOf(analysis: Analysis): Figure[] {
 
 const SLOPES_NOTE =
   'A power of n has one slope at all lengths: where a line climbs, a constant part of the time fades.';
+const CROSSOVERS_NOTE =
+  'Symbols: of the model that is faster from there on; bars: 95 % intervals, cut where nothing was measured.';
 const WORK_NOTE = 'Of two models with as many FLOPs, the higher one takes longer for each of them.';
 
 /** What stands above a panel; a page has it as its own text. */

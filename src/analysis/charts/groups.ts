@@ -9,7 +9,7 @@ export const CROWDED = 7;
 export interface Group {
   /** Empty where there is no other group. */
   readonly title: string;
-  readonly models: readonly ModelAnalysis[];
+  readonly models: readonly (ModelAnalysis & { /** What tables call it. */ readonly row: string })[];
 }
 
 /** By file, and by engine where one panel would be crowded; else one group with all models. */
@@ -24,7 +24,7 @@ export function groupsOf(models: readonly ModelAnalysis[]): Group[] {
   };
   return [...group(models, titleOf)].map(([title, own]) => ({
     title,
-    models: own.map((one) => ({ ...one, name: nameOf(one) })),
+    models: own.map((one) => ({ ...one, row: one.name, name: nameOf(one) })),
   }));
 }
 

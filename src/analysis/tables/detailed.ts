@@ -1,4 +1,5 @@
 /** What lies behind an exponent, and where models change places. */
+import { rollup } from 'd3-array';
 import { exponentText, integerText, percentText, timeText } from '../../report/format.js';
 import type { Table } from '../../report/table.js';
 import { type Analysis, lengthsOf, type ModelAnalysis } from '../analysis.js';
@@ -129,8 +130,14 @@ export function crossoverTable({ crossovers, models, reference }: Analysis): Tab
       const nameOf = (side: 'a' | 'b'): string => (side === 'a' ? a : b);
       return [`${a}, ${b}`, ...crossoverCells(crossover, nameOf, lengths)];
     }),
-    notes: crossovers.length < (models.length * (models.length - 1)) / 2 ? [pairsLeftOut] : [],
+    notes: crossovers.length < pairCount(models) ? [pairsLeftOut] : [],
   };
+}
+
+/** Models of one file can change places. */
+function pairCount(models: readonly ModelAnalysis[]): number {
+  const counts = rollup(models, ({ length }) => length, ({ file }) => file).values(); // biome-ignore format: one thought
+  return [...counts].reduce((sum, count) => sum + (count * (count - 1)) / 2, 0);
 }
 
 function crossoverCells(

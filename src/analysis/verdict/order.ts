@@ -20,7 +20,9 @@ export function orderTexts({ crossovers, models, rankings, reference }: Analysis
     crossover.kind === 'unclear' ? [`Whether ${a} or ${b} is faster cannot be told: ${crossover.reason}.`] : [],
   );
   if (changes.length + open.length > 0) return [...firstOf(changes), ...firstOf(open)];
-  const range = `from n = ${integerText(lengths[0] ?? 0)} to ${integerText(lengths.at(-1) ?? 0)}`;
+  // Of the lengths that most models share: a model may lack others.
+  const [first, last] = [rankings[0], rankings.at(-1)].map((ranking) => integerText(ranking?.n ?? 0));
+  const range = first === last ? `at n = ${first}` : `from n = ${first} to ${last}`;
   if (crossovers.length < (models.length * (models.length - 1)) / 2) return [`None with ${reference} ${range}.`];
   const names = rankings.at(-1)?.places.map(({ name }) => name) ?? [];
   return [`None ${range}: ${namesText(names)}, the fastest first.`];

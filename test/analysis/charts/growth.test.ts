@@ -85,6 +85,7 @@ test('a page has its figures in the order of its questions, and none that the fi
     'Time, both axes logarithmic',
     'Local slopes: exponent between neighbouring lengths',
     'Slowdown against Line',
+    'Cross-overs: the length from which on another model is faster',
     'Memory: state (solid), peak activations (dashed)',
     'Counted against timed: FLOPs and time',
     'Time',
