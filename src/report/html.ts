@@ -28,6 +28,8 @@ interface VerdictText {
 interface FigureText {
   readonly title: string;
   readonly note: string;
+  /** As wide as the page. */
+  readonly whole: boolean;
   /** Side by side; one alone has no label. */
   readonly panels: readonly { readonly label: string; readonly spec: object }[];
 }
@@ -95,14 +97,14 @@ function listText(verdict: readonly VerdictText[]): string {
 }
 
 /** The n-th panel of the page shows its n-th specification. */
-function figureText({ title, note, panels }: FigureText): string {
+function figureText({ title, note, whole, panels }: FigureText): string {
   const drawn = panels.map(({ label }) => {
     const name = label === '' ? '' : `<p class="label">${htmlText(label)}</p>`;
     const what = label === '' ? title : `${label}: ${title}`;
     return `<div>${name}<div class="chart" role="img" aria-label="${htmlText(what)}"></div></div>`;
   });
   const said = note === '' ? '' : `<p class="note">${htmlText(note)}</p>`;
-  return `<figure><figcaption>${htmlText(title)}</figcaption>${said}<div class="panels">${drawn.join('')}</div></figure>`;
+  return `<figure${whole ? ' class="whole"' : ''}><figcaption>${htmlText(title)}</figcaption>${said}<div class="panels">${drawn.join('')}</div></figure>`;
 }
 
 function tableText({ title, columns, rows, notes }: Table): string {

@@ -8,7 +8,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { main } from '../../evals/analyze_results.js';
 import { findChromium } from '../../src/browser_check.js';
-import { makeResults } from '../support/make_results.js';
+import { makeResults, WASM } from '../support/make_results.js';
 import { runMain } from '../support/run_main.js';
 
 const HOSTILE = '<script>alert(1)</script>';
@@ -249,6 +249,48 @@ inBrowser('several files on one page', () => {
     expect(await page.locator('#tooltip').textContent()).toMatch(/^Model: Square\nn: 1,024\nValue: 107 ms/);
     await page.locator('.key button', { hasText: 'Square' }).click();
     expect(await squares()).toEqual([0, 0]);
+    await page.close();
+  });
+});
+
+describe('ten models, twelve lengths, three engines', () => {
+  const large = join(folder, 'large', 'report.html');
+  beforeAll(async () => {
+    const lengths = Array.from({ length: 12 }, (_, i) => 16 * 2 ** i);
+    const factors = [0.98, 0.99, 1, 1.01, 1.02];
+    const model = (i: number) =>
+      Object.fromEntries(
+        lengths.map((n, k) => [n, factors.map((_, p) => (i + 1) * (1 + n / 99) * factors[(p * (k + 1)) % 5]!)]),
+      );
+    const times = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`Model${i}`, model(i)]));
+    const one = makeResults(times);
+    const engines = ['tensorflow', 'onnx', 'wasm'].map((id) => ({ ...WASM, id }));
+    const phases = ['prefill', 'decode', 'generate'] as const;
+    const cells = phases.flatMap((phase) =>
+      engines.flatMap(({ id }) => makeResults(times, { phase }).cells.map((cell) => ({ ...cell, engine: id }))),
+    );
+    writeFileSync(join(folder, 'large.json'), JSON.stringify({ ...one, engines, cells }));
+    await runMain(main, [
+      '--results_file',
+      join(folder, 'large.json'),
+      '--output_dir',
+      join(folder, 'large'),
+      '--html',
+    ]);
+  }, 120_000);
+
+  test('are a report under 5 MB', () => {
+    expect(statSync(large).size).toBeLessThan(5e6);
+  });
+
+  test.skipIf(executablePath === null)('fit a phone, a panel an engine, without an error', async () => {
+    const { page, heard } = await open(360, 'light', large);
+    await drawAll(page);
+    expect(await page.locator('.label').allTextContents()).toContain('onnx');
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    const heights = "[...document.querySelectorAll('.wide')].map((table) => table.clientHeight)";
+    expect(Math.max(...((await page.evaluate(heights)) as number[]))).toBeLessThanOrEqual(640); // 360 rows scroll
+    expect(heard).toHaveLength(1);
     await page.close();
   });
 });

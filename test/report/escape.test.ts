@@ -155,7 +155,7 @@ describe('HTML', () => {
         title: text,
         verdict: [{ about: text, sentences: [text] }],
         key: [{ name: text, colour: 'var(--ink)', shape: 'circle' }],
-        figures: [{ title: text, note: text, panels: [{ label: text, spec: { text } }] }],
+        figures: [{ title: text, note: text, whole: false, panels: [{ label: text, spec: { text } }] }],
         tables: [tableOf(text)],
         facts: [text],
         data: [{ name: text, text }],

@@ -31,7 +31,7 @@ export function crossoversPanel({ group, models, names, width }: Frame, analysis
   const title = { text: 'Cross-overs: the length from which on another model is faster' };
   const changes = changesIn(group, analysis);
   if (changes.length === 0 || changes.length > MOST_PAIRS) {
-    const reason = changes.length === 0 ? 'none that can be told' : 'many: see the table';
+    const reason = changes.length === 0 ? 'none found' : 'many: see the table';
     return emptyPanel(title.text, reason, width, PAIR_PX);
   }
   const x = lengthAxis(lengthsOf(models));

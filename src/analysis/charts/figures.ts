@@ -16,6 +16,8 @@ export interface Figure {
   readonly title: string;
   /** How to read it. */
   readonly note: string;
+  /** Takes the width of the page, also alone. */
+  readonly whole: boolean;
   /** One, or one a file or engine. */
   readonly panels: readonly FigurePanel[];
 }
@@ -43,16 +45,16 @@ export function figuresOf(analysis: Analysis): Figure[] {
   const names = namesOf(groups);
   const dashed = theoryText(groups);
   const kinds = [
-    { name: 'Time, both axes logarithmic', note: symbolsText(analysis), height: TALL, panel: logLogPanel },
-    { name: null, note: SLOPES_NOTE, height: LOW, panel: slopesPanel },
-    { name: null, note: 'Below 1: faster than the reference.', height: LOW, panel: slowdownPanel },
-    { name: null, note: CROSSOVERS_NOTE, height: LOW, panel: crossoversPanel },
-    { name: null, note: '', height: LOW, panel: memoryPanel },
-    { name: null, note: `${WORK_NOTE} ${dashed}`, height: LOW, panel: workPanel },
-    { name: null, note: dashed, height: LOW, panel: timePanel },
-    { name: null, note: '', height: LOW, panel: ratePanel },
+    { name: 'Time, both axes logarithmic', note: symbolsText(analysis), whole: true, height: TALL, panel: logLogPanel },
+    { name: null, note: SLOPES_NOTE, whole: false, height: LOW, panel: slopesPanel },
+    { name: null, note: 'Below 1: faster than the reference.', whole: false, height: LOW, panel: slowdownPanel },
+    { name: null, note: CROSSOVERS_NOTE, whole: true, height: LOW, panel: crossoversPanel },
+    { name: null, note: '', whole: false, height: LOW, panel: memoryPanel },
+    { name: null, note: `${WORK_NOTE} ${dashed}`, whole: false, height: LOW, panel: workPanel },
+    { name: null, note: dashed, whole: false, height: LOW, panel: timePanel },
+    { name: null, note: '', whole: false, height: LOW, panel: ratePanel },
   ];
-  return kinds.flatMap(({ name, note, height, panel }) => {
+  return kinds.flatMap(({ name, note, whole, height, panel }) => {
     const drawn = groups.map(({ title, models }) => ({
       label: shortName(title),
       panel: panel(
@@ -64,7 +66,7 @@ export function figuresOf(analysis: Analysis): Figure[] {
     if (first === undefined) return [];
     return [
       {
-        ...{ title: name ?? titleText(first.panel), note: note.trim() },
+        ...{ title: name ?? titleText(first.panel), note: note.trim(), whole: whole || groups.length > 1 },
         panels: drawn.map((one) => ({ label: one.label, spec: pageSpec(one.panel) })),
       },
     ];
