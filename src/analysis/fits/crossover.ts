@@ -11,6 +11,8 @@ export type Crossover =
   | { readonly kind: 'same' }
   /** An end of ci is 0 or Infinity where it lies outside the measured lengths. */
   | { readonly kind: 'one'; readonly fasterAfter: 'a' | 'b'; readonly n: number; readonly ci: Interval | null }
+  /** One order at `n` and every longer length, and what it is before that cannot be told. */
+  | { readonly kind: 'settled'; readonly fasterAfter: 'a' | 'b'; readonly n: number; readonly reason: string }
   | { readonly kind: 'unclear'; readonly reason: string };
 
 /** t over n of each curve as fitted; null where the data do not tell it. */
@@ -47,6 +49,10 @@ export function crossover(a: Replicates, b: Replicates, fitted: FittedPair = { a
   return hiddenCrossings(lengths, gaps, fitted) ?? decide(lengths, gaps, resampled);
 }
 
+/** `from n = 1,024 on`, or `at n = 4,096` alone: where an order is settled. @param lengths that were measured, ascending */
+export const settledText = ({ n }: Extract<Crossover, { kind: 'settled' }>, lengths: readonly number[]): string =>
+  n === lengths.at(-1) ? `at n = ${integerText(n)}` : `from n = ${integerText(n)} on`;
+
 /** `1,028 [below 256, 1,204]`: where two models change places. @param lengths that were measured, ascending */
 export function crossoverLength({ n, ci }: Extract<Crossover, { kind: 'one' }>, lengths: readonly number[]): string {
   const end = (at: number): string => {
@@ -62,23 +68,35 @@ function decide(
   resampled: readonly (readonly number[])[],
 ): Crossover {
   const found = crossings(lengths, gaps);
-  const dissent = (differs: (one: readonly number[]) => boolean): boolean =>
-    resampled.filter(differs).length > MAX_DISSENT * resampled.length;
+  const dissent = (differs: (one: readonly number[]) => boolean, most = MAX_DISSENT): boolean =>
+    resampled.filter(differs).length > most * resampled.length;
   if (lengths.length === 0) return { kind: 'unclear', reason: 'no length in common' };
   if ([gaps, ...resampled].every((one) => lastSign(one) === 0)) return { kind: 'same' };
-  if (found.length > 1) return { kind: 'unclear', reason: `the order changes ${found.length} times` };
-  const [n] = found;
   const end = lastSign(gaps);
+  const fasterAfter = end < 0 ? 'a' : 'b';
+  /** The shortest length from which on hardly any resample has another order: half as many, since it could be either. */
+  const unclear = (reason: string): Crossover => {
+    const isOther = (gap: number): boolean => Math.sign(gap) !== end;
+    const from = lengths.findIndex((_, i) => {
+      const hasOther = (one: readonly number[]): boolean => one.slice(i).some(isOther);
+      return resampled.length > 0 && !hasOther(gaps) && !dissent(hasOther, MAX_DISSENT / 2);
+    });
+    return from < 0
+      ? { kind: 'unclear', reason }
+      : { kind: 'settled', fasterAfter, n: lengths[from] as number, reason };
+  };
+  if (found.length > 1) return unclear(`the order changes ${found.length} times`);
+  const [n] = found;
   if (n === undefined) {
     if (end === 0 || dissent((one) => crossings(lengths, one).length > 0 || lastSign(one) === -end))
-      return { kind: 'unclear', reason: 'too close to tell' };
-    return { kind: 'none', faster: end < 0 ? 'a' : 'b' };
+      return unclear('too close to tell');
+    return { kind: 'none', faster: fasterAfter };
   }
-  if (dissent((one) => crossings(lengths, one).length > 1)) return { kind: 'unclear', reason: 'too close to tell' };
+  if (dissent((one) => crossings(lengths, one).length > 1)) return unclear('too close to tell');
   const placeOf = (one: readonly number[]): number =>
     crossings(lengths, one)[0] ?? { [end]: 0, [-end]: Infinity }[lastSign(one)] ?? n;
   const ci = resampled.length === 0 ? null : percentileInterval(resampled.map(placeOf));
-  return { kind: 'one', fasterAfter: end < 0 ? 'a' : 'b', n, ci };
+  return { kind: 'one', fasterAfter, n, ci };
 }
 
 /** Lengths at which the gap changes its sign. Equal times change no order: the sign before them counts on. */

@@ -3,7 +3,7 @@ import { rollup } from 'd3-array';
 import { exponentText, integerText, percentText, timeText } from '../../report/format.js';
 import type { Table } from '../../report/table.js';
 import { type Analysis, lengthsOf, type ModelAnalysis } from '../analysis.js';
-import { type Crossover, crossoverLength } from '../fits/crossover.js';
+import { type Crossover, crossoverLength, settledText } from '../fits/crossover.js';
 import { PLAUSIBLE_DELTA } from '../fits/evidence.js';
 import { MIN_LENGTHS_FOR_FLOOR } from '../fits/floor_exponent.js';
 import { floorShare } from '../fits/floor_fit.js';
@@ -146,6 +146,11 @@ function crossoverCells(
   lengths: readonly number[],
 ): [string, string] {
   if (found.kind === 'unclear') return ['cannot tell', found.reason];
+  if (found.kind === 'settled')
+    return [
+      `below ${integerText(found.n)}, if any`,
+      `${nameOf(found.fasterAfter)} ${settledText(found, lengths)}; before: ${found.reason}`,
+    ];
   if (found.kind === 'same') return ['none', 'the same at all n'];
   if (found.kind === 'none') return ['none in range', `${nameOf(found.faster)} at all measured n`];
   return [crossoverLength(found, lengths), `${nameOf(found.fasterAfter)} from there on`];

@@ -9,7 +9,7 @@ import { bytesText, integerText, withInterval } from '../../report/format.js';
 import { namesText } from '../../report/sentences.js';
 import { MIN_PROCESSES_FOR_CI } from '../../statistics.js';
 import type { Replicates } from '../fits/bootstrap.js';
-import { type Crossover, crossover, crossoverLength } from '../fits/crossover.js';
+import { type Crossover, crossover, crossoverLength, settledText } from '../fits/crossover.js';
 import { type CurveAt, curveAt, ratioAt, type Source } from '../fits/curve_at.js';
 import { type FloorExponent, identifiedCurve } from '../fits/floor_exponent.js';
 import { floorOf } from '../fits/scaling.js';
@@ -143,6 +143,10 @@ function orderText(found: Crossover, lengths: readonly number[], base: string): 
       ? `at n = ${integerText(first)}`
       : `at every measured n, ${integerText(first)} to ${integerText(last)}`;
   if (found.kind === 'unclear') return `it cannot be told at which n it is faster than ${base}: ${found.reason}`;
+  if (found.kind === 'settled') {
+    const order = found.fasterAfter === 'a' ? 'faster' : 'slower';
+    return `it is ${order} than ${base} ${settledText(found, lengths)}; on shorter prompts it cannot be told: ${found.reason}`;
+  }
   if (found.kind === 'same') return `it is as fast as ${base} ${everywhere}`;
   if (found.kind === 'none') return `it is ${found.faster === 'a' ? 'faster' : 'slower'} than ${base} ${everywhere}`;
   const at = crossoverLength(found, lengths);

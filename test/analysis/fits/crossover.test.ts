@@ -72,7 +72,8 @@ describe('order and ties', () => {
   const swap = (found: Crossover): Crossover => {
     const other = { a: 'b', b: 'a' } as const;
     if (found.kind === 'none') return { ...found, faster: other[found.faster] };
-    return found.kind === 'one' ? { ...found, fasterAfter: other[found.fasterAfter] } : found;
+    const isSided = found.kind === 'one' || found.kind === 'settled';
+    return isSided ? { ...found, fasterAfter: other[found.fasterAfter] } : found;
   };
 
   test('swapping the two curves swaps their names and nothing else, ties among them', () => {
@@ -118,6 +119,25 @@ describe('order and ties', () => {
       kind: 'unclear',
       reason: 'the order changes 2 times',
     });
+  });
+});
+
+describe('of curves that are close at first', () => {
+  const around = (times: readonly number[]) => times.map((t, i) => ({ n: 2 ** i, t: [-2, 1, 0, -1, 2].map((k) => t * (1 + 0.02 * k)) })); // biome-ignore format: one thought
+  const rotated = (times: readonly number[]) => times.map((t, i) => ({ n: 2 ** i, t: [1, -2, 2, 0, -1].map((k) => t * (1 + 0.02 * k)) })); // biome-ignore format: one thought
+
+  test('the order is settled at the shortest length from which on it is sure', () => {
+    expect(findCrossover(around([10, 20, 40, 80, 160]), rotated([10, 20.1, 50, 120, 300]))).toEqual({
+      ...{ kind: 'settled', fasterAfter: 'a', n: 4 },
+      reason: 'too close to tell',
+    });
+    expect(findCrossover(around([10.1, 9.9, 10.1, 9.9, 30]), rotated([10, 10, 10, 10, 10]))).toMatchObject({
+      ...{ kind: 'settled', fasterAfter: 'b', n: 16 },
+    });
+  });
+
+  test('a sure order that is not the last one settles nothing', () => {
+    expect(findCrossover(around([10, 30, 10, 10, 10]), rotated([10, 10, 10.1, 9.9, 10])).kind).toBe('unclear');
   });
 });
 

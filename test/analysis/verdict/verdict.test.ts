@@ -78,6 +78,14 @@ describe('change of places', () => {
     const file = makeResults({ A: curve((n) => n), B: close });
     expect(verdict(file).get('Change of places')).toBe('Whether A or B is faster cannot be told: too close to tell.');
   });
+
+  test('that is sure on long prompts alone says from where on', () => {
+    const [short, long] = [(n: number) => n, (n: number) => (n > 500 ? 2 * n : 1.001 * n)];
+    const close = Object.fromEntries(LENGTHS.map((n) => [n, shuffled(long(n))]));
+    expect(verdict(makeResults({ A: curve(short), B: close })).get('Change of places')).toBe(
+      'A is faster than B from n = 512 on; on shorter prompts it cannot be told.',
+    );
+  });
 });
 
 describe('growth', () => {
