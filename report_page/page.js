@@ -48,7 +48,10 @@ for (const [i, chart] of charts.entries()) {
   chart.style.setProperty('--height', `${specs[i].height + AXES_PX}px`);
   nearby.observe(chart);
 }
-addEventListener('beforeprint', () => charts.forEach(draw));
+addEventListener('beforeprint', () => {
+  charts.forEach(draw);
+  for (const details of document.querySelectorAll('details')) details.open = true;
+});
 
 const buttons = [...document.querySelectorAll('.key button')];
 for (const button of buttons)

@@ -115,6 +115,16 @@ function tableText({ title, columns, rows, notes }: Table): string {
   );
   return (
     `<h3>${htmlText(title)}</h3><div class="wide" role="region" aria-label="${htmlText(printable(title))}" tabindex="0"><table><thead><tr>${headings.join('')}</tr></thead>` +
-    `<tbody>${lines.join('\n')}</tbody></table></div>${notes.map((note) => `<p class="note">${htmlText(note)}</p>`).join('')}`
+    `<tbody>${lines.join('\n')}</tbody></table></div>${notesText(notes)}`
   );
+}
+
+/** More notes than these wait to be asked for. */
+const MOST_NOTES = 6;
+
+function notesText(notes: readonly string[]): string {
+  const all = notes.map((note) => `<p class="note">${htmlText(note)}</p>`).join('');
+  return notes.length > MOST_NOTES
+    ? `<details><summary class="note">${notes.length} notes</summary>${all}</details>`
+    : all;
 }

@@ -285,7 +285,9 @@ describe('ten models, twelve lengths, three engines', () => {
 
   test.skipIf(executablePath === null)('fit a phone, a panel an engine, without an error', async () => {
     const { page, heard } = await open(360, 'light', large);
+    expect(await page.locator('.note', { hasText: 'believe the floor fit' }).first().isVisible()).toBe(false);
     await drawAll(page);
+    expect(await page.locator('.note', { hasText: 'believe the floor fit' }).first().isVisible()).toBe(true); // on paper
     expect(await page.locator('.label').allTextContents()).toContain('onnx');
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
     const heights = "[...document.querySelectorAll('.wide')].map((table) => table.clientHeight)";
