@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openPage } from '../../src/browser/browser.js';
 import { openSite, type Site } from '../../src/browser/site.js';
 import { findChromium } from '../../src/browser_check.js';
 import { findOwnEngine } from '../../src/engines/registry.js';
@@ -57,6 +58,20 @@ describe.skipIf(missing !== null)('a worker of the engine browser', () => {
     await worker.ask('prepare', cellOf(SMALL, 'BSBR', 'prefill'));
     await worker.ask('release', {});
   });
+});
+
+test.skipIf(missing !== null)('files that are no ONNX are a reason in a line, and the page goes on', async () => {
+  const page = await openPage(join(import.meta.dirname, '../../browser'), (reason) => expect.fail(reason));
+  try {
+    await page.ask('start', { device: 'cpu', threads: 1 });
+    const { files } = await exportedWithTokens('BSBR', 6, 5);
+    const others = [...files].map(([name, bytes]) => [name, name.endsWith('.onnx') ? Uint8Array.of(1, 2, 3) : bytes]);
+    const broken = page.site.add(new Map(others as [string, Uint8Array][]));
+    await expect(page.ask('open', { folder: broken })).rejects.toThrow(/^browser: [^\n]+$/);
+    await page.ask('open', { folder: page.site.add(files) });
+  } finally {
+    await page.close();
+  }
 });
 
 describe.skipIf(missing !== null)('a page of someone else', () => {

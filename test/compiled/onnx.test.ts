@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { compile, exportOnnx, fuse, loop } from '../../src/compiled/compile.js';
+import { openModel } from '../../src/compiled/onnx/runtime.js';
 import { selfContained } from '../../src/compiled/onnx/self_contained.js';
 import { scan } from '../../src/compiled/scan.js';
 import * as tf from '../../src/tf.js';
@@ -322,6 +323,10 @@ test('exported, a function is files, with constants of 1 MB and more in one of t
   expect(errorOf(() => exportOnnx((y: tf.Tensor) => tf.neg(y), tf.scalar(1) as never))).toContain(
     'exportOnnx: examples must be an array',
   );
+});
+
+test('bytes that are no ONNX are refused in one line', () => {
+  expect(() => openModel(Uint8Array.of(1, 2, 3), { device: 'cpu', threads: 1 }, {})).toThrow(/^[^\n]*protobuf[^\n]*$/);
 });
 
 test('what a function reads is gone also where it cannot be written', () => {

@@ -47,9 +47,10 @@ function describeMode(mode: Mode): void {
   }
   describeLaws('decays', mode, mode === EAGER ? DECAY_LAWS : STRONG_DECAYS, mode);
   describeLaws('strong decays', mode, mode.isSlow ? STRONG_CHUNKS : STRONG_MODELS, mode);
-  for (const name of MODEL_NAMES) {
-    const create = (config = {}, options = {}) => modelOf(name, { ...SMALL, ...config }, { ...mode, ...options });
-    describeLaws(name, mode, lawsOf(name, mode), { name, create });
+  for (const name of [...MODEL_NAMES, HYBRID]) {
+    const usual = { ...SMALL, numLayers: name === HYBRID ? 4 : SMALL.numLayers };
+    const create = (config = {}, options = {}) => modelOf(name, { ...usual, ...config }, { ...mode, ...options });
+    describeLaws(name, mode, lawsOf(name, mode), { name, config: usual, create });
   }
   describeLaws('hybrid', mode, HYBRID_LAWS, mode);
   if (mode !== EAGER) test.each(LONG)('%s: prefill of %i tokens and decode equal the eager ones', equalsEager(mode));
@@ -67,11 +68,13 @@ function describeMode(mode: Mode): void {
   });
 }
 
+/** Layers as in Qwen3-Next. */
+const HYBRID = '3*GatedDeltaNet+Softmax';
 /**
  * Models of the same parts as others: a graph of theirs holds nothing that those of the others, and the rules under strong
  * decays, do not. To compile one for each law would take minutes.
  */
-const KINDRED = ['RetNet', 'GLA', 'Mamba2', 'GatedDeltaNet', 'KDA'];
+const KINDRED = ['RetNet', 'GLA', 'Mamba2', 'GatedDeltaNet', 'KDA', HYBRID];
 const lawsOf = (name: string, mode: Mode): typeof LAWS =>
   !mode.isSlow || !KINDRED.includes(name) ? LAWS : { [DECODE_LAW]: LAWS[DECODE_LAW] as Law };
 const DECODE_LAW = 'decode is steps that feed back the arg max';

@@ -2,11 +2,13 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { LAWS as ALL_LAWS } from '../../src/laws/laws.js';
+import { fillLayers, layersIn } from '../../src/models/hybrid.js';
 import type { SequenceModel } from '../../src/models/model.js';
 import { modelOptions } from '../../src/models/registry.js';
 import type { TransformerOptions } from '../../src/models/transformer.js';
 import { randomWeights } from '../../src/models/weights.js';
 import { sizeOfTree } from '../../src/tree.js';
+import type { NaiveMixer } from '../naive/arrays.js';
 import { ORACLES, type Oracle } from '../naive/oracles.js';
 import { naiveTransformer } from '../naive/transformer.js';
 import {
@@ -23,7 +25,10 @@ import {
 import { fixedRoomEqualsModel } from './fixed_room_laws.js';
 
 export interface Subject {
+  /** Of a model, or the expression of a hybrid. */
   readonly name: string;
+  /** What it is tried with unless a law says otherwise. */
+  readonly config: Config;
   /** The model on the backend and in the run mode under test. */
   readonly create: (config?: Partial<Config>, options?: TransformerOptions) => Promise<SequenceModel>;
 }
@@ -33,18 +38,18 @@ const C = SMALL.chunk_size;
 /** Around the boundaries of chunks. */
 const LENGTHS = [1, C - 1, C, C + 1, 63, 100];
 
-const prefillEqualsOracle: Law = async ({ name, create }) => {
+const prefillEqualsOracle: Law = async ({ name, config, create }) => {
   const model = await create();
   const ids = randomIds(1, Math.max(...LENGTHS));
-  const expected = oracleLogits(name, SMALL, ids);
+  const expected = oracleLogits(name, config, ids);
   withSession(model, ({ prefill }) => {
     for (const n of LENGTHS) expectClose(prefill(prefix(ids, n)).logits, expected(n), `prefill of ${n} tokens`);
   });
 };
 
 /** Past what softmax's tail holds (128), and past 8, 16 and 32 chunks. */
-const buffersGrowUnseen: Law = async ({ create }) => {
-  const model = await create({ numLayers: 1 });
+const buffersGrowUnseen: Law = async ({ name, create }) => {
+  const model = await create({ numLayers: fewestLayers(name) });
   const n = 272;
   const ids = randomIds(1, n);
   withSession(model, (session) => {
@@ -59,16 +64,17 @@ const buffersGrowUnseen: Law = async ({ create }) => {
   });
 };
 
-const floatsAreCounted: Law = async ({ name, create }) => {
+const floatsAreCounted: Law = async ({ name, config: usual, create }) => {
   const configs: Partial<Config>[] = [{}, { numHeads: 4, kv_heads: 2, chunk_size: 5, compression_factor: 0 }];
   if ('compression_factor' in modelOptions(name)) configs.push({ compression_factor: 3 });
   for (const config of configs) {
     const model = await create(config);
-    const full = { ...SMALL, ...config };
+    const full = { ...usual, ...config };
+    const oracles = kindsOf(name, full).map(oracleOf);
     withSession(model, (session) => {
       for (const n of [1, C, C + 1, 100, 129]) {
         const { inUse, allocated } = model.stateFloats(n);
-        expect(inUse, `in use at ${n}`).toBe(full.numLayers * oracleOf(name).stateFloats(full, n));
+        expect(inUse, `in use at ${n}`).toBe(oracles.reduce((sum, { stateFloats }) => sum + stateFloats(full, n), 0));
         const ids = randomIds(2, n);
         expect(sizeOfTree(session.prefill(ids).state), `prefill of ${n}`).toBe(2 * allocated);
         expect(sizeOfTree(session.stepFrom(Math.max(1, n - 3), ids).state), `steps to ${n}`).toBe(2 * allocated);
@@ -93,13 +99,13 @@ const shapes = fc.record({
   split: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 
-const anyShapeEqualsOracle: Law = ({ name, create }) =>
+const anyShapeEqualsOracle: Law = ({ name, config: usual, create }) =>
   fc.assert(
     fc.asyncProperty(shapes, async ({ batch, headDim, tokens, isShared, split, ...shape }) => {
       const hiddenDim = shape.numHeads * headDim;
       const compression_factor = Math.min(shape.compression_factor, hiddenDim);
       const kv_heads = isShared && shape.numHeads % 2 === 0 ? shape.numHeads / 2 : shape.numHeads;
-      const config = { ...SMALL, ...shape, scan_chunk: shape.chunk_size, hiddenDim, compression_factor, kv_heads };
+      const config = { ...usual, ...shape, scan_chunk: shape.chunk_size, hiddenDim, compression_factor, kv_heads };
       const model = await create(config);
       const ids = randomIds(batch, tokens);
       const expected = oracleLogits(name, config, ids);
@@ -125,11 +131,11 @@ const SHARED: Readonly<Record<string, readonly [lengths: readonly number[], opti
 
 const shared = (law: string): Law => {
   const [lengths, options] = SHARED[law]!;
-  return ({ name, create }) =>
+  return ({ name, config, create }) =>
     ALL_LAWS[law]!({
       create: (shape, given) => create(shape, { ...options, ...given }),
-      createMixer: (shape) => mixerOf(name, { ...SMALL, ...shape }),
-      shapes: [SMALL],
+      createMixer: (shape) => mixerOf(kindsOf(name, config)[0] as string, { ...config, ...shape }),
+      shapes: [config],
       lengths,
     });
 };
@@ -144,6 +150,11 @@ export const LAWS: Readonly<Record<string, Law>> = {
     withSession(await create(), fixedRoomEqualsModel),
 };
 
+const fewestLayers = (name: string): number => layersIn(name, 'test').reduce((sum, { count }) => sum + count, 0);
+/** The model of each layer. */
+const kindsOf = (name: string, { numLayers }: Config): string[] =>
+  fillLayers(layersIn(name, 'test'), numLayers, 'test', 'num_layers');
+
 function oracleOf(name: string): Oracle {
   const oracle = ORACLES[name];
   if (oracle === undefined) throw new Error(`test/naive/oracles.ts: must have an oracle for ${name}`);
@@ -152,7 +163,8 @@ function oracleOf(name: string): Oracle {
 
 /** Logits [B, V] after the first n tokens, by the oracle. */
 function oracleLogits(name: string, config: Config, ids: Ids): (n: number) => number[] {
-  const run = naiveTransformer(() => oracleOf(name).mixer, randomWeights(SEED), config);
+  const mixers = kindsOf(name, config).map((kind) => oracleOf(kind).mixer);
+  const run = naiveTransformer((layer) => mixers[layer] as NaiveMixer, randomWeights(SEED), config);
   const rows = ids.map(run);
   return (n) => rows.flatMap((row) => row[n - 1] ?? []);
 }

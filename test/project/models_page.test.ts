@@ -11,7 +11,7 @@ const ROWS = [...PAGE.matchAll(/^\| (.*) \| (.*`.*) \|$/gm)].slice(1).map(([, id
 
 /** The text of a file, or of all files of a folder. */
 function sourceOf(path: string): string {
-  const place = join(ROOT, /^(src|test)\//.test(path) ? '' : 'src/models', path);
+  const place = join(ROOT, /^(src|evals|test)\//.test(path) ? '' : 'src/models', path);
   const files = path.endsWith('/') ? readdirSync(place).filter((name) => name.endsWith('.ts')) : [''];
   return files.map((file) => readFileSync(join(place, file), 'utf8')).join('\n');
 }
