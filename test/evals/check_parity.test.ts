@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { main } from '../../evals/check_parity.js';
+import { findOwnEngine } from '../../src/engines/registry.js';
 import { goldenBytes, SMALL_GOLDEN, withConfig, withElement, withFirst } from '../support/golden_files.js';
 
 let folder = '';
@@ -55,6 +56,13 @@ test.each(['onnx', 'onnx:op'])('on %s a file is checked as graphs', async (engin
   expect(printed).toContain(`Golden files on ${engine}: `);
   expect(printed).toMatch(/good\.safetensors .* ok/);
   expect(printed).toMatch(/wrong\.safetensors .* FAIL/);
+});
+
+test.skipIf(findOwnEngine('browser', 'test').problem() !== null)('in a browser a file is checked', async () => {
+  put('good', goldenBytes('mamba2-t3.safetensors'));
+  expect(await run('--engine', 'browser')).toBe(0);
+  expect(printed).toContain('Golden files on browser: ');
+  expect(printed).toMatch(/good\.safetensors .* ok/);
 });
 
 test('the flags of before say what they are now', async () => {
