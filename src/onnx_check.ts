@@ -21,6 +21,7 @@ const INSTALL = IS_CLONE ? '`npm ci`' : '`npm install attnscale`';
 export function loadOnnx<Session>(): OnnxRuntime<Session> {
   if (!isInstalled('onnxruntime-node')) throw new UserError(`onnxruntime-node is not installed; to get it: ${INSTALL}`);
   try {
+    silence();
     return require('onnxruntime-node/dist/binding.js') as OnnxRuntime<Session>;
   } catch (error) {
     const reason = messageOf(error).split('\n')[0] ?? '';
@@ -29,6 +30,12 @@ export function loadOnnx<Session>(): OnnxRuntime<Session> {
       isMissing ? `onnxruntime-node has no library for ${PLACE}` : `onnxruntime-node cannot be loaded: ${reason}`,
     );
   }
+}
+
+/** What goes wrong is thrown; else it would be on stderr too, in lines of its own. */
+function silence(): void {
+  const requireBeside = createRequire(require.resolve('onnxruntime-node/package.json'));
+  (requireBeside('onnxruntime-common') as { env: { logLevel: string } }).env.logLevel = 'fatal';
 }
 
 /** Why nothing can be recorded: tfjs-node's kernels name the operations; its addon is not needed. */

@@ -79,7 +79,7 @@ async function startChromium(): Promise<Browser> {
   check(executablePath !== null, 'browser: there must be a Chromium, got none');
   const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }; // the parent decides
   return chromium.launch({ executablePath, args: ARGUMENTS, ...signals }).catch((error: unknown) => {
-    throw new UserError(`browser: ${executablePath} could not be started (${firstLine(error)})`);
+    throw new UserError(`${executablePath} could not be started (${firstLine(error)})`);
   });
 }
 

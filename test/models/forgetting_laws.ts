@@ -15,7 +15,7 @@ import { expectClose, mixerOf, normals, SEED, SMALL } from '../support/session.j
 
 const d = SMALL.hiddenDim;
 /** Tokens; how many of them are a prefill of their own, which is no number of whole chunks; and how many are stepped. */
-const [T, FIRST, STEPS] = [4096, 2500, 1024];
+const [T, FIRST, STEPS] = [4096, 2500, 512];
 const TOLERANCE = 1e-4;
 /** Of steps: where g and S stay, each rounds S in one direction, by half of its last place at most. */
 const STEPPED = TOLERANCE + STEPS * 2 ** -25;

@@ -13,7 +13,7 @@ await tf.initBackend('wasm');
 type Phase = 'prefill' | 'decode';
 
 /** What a call of a model at each of some lengths counts. */
-async function countsOf(name: string, phase: Phase, lengths: readonly number[], numLayers = 4): Promise<Counted[]> {
+async function countsOf(name: string, phase: Phase, lengths: readonly number[], numLayers = 8): Promise<Counted[]> {
   const model = await modelOf(name, { ...SMALL, numLayers });
   const params = model.init(randomWeights(1));
   const counts = lengths.map((n) => {
@@ -31,7 +31,7 @@ describe.each(['3*GatedDeltaNet+Softmax', 'SlidingWindow+Softmax'])('%s', (hybri
 
   test.each<[Phase, readonly number[]]>([
     ['decode', [8, 300, 2000]], // from where Softmax's state and work are the smaller ones on
-    ['prefill', [2000]], // where they are about as large as the other's, what the last layer saves decides
+    ['prefill', [2000]], // of Softmax the last layer, which reads for one position, is cheap: of four layers it is the only one
   ])('FLOPs, bytes and state of its %s lie between its parts', async (phase, lengths) => {
     const counts = await countsOf(hybrid, phase, lengths);
     const [one, other] = (await Promise.all(parts.map((part) => countsOf(part, phase, lengths)))) as [
