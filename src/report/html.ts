@@ -125,6 +125,6 @@ const MOST_NOTES = 6;
 function notesText(notes: readonly string[]): string {
   const all = notes.map((note) => `<p class="note">${htmlText(note)}</p>`).join('');
   return notes.length > MOST_NOTES
-    ? `<details><summary class="note">${notes.length} notes</summary>${all}</details>`
+    ? `<details><summary class="note screen">${notes.length} notes</summary>${all}</details>`
     : all;
 }

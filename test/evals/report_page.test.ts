@@ -199,20 +199,23 @@ inBrowser('the page on paper', () => {
   });
 });
 
+/** The report of two files, where `both` says. */
+async function writeTwo(both: string): Promise<void> {
+  const later = makeResults({ Square: curve((n) => 2 + n * n * 1e-4), Line: curve((n) => n / 30) });
+  const wide = { ...later, config: { ...later.config, hidden_dim: 256 }, config_hash: 'wide' };
+  const paths = Object.entries({ monday: results, tuesday: wide }).map(([name, content]) => {
+    const path = join(folder, `${name}.json`);
+    writeFileSync(path, JSON.stringify(content));
+    return path;
+  });
+  const output = join(folder, 'both');
+  await runMain(main, [...paths, '--output_dir', output, '--html']);
+  renameSync(join(output, 'report.html'), both);
+}
+
 inBrowser('several files on one page', () => {
   const both = join(folder, 'both.html');
-  beforeAll(async () => {
-    const later = makeResults({ Square: curve((n) => 2 + n * n * 1e-4), Line: curve((n) => n / 30) });
-    const wide = { ...later, config: { ...later.config, hidden_dim: 256 }, config_hash: 'wide' };
-    const paths = Object.entries({ monday: results, tuesday: wide }).map(([name, content]) => {
-      const path = join(folder, `${name}.json`);
-      writeFileSync(path, JSON.stringify(content));
-      return path;
-    });
-    const output = join(folder, 'both');
-    await runMain(main, [...paths, '--output_dir', output, '--html']);
-    renameSync(join(output, 'report.html'), both);
-  }, 60_000);
+  beforeAll(() => writeTwo(both), 60_000);
 
   test('says first what differs, then has the files side by side: sentences and every figure', async () => {
     const { page, heard } = await open(1200, 'light', both);
@@ -222,6 +225,13 @@ inBrowser('several files on one page', () => {
       /^At n = 1,024 times of tuesday over those of monday are .* \(Square\).*tuesday measured other work than monday: config\.hidden_dim 256 instead of 128\.$/,
     );
     expect(await page.locator('#verdict h3').allTextContents()).toEqual(['monday', 'tuesday']);
+    await page.emulateMedia({ media: 'print' }); // a picture stays on one sheet of paper, sentences fill them
+    const breaks = (of: string) => page.evaluate(`getComputedStyle(document.querySelector('${of}')).breakInside`);
+    expect(await Promise.all(['#verdict .panels > div', 'figure .panels > div'].map(breaks))).toEqual([
+      'auto',
+      'avoid',
+    ]);
+    await page.emulateMedia({ media: 'screen' });
     for (const figure of await page.locator('figure').all()) {
       expect(await figure.locator('.label').allTextContents()).toEqual(['monday', 'tuesday']);
       const [left, right] = await Promise.all((await figure.locator('svg').all()).map((svg) => svg.boundingBox()));
