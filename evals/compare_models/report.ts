@@ -114,7 +114,7 @@ function notesOf({ config, cells, comparisons }: Results): string[] {
   const recompute = config.recompute ? ' Recompute: the whole sequence again for each of these tokens.' : '';
   return [
     `Models: ${shapeText(config)}.`,
-    `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a period of the model. Generate: the prompt, then ${config.n_tokens} tokens.${recompute}`,
+    `Prefill: the prompt of n tokens. Decode: a token at depth n; slowest step: of a period of the model. Generate: the prompt, then ${countText(config.n_tokens, 'token')}.${recompute}`,
     timesText([min(counts), max([0, ...counts])]),
     ...agreementNotes(comparisons),
     ...precisionNotes(config, cells),

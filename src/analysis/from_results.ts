@@ -60,7 +60,7 @@ export function fromResults(results: Results, where: string, phase: Phase): Meas
 const MEANINGS: Readonly<Record<Phase, (tokens: number) => string>> = {
   prefill: () => 'prefill: n tokens in parallel',
   decode: () => 'decode: one token at depth n',
-  generate: (tokens) => `generate: prefill of n tokens, then ${tokens} steps`,
+  generate: (tokens) => `generate: prefill of n tokens, then ${countText(tokens, 'step')}`,
   recompute: (tokens) => `recompute: the whole sequence again for each of ${tokens} tokens`,
 };
 
