@@ -9,7 +9,7 @@ import type { Results } from '../../src/results/schema.js';
 
 const SHOWCASE = join(import.meta.dirname, '../../results/showcase');
 const read = (file: string) => JSON.parse(readFileSync(join(SHOWCASE, file), 'utf8'));
-const old = () => read('comparison_results.json');
+const old = () => read('protocol/before.json');
 
 describe('a file of schema 1', () => {
   const file = parseResults(old(), 'old.json');
