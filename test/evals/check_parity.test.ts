@@ -65,6 +65,17 @@ test.skipIf(findOwnEngine('browser', 'test').problem() !== null)('in a browser a
   expect(printed).toMatch(/good\.safetensors .* ok/);
 });
 
+test.skipIf(findOwnEngine('browser', 'test').problem() !== null)(
+  'and on its GPU, in software where need be',
+  async (at) => {
+    put('good', goldenBytes('linear-one-token.safetensors'));
+    const code = await run('--engine', 'browser', '--device', 'webgpu');
+    at.skip(warned.includes('no WebGPU adapter'), warned);
+    expect([code, warned]).toEqual([0, '']);
+    expect(printed).toMatch(/good\.safetensors .* ok/);
+  },
+);
+
 test('the flags of before say what they are now', async () => {
   put('one', goldenBytes('linear-one-token.safetensors'));
   expect(await main([folder, '--backend', 'wasm', '--mode', 'eager'])).toBe(0);
