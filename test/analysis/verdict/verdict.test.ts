@@ -86,6 +86,16 @@ describe('change of places', () => {
       'A is faster than B from n = 512 on; on shorter prompts it cannot be told.',
     );
   });
+
+  test('of several pairs is said together: where, and why not', () => {
+    const close = (scale: number) =>
+      Object.fromEntries(LENGTHS.map((n) => [n, shuffled(n > 500 ? scale * n : 1.001 * n)]));
+    const file = makeResults({ A: curve((n) => n), B: close(2), C: close(2), D: close(1.001) });
+    expect(verdict(file).get('Change of places')).toBe(
+      'A is faster than B and C from n = 512 on; on shorter prompts it cannot be told. ' +
+        'Whether A or D is faster cannot be told: too close to tell.',
+    );
+  });
 });
 
 describe('growth', () => {
