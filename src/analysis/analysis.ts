@@ -9,7 +9,7 @@ import { identifiedCurve } from './fits/floor_exponent.js';
 import { type Scaling, scalingOf } from './fits/scaling.js';
 import { type WorkExponent, workExponent } from './fits/work.js';
 import { findSeries, type MeasuredPoint, type Measurements, type Series } from './measurements.js';
-import { comparedLengths, type Ranking, rankAt } from './ranking.js';
+import { type Ranking, rankAt, sharedLengths } from './ranking.js';
 import { replicated, replicatesOf, timeOf } from './replicates.js';
 
 export interface AnalyzedPoint extends MeasuredPoint {
@@ -67,7 +67,7 @@ export function analyze(measurements: Measurements, reference: string | null, wh
   const { series, seed } = measurements;
   check(series.length > 0, `${where}: needs at least one measured model, got none`);
   const replicates = replicatesOf(series, seed);
-  const rankings = comparedLengths(series).map((n) => rankAt(n, series, replicates));
+  const rankings = sharedLengths(series).map((n) => rankAt(n, series, replicates));
   const fastest = rankings.at(-1)?.places[0]?.name ?? '';
   const base = findSeries(measurements, reference ?? fastest, `${where}: reference`);
   const baseReplicates = replicates[series.indexOf(base)] as Replicates;

@@ -19,13 +19,18 @@ export interface Ranking {
   readonly places: readonly Place[];
 }
 
-/** The smallest and the largest of the lengths that most models share: one where these are the same. */
-export function comparedLengths(series: readonly Series[]): number[] {
+/** A difference that may be smaller is none to speak of. */
+export const LEAST_DIFFERENCE = 0.005;
+
+/** Whether a model cannot be told from the fastest: its interval holds that one's time. */
+export const mayBeFirst = ({ ratio }: Place): boolean => ratio.ci !== null && ratio.ci[0] < 1 + LEAST_DIFFERENCE;
+
+/** The lengths that most models share, ascending. */
+export function sharedLengths(series: readonly Series[]): number[] {
   const counts = new Map<number, number>();
   for (const { points } of series) for (const { n } of points) counts.set(n, (counts.get(n) ?? 0) + 1);
   const most = max([...counts.values()]);
-  const shared = [...counts].flatMap(([n, count]) => (count === most ? [n] : [])).sort((a, b) => a - b);
-  return [...new Set([shared[0], shared.at(-1)])].filter((n) => n !== undefined);
+  return [...counts].flatMap(([n, count]) => (count === most ? [n] : [])).sort((a, b) => a - b);
 }
 
 /** Every series that has the length, the fastest first. @param replicates of the series, in their order */

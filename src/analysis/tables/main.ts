@@ -8,10 +8,12 @@ import {
   timeText,
   withInterval,
 } from '../../report/format.js';
+import { namesText } from '../../report/sentences.js';
 import type { Table } from '../../report/table.js';
 import type { Analysis, AnalyzedPoint, ModelAnalysis } from '../analysis.js';
 import { MIN_LENGTHS_FOR_FLOOR } from '../fits/floor_exponent.js';
 import { floorEnd, floorShare } from '../fits/floor_fit.js';
+import { mayBeFirst, type Place } from '../ranking.js';
 import { atLargest, largest, largestLength, lastLength, NONE } from './shared.js';
 
 /** Exponents and the time at the largest n. */
@@ -100,6 +102,25 @@ export function slowdownTable({ models, reference }: Analysis): Table {
       const shared = points.filter((point) => point.slowdown !== null);
       const last = atLargest(shared, maxLength, (point) => (point.slowdown === null ? NONE : text(point.slowdown)));
       return [name, text(slowdown.average), text(slowdown.least), text(slowdown.most), last];
+    }),
+    notes: [],
+  };
+}
+
+/** Who is the fastest at each length, and who is behind. */
+export function fastestTable({ rankings }: Analysis): Table {
+  const behind = (place: Place | undefined): string =>
+    place === undefined ? NONE : `${place.name} ${withInterval(place.ratio, 'x')}`;
+  const compared = rankings.filter(({ places }) => places.length > 1);
+  return {
+    title: 'Fastest at each n, and times over it',
+    columns: ['n', 'Fastest', 'Time', 'Cannot be told apart', 'Next', 'Slowest'],
+    rows: compared.map(({ n, places }) => {
+      const [first, ...others] = places as [Place, ...Place[]];
+      const level = others.filter(mayBeFirst).map(({ name }) => name);
+      const later = others.filter((place) => !mayBeFirst(place));
+      const last = later.length > 1 ? later.at(-1) : undefined;
+      return [integerText(n), first.name, timeText(first.ms), namesText(level) || NONE, behind(later[0]), behind(last)];
     }),
     notes: [],
   };

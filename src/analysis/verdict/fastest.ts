@@ -3,12 +3,14 @@ import { integerText, percentText, timeText, withInterval } from '../../report/f
 import { namesText } from '../../report/sentences.js';
 import { MIN_PROCESSES_FOR_CI } from '../../statistics.js';
 import { type Analysis, hasIntervals } from '../analysis.js';
-import type { Place, Ranking } from '../ranking.js';
+import { LEAST_DIFFERENCE, mayBeFirst, type Place, type Ranking } from '../ranking.js';
 
 /** The largest length first: it is what people ask about. */
 export function fastestTexts(analysis: Analysis): string[] {
-  const texts = analysis.rankings.toReversed().map(rankingText);
-  const isCompared = analysis.rankings.some(({ places }) => places.length > 1);
+  const { rankings } = analysis;
+  const ends = [rankings.at(-1), ...rankings.slice(0, 1)].filter((ranking) => ranking !== undefined);
+  const texts = [...new Set(ends)].map(rankingText);
+  const isCompared = ends.some(({ places }) => places.length > 1);
   return isCompared ? [...texts, sureText(analysis)] : texts;
 }
 
@@ -27,12 +29,6 @@ function rankingText({ n, places: [first, ...others] }: Ranking): string {
   const last = level.includes(slowest) ? '' : `; ${longerTexts([slowest])}`;
   return `${tie}${ratio}${last}.`;
 }
-
-/** A difference that may be smaller is none to speak of. */
-const LEAST_DIFFERENCE = 0.005;
-
-/** Its interval holds the fastest's time. */
-const mayBeFirst = ({ ratio }: Place): boolean => ratio.ci !== null && ratio.ci[0] < 1 + LEAST_DIFFERENCE;
 
 /** `B takes 1.15 times as long [1.06, 1.19], C 1.53 times [1.42, 1.61]` */
 function longerTexts(places: readonly Place[]): string {

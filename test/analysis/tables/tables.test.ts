@@ -34,6 +34,39 @@ describe('numbers', () => {
   });
 });
 
+describe('fastest', () => {
+  test('at each length, with what cannot be told from it, what is next and what is last', () => {
+    const two = makeResults({ Slow: curve((n) => 0.02 * n), Fast: curve((n) => 0.01 * n) });
+    expect(find(tablesOf(two), 'Fastest').rows[0]).toEqual([
+      '128',
+      'Fast',
+      '1.28 ms ± 0.03',
+      '–',
+      'Slow 2.000x [2.000, 2.000]',
+      '–',
+    ]);
+    const level = Object.fromEntries([128, 256].map((n) => [n, [1.02, 0.97, 1.01, 1, 0.99].map((k) => 0.01 * n * k)]));
+    const more = makeResults({
+      ...{ Slow: curve((n) => 0.02 * n, [128, 256]), Slowest: curve((n) => 0.04 * n, [128, 256]) },
+      ...{ Fast: curve((n) => 0.01 * n, [128, 256]), Level: level },
+    });
+    expect(find(tablesOf(more), 'Fastest').rows.map(([n, , , ...rest]) => [n, ...rest])).toEqual(
+      ['128', '256'].map((n) => [
+        n,
+        expect.stringMatching(/^(Fast|Level)$/),
+        expect.stringMatching(/^Slow 2\.0/),
+        expect.stringMatching(/^Slowest 4\.0/),
+      ]),
+    );
+  });
+
+  test('of one model there is no table', () => {
+    expect(tablesOf(makeResults({ Fast: curve((n) => n) })).some(({ title }) => title.startsWith('Fastest'))).toBe(
+      false,
+    );
+  });
+});
+
 describe('tables of a results file', () => {
   const file = makeResults({ Slow: curve((n) => 0.02 * n), Fast: curve((n) => 0.01 * n) });
   const tables = tablesOf(file);
