@@ -12,7 +12,7 @@ import { check, messageOf } from '../../src/errors.js';
 import { createModel, ownOptions } from '../../src/models/registry.js';
 import type { Table } from '../../src/report/table.js';
 import { toTerminal } from '../../src/report/terminal.js';
-import { enginesBefore } from '../compare_models/engines.js';
+import { askedBefore, enginesBefore } from '../compare_models/engines.js';
 import type { Streams } from '../shared/command_line.js';
 import { usableEngine } from '../shared/engines/engine_option.js';
 import { placeHost } from '../shared/engines/place_host.js';
@@ -52,12 +52,10 @@ function askedEngine({ engine, backend, mode }: ParityFlags): {
   readonly engine: string;
   readonly note: string | null;
 } {
-  const given = Object.entries({ backend, mode }).flatMap(([flag, word]) => (word ? [`--${flag} ${word}`] : []));
-  const before = given.join(' ');
-  check(before === '' || engine === undefined, `${before}: --engine says it all, got both`);
+  const before = askedBefore({ backend, mode }, { flag: '--engine', value: engine, mode: 'eager' });
+  if (before !== null) return { engine: before.words[0] ?? '', note: before.note };
   if (engine !== undefined) return { engine, note: null };
-  const [found = ''] = enginesBefore(backend ?? 'auto', mode ?? 'eager');
-  if (before !== '') return { engine: found, note: `${before} is now --engine ${found}` };
+  const [found = ''] = enginesBefore('auto', 'eager');
   const problem = findOwnEngine('tensorflow-eager', '--engine').problem();
   return {
     engine: found,

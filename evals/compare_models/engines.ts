@@ -107,20 +107,37 @@ function peersOf(words: readonly string[]): ReadonlyMap<string, Engine> {
 }
 
 /** The engines of all models, where they were asked for, and what the flags of before mean today. */
-function askedEngines({ engines, backend, mode }: EngineFlags): {
+function askedEngines({
+  engines,
+  backend,
+  mode,
+}: EngineFlags): Omit<Before, 'note'> & { readonly note: string | null } {
+  const before = askedBefore({ backend, mode }, { flag: '--engines', value: engines, mode: AUTO });
+  return before ?? { words: (engines ?? [AUTO]).flatMap((word) => word.split(',')), where: '--engines', note: null };
+}
+
+interface Before {
   readonly words: readonly string[];
   readonly where: string;
-  readonly note: string | null;
-} {
+  readonly note: string;
+}
+
+/**
+ * What the flags of before ask for; null without them.
+ * @param now the flag that has taken their place, what it was given, and the mode where one is not said
+ */
+export function askedBefore(
+  { backend, mode }: { readonly backend: Flags['backend'] | undefined; readonly mode: Flags['mode'] | undefined },
+  now: { readonly flag: string; readonly value: unknown; readonly mode: NonNullable<Flags['mode']> },
+): Before | null {
   const given = Object.entries({ backend, mode }).flatMap(([flag, word]) =>
     word === undefined ? [] : [`--${flag} ${word}`],
   );
+  if (given.length === 0) return null;
   const where = given.join(' ');
-  if (where === '')
-    return { words: (engines ?? [AUTO]).flatMap((word) => word.split(',')), where: '--engines', note: null };
-  check(engines === undefined, `${where}: --engines says it all, got both`);
-  const words = enginesBefore(backend ?? AUTO, mode ?? AUTO);
-  return { words, where, note: `${where} is now --engines ${words.join(' ')}` };
+  check(now.value === undefined, `${where}: ${now.flag} says it all, got both`);
+  const words = enginesBefore(backend ?? AUTO, mode ?? now.mode);
+  return { words, where, note: `${where} is now ${now.flag} ${words.join(' ')}` };
 }
 
 /** What --backend and --mode mean today. */

@@ -171,13 +171,17 @@ export const blockPass =
   ): { tokens: tf.Tensor2D; moving: readonly Tree[] } => {
     const step = stepPass(mixers);
     type Carried = { readonly ids: tf.Tensor1D; readonly tokens: tf.Tensor2D; readonly moving: readonly Tree[] };
+    const columns = tf.range(0, BLOCK_STEPS, 1, 'int32');
     const start: Carried = { ids, tokens: tf.zeros([ids.shape[0], BLOCK_STEPS], 'int32'), moving };
     const after = (before: Carried, i: tf.Scalar): Carried => {
       const place = { at: advanced(at, i), positions: tf.gather(positions, tf.reshape(i, [1])) };
       const { logits, moving: moved } = step(params, before.moving, seen, before.ids, place);
       const next = tf.argMax(logits, -1) as tf.Tensor1D;
-      const isHere = tf.equal(tf.range(0, BLOCK_STEPS, 1, 'int32'), i); // [BLOCK_STEPS]
-      return { ids: next, tokens: tf.where(isHere, tf.expandDims(next, 1), before.tokens), moving: moved };
+      return {
+        ids: next,
+        tokens: tf.where(tf.equal(columns, i), tf.expandDims(next, 1), before.tokens),
+        moving: moved,
+      };
     };
     const { tokens, moving: moved } = loop(count, after, start);
     return { tokens, moving: moved };
