@@ -4,6 +4,7 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, 
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive } from './alive.mjs';
 
 const BEAT_MS = 2_000;
 const SILENCE_MS = 60_000;
@@ -85,12 +86,4 @@ function isHeld(file) {
   const touched = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
   if (touched === undefined || Date.now() - touched > SILENCE_MS) return false;
   return host !== hostname() || [holder, ...children].map(Number).some(isAlive);
-}
-
-function isAlive(pid) {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
 }

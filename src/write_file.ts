@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { isAlive } from '#scripts/alive.mjs';
 
 /** Temporary files lie beside the target, since no rename leaves its file system, and tell their writer. */
 const PREFIX = `.attnscale-${hostname().replaceAll(/[^\w-]/g, '_')}-`;
@@ -109,14 +110,5 @@ function removeAbandoned(folder: string): void {
     }
   } catch {
     // a folder that cannot be read, or another user's file: no reason not to write
-  }
-}
-
-/** Whether a process of this machine runs. */
-export function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

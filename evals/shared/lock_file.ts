@@ -1,9 +1,10 @@
 /** A file that says who writes another one, so that no two runs do. */
 import { closeSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { isAlive } from '#scripts/alive.mjs';
 import { readText } from '../../src/bench/run/environment.js';
 import { check, messageOf, UserError } from '../../src/errors.js';
-import { isAlive, writeAll } from '../../src/write_file.js';
+import { writeAll } from '../../src/write_file.js';
 
 interface Owner {
   readonly host: string;

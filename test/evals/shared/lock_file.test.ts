@@ -1,9 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { lockFile } from '../../../evals/shared/lock_file.js';
+import { isAlive, until } from '../../support/process_tree.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 let file = '';
@@ -36,6 +38,23 @@ test('the lock of a process that is dead, or whose pid is another one by now, is
     expect(readdirSync(dirname(file))).toEqual(['a.json.lock']);
   }
 });
+
+test.runIf(existsSync('/proc/self/stat'))(
+  'the lock of a process that has ended and is not reaped is taken',
+  async () => {
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const pid = Number((await once(parent.stdout, 'data'))[0]);
+      await until(() => !isAlive(pid));
+      const started = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[21]; // the name has no blank
+      put({ host: hostname(), pid, started });
+      using _lock = lockFile(file);
+      expect(own().pid).toBe(process.pid);
+    } finally {
+      parent.kill();
+    }
+  },
+);
 
 test.each<[string, unknown, string]>([
   ['of another machine', { host: 'else\u001bwhere', pid: 7, started: null }, 'process 7 of else?where'],
