@@ -39,13 +39,11 @@ export const relu6: OnnxForm = (op) => {
 
 export const leakyRelu: OnnxForm = (op) => op.add('LeakyRelu', [op.input(0)], { alpha: { float: op.float('alpha') } });
 
-/** e^x − 1; near 0 by 2 tanh(x/2) / (1 − tanh(x/2)), which keeps the digits that the difference would lose. */
+/** e^x − 1 as tanh(x/2) (e^x + 1), which keeps the digits that the difference would lose near 0. */
 export const expm1: OnnxForm = (op) => {
   const x = op.input(0);
   const half = op.add('Tanh', [op.add('Mul', [x, op.scalar(0.5, 'float32')])]);
-  const near = op.add('Div', [op.add('Add', [half, half]), op.add('Sub', [op.scalar(1, 'float32'), half])]);
-  const far = op.add('Sub', [op.add('Exp', [x]), op.scalar(1, 'float32')]);
-  return op.add('Where', [isNear(op, x), near, far]);
+  return op.add('Mul', [half, op.add('Add', [op.add('Exp', [x]), op.scalar(1, 'float32')])]);
 };
 
 /** ln(1 + x); near 0 by x ln u / (u − 1) with u = 1 + x as rounded (Higham 2002, problem 1.5). */

@@ -16,13 +16,13 @@ import { recurrent } from '../mixer.js';
 import type { ModelShape } from '../model.js';
 import type { Chunks } from '../parts/chunks.js';
 import { noDecay } from '../parts/decays.js';
-import { type DeltaMaps, deltaInputs, deltaMaps } from '../parts/delta_inputs.js';
+import { deltaMaps } from '../parts/delta_inputs.js';
 import { matMulLast } from '../parts/layers.js';
 import { type NormedOutput, normedHeads, outputParameters } from '../parts/outputs.js';
 import { deltaRule, deltaStep } from '../parts/rules.js';
-import { emptyWindow, type Window, windowFloats } from '../parts/short_conv.js';
+import type { ShortConv, Window } from '../parts/short_conv.js';
 
-type Parameters = DeltaMaps & NormedOutput;
+type Parameters = NormedOutput & { readonly conv: ShortConv };
 type State = {
   readonly S: tf.Tensor3D; // [B * H, D, D]
   readonly window: Window;
@@ -31,23 +31,25 @@ type State = {
 /** @param options scan_chunk: tokens in a chunk of prefill; no result depends on it */
 export function deltaMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: { readonly scan_chunk: number }) {
   const D = d / H;
+  const maps = deltaMaps(d, H, { reading: {}, writing: {} });
   const output = ({ gain, o }: Parameters, read: Chunks, B: number, T: number): tf.Tensor3D =>
     matMulLast(normedHeads(read, gain, B, T), o);
   return recurrent<Parameters, State>({
-    parameters: (weights) => ({ ...deltaMaps(weights, d, H), ...outputParameters(weights, d, D) }),
-    empty: (B) => ({ S: tf.zeros([B * H, D, D]), window: emptyWindow(B, [d, d, d]) }),
+    parameters: (weights) => ({ conv: maps.parameters(weights), ...outputParameters(weights, d, D) }),
+    empty: (B) => ({ S: tf.zeros([B * H, D, D]), window: maps.empty(B) }),
     prefill(params, past, x, lastOnly) {
       const [B, T] = x.shape;
-      const { inputs, window } = deltaInputs(params, past.window, x, Math.min(options.scan_chunk, T), lastOnly);
+      const C = Math.min(options.scan_chunk, T);
+      const { inputs, window } = maps.inputs(params.conv, past.window, x, C, lastOnly);
       const { o, S } = deltaRule(inputs, noDecay, past.S, lastOnly);
       return { y: output(params, o, B, lastOnly ? 1 : T), state: { S, window } };
     },
     step(params, past, x) {
       const [B] = x.shape;
-      const { inputs, window } = deltaInputs(params, past.window, tf.reshape(x, [B, 1, d]), 1, false);
+      const { inputs, window } = maps.inputs(params.conv, past.window, tf.reshape(x, [B, 1, d]), 1, false);
       const { o, S } = deltaStep(inputs, tf.expandDims(past.S, 0));
       return { y: tf.reshape(output(params, o, B, 1), [B, d]), state: { S, window } };
     },
-    stateFloats: d * D + windowFloats([d, d, d]),
+    stateFloats: d * D + maps.windowFloats,
   });
 }

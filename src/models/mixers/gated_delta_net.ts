@@ -15,11 +15,9 @@ import type { ModelShape } from '../model.js';
 import { splitChunks } from '../parts/chunks.js';
 import { decayOfHeads, headDecays } from '../parts/decays.js';
 import { gatedDelta } from '../parts/gated_delta.js';
-import { denseWeight, matMulLast, silu } from '../parts/layers.js';
+import { silu } from '../parts/layers.js';
 
 type Parameters = {
-  readonly g: tf.Tensor2D; // [d, d]
-  readonly a: tf.Tensor2D; // [d, H]
   readonly A_log: tf.Tensor1D; // [H]
   readonly dt_bias: tf.Tensor1D; // [H]
 };
@@ -28,15 +26,15 @@ type Parameters = {
 export function gatedDeltaMixer(shape: ModelShape, options: { readonly scan_chunk: number }) {
   const { hiddenDim: d, numHeads: H } = shape;
   return gatedDelta<Parameters>(shape, options.scan_chunk, {
+    gateMap: ['g', d],
+    decayMap: ['a', H],
     parameters: (weights) => ({
-      g: denseWeight(weights, ['g'], d, d),
-      a: denseWeight(weights, ['a'], H, d),
       A_log: tf.tensor1d(weights.get('A_log', [H])),
       dt_bias: tf.tensor1d(weights.get('dt_bias', [H])),
     }),
-    logDecay: ({ a, A_log, dt_bias }, x, C) =>
-      splitChunks(tf.mul(tf.neg(tf.exp(A_log)), tf.softplus(tf.add(matMulLast(x, a), dt_bias))), H, C),
+    logDecay: ({ A_log, dt_bias }, a, C) =>
+      splitChunks(tf.mul(tf.neg(tf.exp(A_log)), tf.softplus(tf.add(a, dt_bias))), H, C),
     decayBy: (log) => decayOfHeads(headDecays(log)),
-    gate: ({ g }, x) => silu(matMulLast(x, g)),
+    gate: (_, g) => silu(g),
   });
 }

@@ -15,18 +15,14 @@ import type { ModelShape } from '../model.js';
 import { type Chunks, halvedChunk, splitChunks } from '../parts/chunks.js';
 import { channelDecay } from '../parts/decays.js';
 import { type GatedMaps, gatedInputs, gatedMaps } from '../parts/gated_inputs.js';
-import { type Dense, dense, denseParameters, denseWeight, matMulLast } from '../parts/layers.js';
+import { type Dense, dense, denseParameters } from '../parts/layers.js';
 import { gatedOutput, type NormedOutput, outputParameters } from '../parts/outputs.js';
 import { additiveRule, additiveStep, decayed } from '../parts/rules.js';
 
 /** What g is divided by: half-lives of 16 tokens where the map of the gate gives 0. */
 const TEMPERATURE = 16;
 
-type Parameters = NormedOutput &
-  GatedMaps & {
-    readonly f1: tf.Tensor2D; // [d, r]
-    readonly f2: Dense; // [r, d]
-  };
+type Parameters = NormedOutput & GatedMaps & { readonly f2: Dense /* [r, d] */ };
 type State = { readonly S: tf.Tensor3D /* [B * H, D, D] */ };
 type Options = {
   /** Tokens in a chunk of prefill, or as many as the next power of two; no result depends on it. */
@@ -37,28 +33,26 @@ type Options = {
 
 export function glaMixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_chunk, gate_rank: r }: Options) {
   const D = d / H;
-  /** g of x [B, T, d] by chunks of C tokens, [N, B * H, C, D]. */
-  const logDecay = ({ f1, f2 }: Parameters, x: tf.Tensor3D, C: number): Chunks =>
-    splitChunks(tf.div(tf.softplus(tf.neg(dense(matMulLast(x, f1), f2))), -TEMPERATURE), H, C);
+  /** g of x by the first of its two maps, [B, T, r], by chunks of C tokens, [N, B * H, C, D]. */
+  const logDecay = ({ f2 }: Parameters, low: tf.Tensor3D | undefined, C: number): Chunks =>
+    splitChunks(tf.div(tf.softplus(tf.neg(dense(low as tf.Tensor3D, f2))), -TEMPERATURE), H, C);
   return recurrent<Parameters, State>({
     parameters: (weights) => ({
-      ...gatedMaps(weights, d),
-      f1: denseWeight(weights, ['f1'], r, d),
+      ...gatedMaps(weights, d, { f1: r }),
       f2: denseParameters(weights, ['f2'], d, r),
       ...outputParameters(weights, d, D),
     }),
     empty: (B) => ({ S: tf.zeros([B * H, D, D]) }),
     prefill(params, past, x, lastOnly) {
       const C = halvedChunk(scan_chunk, x.shape[1]);
-      const { inputs, gated } = gatedInputs(params, x, H, C, lastOnly);
-      const { o, S } = additiveRule(inputs, channelDecay(logDecay(params, x, C)), past.S, lastOnly);
+      const { inputs, gated, rest } = gatedInputs(params, x, H, C, lastOnly);
+      const { o, S } = additiveRule(inputs, channelDecay(logDecay(params, rest, C)), past.S, lastOnly);
       return { y: gatedOutput(params, o, gated), state: { S } };
     },
     step(params, past, x) {
       const [B] = x.shape;
-      const token: tf.Tensor3D = tf.reshape(x, [B, 1, d]);
-      const { inputs, gated } = gatedInputs(params, token, H, 1, false);
-      const { o, S } = additiveStep(inputs, decayed(past.S, logDecay(params, token, 1)));
+      const { inputs, gated, rest } = gatedInputs(params, tf.reshape(x, [B, 1, d]), H, 1, false);
+      const { o, S } = additiveStep(inputs, decayed(past.S, logDecay(params, rest, 1)));
       return { y: tf.reshape(gatedOutput(params, o, gated), [B, d]), state: { S } };
     },
     stateFloats: d * D,

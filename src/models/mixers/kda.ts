@@ -19,9 +19,7 @@ import { gatedDelta } from '../parts/gated_delta.js';
 import { type Dense, dense, denseParameters, denseWeight, matMulLast } from '../parts/layers.js';
 
 type Parameters = {
-  readonly g1: tf.Tensor2D; // [d, D]
   readonly g2: Dense; // [D, d]
-  readonly f1: tf.Tensor2D; // [d, D]
   readonly f2: tf.Tensor2D; // [D, d]
   readonly A_log: tf.Tensor2D; // [H, 1]
   readonly dt_bias: tf.Tensor1D; // [d]
@@ -32,21 +30,21 @@ export function kdaMixer(shape: ModelShape, options: { readonly scan_chunk: numb
   const { hiddenDim: d, numHeads: H } = shape;
   const D = d / H;
   return gatedDelta<Parameters>(shape, options.scan_chunk, {
+    gateMap: ['g1', D],
+    decayMap: ['f1', D],
     parameters: (weights) => ({
-      g1: denseWeight(weights, ['g1'], D, d),
       g2: denseParameters(weights, ['g2'], d, D),
-      f1: denseWeight(weights, ['f1'], D, d),
       f2: denseWeight(weights, ['f2'], d, D),
       A_log: tf.tensor2d(weights.get('A_log', [H]), [H, 1]),
       dt_bias: tf.tensor1d(weights.get('dt_bias', [d])),
     }),
-    logDecay({ f1, f2, A_log, dt_bias }, x, C) {
-      const [B, T] = x.shape;
-      const rates = tf.softplus(tf.add(matMulLast(matMulLast(x, f1), f2), dt_bias));
+    logDecay({ f2, A_log, dt_bias }, low, C) {
+      const [B, T] = low.shape;
+      const rates = tf.softplus(tf.add(matMulLast(low, f2), dt_bias));
       const g = tf.mul(tf.neg(tf.exp(A_log)), tf.reshape(rates, [B, T, H, D]));
       return splitChunks(tf.reshape(g, [B, T, d]), H, C);
     },
     decayBy: channelDecay,
-    gate: ({ g1, g2 }, x) => tf.sigmoid(dense(matMulLast(x, g1), g2)),
+    gate: ({ g2 }, low) => tf.sigmoid(dense(low, g2)),
   });
 }

@@ -20,21 +20,11 @@ import { type Chunks, halvedChunk, joinChunks, splitChunks } from '../parts/chun
 import { type HeadDecays, headDecays } from '../parts/decays.js';
 import { denseWeight, lastPosition, matMulLast, rmsNorm, silu } from '../parts/layers.js';
 import { forget } from '../parts/rules.js';
-import {
-  convParameters,
-  emptyWindow,
-  projectConvolved,
-  type ShortConv,
-  type Widths,
-  type Window,
-  windowFloats,
-} from '../parts/short_conv.js';
+import { convolvedMaps, type ShortConv, type Window } from '../parts/short_conv.js';
 import type { WeightSource } from '../weights.js';
 
 type Parameters = {
   readonly conv: ShortConv;
-  readonly g: tf.Tensor2D; // [d, d]
-  readonly dt: tf.Tensor2D; // [d, H]
   readonly dt_bias: tf.Tensor1D; // [H]
   readonly A_log: tf.Tensor1D; // [H]
   readonly skip: tf.Tensor1D; // [H], D_h
@@ -60,47 +50,43 @@ type Inputs = {
 };
 
 export function mamba2Mixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_chunk, state_size: s }: Options) {
-  const widths: Widths = [s, s, d];
+  const maps = convolvedMaps(d, { widths: [s, s, d], reading: { g: d }, writing: { dt: H }, hasBias: true });
   const prepare = (params: Parameters, past: Window, x: tf.Tensor3D, lastOnly: boolean) => {
-    const { q, k, v, window } = projectConvolved(params.conv, past, x, widths, lastOnly);
-    const step = tf.softplus(tf.add(matMulLast(x, params.dt), params.dt_bias)); // Δ, [B, T, H]
+    const { q, k, v, reading, writing, window } = maps.project(params.conv, past, x, lastOnly);
+    const [gate, dt] = [...reading, ...writing] as [tf.Tensor3D, tf.Tensor3D];
+    const step = tf.softplus(tf.add(dt, params.dt_bias)); // Δ, [B, T, H]
     const g: tf.Tensor3D = tf.mul(step, tf.neg(tf.exp(params.A_log)));
     const inputs: Inputs = { q, k, v: tf.mul(v, alongHeads(step, d)), g };
-    return { inputs, v, window };
+    return { inputs, v, gate, window };
   };
-  /** y of what positions x [B, T, d] with values v read. */
-  const output = ({ g, skip, gain, o }: Parameters, read: tf.Tensor3D, v: tf.Tensor3D, x: tf.Tensor3D): tf.Tensor3D => {
+  /** y of what positions with values v and gates read. */
+  const output = ({ skip, gain, o }: Parameters, read: tf.Tensor3D, v: tf.Tensor3D, gate: tf.Tensor3D): tf.Tensor3D => {
     const skipped = tf.add(read, tf.mul(v, alongHeads(skip, d)));
-    return matMulLast(tf.mul(rmsNorm(tf.mul(skipped, silu(matMulLast(x, g)))), gain), o);
+    return matMulLast(tf.mul(rmsNorm(tf.mul(skipped, silu(gate))), gain), o);
   };
   return recurrent<Parameters, State>({
-    parameters: (weights) => parametersOf(weights, d, H, widths),
-    empty: (B) => ({ S: tf.zeros([B, s, d]), window: emptyWindow(B, widths) }),
+    parameters: (weights) => ({ conv: maps.parameters(weights), ...ownParameters(weights, d, H) }),
+    empty: (B) => ({ S: tf.zeros([B, s, d]), window: maps.empty(B) }),
     prefill(params, past, x, lastOnly) {
-      const { inputs, v, window } = prepare(params, past.window, x, lastOnly);
+      const { inputs, v, gate, window } = prepare(params, past.window, x, lastOnly);
       const { o, S } = ssd(inputs, halvedChunk(scan_chunk, x.shape[1]), past.S, lastOnly);
-      const asked = (each: tf.Tensor3D) => (lastOnly ? lastPosition(each) : each);
-      return { y: output(params, o, asked(v), asked(x)), state: { S, window } };
+      return { y: output(params, o, lastOnly ? lastPosition(v) : v, gate), state: { S, window } };
     },
     step(params, past, x) {
       const [B] = x.shape;
-      const token: tf.Tensor3D = tf.reshape(x, [B, 1, d]);
-      const { inputs, v, window } = prepare(params, past.window, token, false);
+      const { inputs, v, gate, window } = prepare(params, past.window, tf.reshape(x, [B, 1, d]), false);
       const kept = forget(past.S, alongHeads(inputs.g, d));
       const S: tf.Tensor3D = tf.add(kept, tf.matMul(inputs.k, inputs.v, true, false));
-      const y = output(params, tf.matMul(inputs.q, S), v, token);
+      const y = output(params, tf.matMul(inputs.q, S), v, gate);
       return { y: tf.reshape(y, [B, d]), state: { S, window } };
     },
-    stateFloats: d * s + windowFloats(widths),
+    stateFloats: d * s + maps.windowFloats,
   });
 }
 
-function parametersOf(weights: WeightSource, d: number, H: number, widths: Widths): Parameters {
+function ownParameters(weights: WeightSource, d: number, H: number): Omit<Parameters, 'conv'> {
   const vector = (name: string, size: number) => tf.tensor1d(weights.get(name, [size]));
   return {
-    conv: convParameters(weights, d, widths, true),
-    g: denseWeight(weights, ['g'], d, d),
-    dt: denseWeight(weights, ['dt'], H, d),
     ...{
       dt_bias: vector('dt_bias', H),
       A_log: vector('A_log', H),

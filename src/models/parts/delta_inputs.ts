@@ -4,40 +4,46 @@
  * u_t = beta_t (v_t − k_t S̃) is u_t = v_t − k_t S̃, and S_t is the same.
  */
 import * as tf from '../../tf.js';
-import type { WeightSource } from '../weights.js';
 import { splitChunks } from './chunks.js';
-import { denseWeight, l2Norm, matMulLast } from './layers.js';
+import { l2Norm } from './layers.js';
 import type { Inputs } from './rules.js';
-import { convParameters, projectConvolved, type ShortConv, type Window } from './short_conv.js';
+import {
+  type Convolved,
+  type ConvolvedMaps,
+  convolvedMaps,
+  type OtherMaps,
+  type ShortConv,
+  type Window,
+} from './short_conv.js';
 
-export type DeltaMaps = {
-  readonly conv: ShortConv;
-  readonly beta: tf.Tensor2D; // [d, H]
-};
+export interface DeltaMaps extends Pick<ConvolvedMaps, 'parameters' | 'empty' | 'windowFloats'> {
+  /**
+   * Of x [B, T, d] by chunks of C tokens, what the other maps give, and the window after them.
+   * @param lastOnly q and what goes with it of the last position alone
+   */
+  inputs(
+    conv: ShortConv,
+    past: Window,
+    x: tf.Tensor3D,
+    C: number,
+    lastOnly: boolean,
+  ): { readonly inputs: Inputs } & Pick<Convolved, 'reading' | 'writing' | 'window'>;
+}
 
-export const deltaMaps = (weights: WeightSource, d: number, H: number): DeltaMaps => ({
-  conv: convParameters(weights, d, [d, d, d]),
-  beta: denseWeight(weights, ['beta'], H, d),
-});
-
-/**
- * Of x [B, T, d] by chunks of C tokens, and the window after them.
- * @param lastOnly q of the last position alone
- */
-export function deltaInputs(
-  { conv, beta }: DeltaMaps,
-  past: Window,
-  x: tf.Tensor3D,
-  C: number,
-  lastOnly: boolean,
-): { readonly inputs: Inputs; readonly window: Window } {
-  const [d, H] = beta.shape;
-  const { q, k, v, window } = projectConvolved(conv, past, x, [d, d, d], lastOnly);
-  const rate = splitChunks(tf.sqrt(tf.sigmoid(matMulLast(x, beta))), H, C); // [N, B * H, C, 1]
-  const inputs: Inputs = {
-    q: l2Norm(splitChunks(q, H, lastOnly ? 1 : C)),
-    k: tf.mul(rate, l2Norm(splitChunks(k, H, C))),
-    v: tf.mul(rate, splitChunks(v, H, C)),
+export function deltaMaps(d: number, H: number, { reading, writing }: OtherMaps): DeltaMaps {
+  const maps = convolvedMaps(d, { widths: [d, d, d], reading, writing: { beta: H, ...writing } });
+  return {
+    ...maps,
+    inputs(conv, past, x, C, lastOnly) {
+      const { q, k, v, writing: written, ...others } = maps.project(conv, past, x, lastOnly);
+      const [beta, ...rest] = written as [tf.Tensor3D, ...tf.Tensor3D[]];
+      const rate = splitChunks(tf.sqrt(tf.sigmoid(beta)), H, C); // [N, B * H, C, 1]
+      const inputs: Inputs = {
+        q: l2Norm(splitChunks(q, H, lastOnly ? 1 : C)),
+        k: tf.mul(rate, l2Norm(splitChunks(k, H, C))),
+        v: tf.mul(rate, splitChunks(v, H, C)),
+      };
+      return { inputs, writing: rest, ...others };
+    },
   };
-  return { inputs, window };
 }

@@ -2,91 +2,134 @@
  * q, k and v out of maps that pass a short depthwise causal convolution, then SiLU:
  *
  *     y_t = silu( Σ_{i=0..3} c_i x_{t-3+i} + b )        zeros before the start; the bias is for models that have one
+ *
+ * Whatever else a model maps x to is one product with them.
  */
 import * as tf from '../../tf.js';
 import type { WeightSource } from '../weights.js';
-import { denseWeight, matMulLast, silu } from './layers.js';
+import { denseWeight, lastPosition, matMulLast, silu } from './layers.js';
 
 /** Width w of the convolutions: a token and the three before it. */
 const CONV_WIDTH = 4;
 
-/** The maps and their convolutions side by side: q, k, v. */
+/** All maps side by side, and the convolutions of q, k, v. */
 export type ShortConv = {
-  readonly weight: tf.Tensor2D; // [d, widths]
+  readonly weight: tf.Tensor2D; // [d, reading + widths + writing]
   readonly taps: tf.Tensor2D; // [w, widths], the last row is the newest token's
   readonly bias?: tf.Tensor1D; // [widths]
 };
+type Filters = Pick<ShortConv, 'taps' | 'bias'>;
 
 /** Outputs of q, of k and of v. */
-export type Widths = readonly [q: number, k: number, v: number];
+type Widths = readonly [q: number, k: number, v: number];
+
+/** Names of maps and their outputs. */
+type Maps = Readonly<Record<string, number>>;
+
+/** Maps of x beside those of q, k and v. */
+export interface OtherMaps {
+  /** What goes with q: where the last position alone is read, it is asked of that one alone. */
+  readonly reading: Maps;
+  /** What goes with k and v. */
+  readonly writing: Maps;
+}
+
+interface Setting extends OtherMaps {
+  readonly widths: Widths;
+  readonly hasBias?: boolean;
+}
 
 /** The last inputs of the convolutions, [B, w - 1, widths]. */
 export type Window = tf.Tensor3D;
 
-const total = (widths: Widths): number => widths[0] + widths[1] + widths[2];
-
-export const emptyWindow = (B: number, widths: Widths): Window => tf.zeros([B, CONV_WIDTH - 1, total(widths)]);
-export const windowFloats = (widths: Widths): number => (CONV_WIDTH - 1) * total(widths);
-
-export function convParameters(weights: WeightSource, d: number, widths: Widths, hasBias = false): ShortConv {
-  const names = (['q', 'k', 'v'] as const).map((name, i) => [name, widths[i] as number] as const);
-  const taps = names.map(([name, width]) =>
-    tf.tensor2d(weights.get(`${name}_conv.weight`, [width, CONV_WIDTH]), [width, CONV_WIDTH]),
-  );
-  const biases = hasBias ? names.map(([name, width]) => tf.tensor1d(weights.get(`${name}_conv.bias`, [width]))) : [];
-  return {
-    weight: tf.concat(
-      names.map(([name, width]) => denseWeight(weights, [name], width, d)),
-      1,
-    ),
-    taps: tf.transpose(tf.concat(taps, 0)),
-    ...(hasBias ? { bias: tf.concat(biases) } : {}),
-  };
-}
-
-/** q, k and v [B, T, width], and the window after them. */
+/** q, k, v and what the other maps give, [B, T, width] each, and the window after them. */
 export interface Convolved {
   readonly q: tf.Tensor3D;
   readonly k: tf.Tensor3D;
   readonly v: tf.Tensor3D;
+  readonly reading: readonly tf.Tensor3D[];
+  readonly writing: readonly tf.Tensor3D[];
   readonly window: Window;
 }
 
-/**
- * Of x [B, T, d], after what `window` holds.
- * @param lastOnly q of the last position alone, [B, 1, width]: its convolution reads the last w tokens
- */
-export function projectConvolved(
+/** The maps of a mixer. */
+export interface ConvolvedMaps {
+  parameters(weights: WeightSource): ShortConv;
+  empty(B: number): Window;
+  /**
+   * Of x [B, T, d], after what `window` holds.
+   * @param lastOnly q and what goes with it of the last position alone, [B, 1, width]
+   */
+  project(conv: ShortConv, window: Window, x: tf.Tensor3D, lastOnly: boolean): Convolved;
+  /** Floats of a window, a row. */
+  readonly windowFloats: number;
+}
+
+export function convolvedMaps(d: number, { widths, reading, writing, hasBias = false }: Setting): ConvolvedMaps {
+  const [before, after] = [Object.values(reading), Object.values(writing)];
+  return {
+    parameters(weights) {
+      const convolved = (['q', 'k', 'v'] as const).map((name, i) => [name, widths[i] as number] as const);
+      const maps = [...Object.entries(reading), ...convolved, ...Object.entries(writing)];
+      const taps = convolved.map(([name, width]) =>
+        tf.tensor2d(weights.get(`${name}_conv.weight`, [width, CONV_WIDTH]), [width, CONV_WIDTH]),
+      );
+      const biasOf = ([name, width]: (typeof convolved)[number]) =>
+        tf.tensor1d(weights.get(`${name}_conv.bias`, [width]));
+      return {
+        weight: denseWeight(weights, maps.map(([name]) => name), maps.map(([, width]) => width), d), // biome-ignore format: one line
+        taps: tf.transpose(tf.concat(taps, 0)),
+        ...(hasBias ? { bias: tf.concat(convolved.map(biasOf)) } : {}),
+      };
+    },
+    empty: (B) => tf.zeros([B, CONV_WIDTH - 1, total(widths)]),
+    project(conv, window, x, lastOnly) {
+      if (lastOnly) return projectLast(conv, window, x, widths, before, after);
+      const mapped = splitLast(matMulLast(x, conv.weight), [...before, total(widths), ...after]);
+      const { y, window: next } = convolve(window, mapped[before.length] as tf.Tensor3D, conv);
+      const [q, k, v] = splitLast(y, widths) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+      const others = { reading: mapped.slice(0, before.length), writing: mapped.slice(before.length + 1) };
+      return { q, k, v, ...others, window: next };
+    },
+    windowFloats: (CONV_WIDTH - 1) * total(widths),
+  };
+}
+
+/** Where the last position alone is read, whose convolution reads the last w tokens. */
+function projectLast(
   conv: ShortConv,
   window: Window,
   x: tf.Tensor3D,
   widths: Widths,
-  lastOnly: boolean,
+  before: readonly number[],
+  after: readonly number[],
 ): Convolved {
-  if (!lastOnly) {
-    const all = convolve(window, matMulLast(x, conv.weight), conv);
-    const [q, k, v] = tf.split(all.y, [...widths], 2) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
-    return { q, k, v, window: all.window };
-  }
   const [B, T, d] = x.shape;
+  const [ofQ, ofKV] = [widths[0], widths[1] + widths[2]];
+  const first = total(before) + ofQ; // of the columns that write
   const newest = Math.min(T, CONV_WIDTH);
-  const project = (from: tf.Tensor3D, begin: number, size: number) => {
-    const part = columns(conv, begin, size);
-    return convolve(lastColumns(window, begin, size), matMulLast(from, part.weight), part);
-  };
-  const ofQ = project(tf.slice(x, [0, T - newest, 0], [B, newest, d]), 0, widths[0]);
-  const ofKV = project(x, widths[0], widths[1] + widths[2]);
-  const [k, v] = tf.split(ofKV.y, widths.slice(1), 2) as [tf.Tensor3D, tf.Tensor3D];
+  const asking = tf.slice(x, [0, T - newest, 0], [B, newest, d]);
+  const asked = splitLast(matMulLast(asking, lastColumns(conv.weight, 0, first)), [...before, ofQ]);
+  const told = splitLast(matMulLast(x, lastColumns(conv.weight, first, ofKV + total(after))), [ofKV, ...after]);
+  const part = (inputs: tf.Tensor | undefined, begin: number, size: number) =>
+    convolve(lastColumns(window, begin, size), inputs as tf.Tensor3D, filters(conv, begin, size));
+  const [read, written] = [part(asked.at(-1), 0, ofQ), part(told[0], ofQ, ofKV)];
+  const [k, v] = splitLast(written.y, widths.slice(1)) as [tf.Tensor3D, tf.Tensor3D];
   return {
-    ...{ q: tf.slice(ofQ.y, [0, newest - 1, 0], [B, 1, widths[0]]), k, v },
-    window: tf.concat([ofQ.window, ofKV.window], 2),
+    ...{ q: lastPosition(read.y), k, v },
+    ...{ reading: asked.slice(0, -1).map(lastPosition), writing: told.slice(1) },
+    window: tf.concat([read.window, written.window], 2),
   };
 }
 
-/** The outputs [begin, begin + size). */
-function columns({ weight, taps, bias }: ShortConv, begin: number, size: number): ShortConv {
+const total = (widths: readonly number[]): number => widths.reduce((sum, width) => sum + width, 0);
+
+const splitLast = (x: tf.Tensor3D, widths: readonly number[]): tf.Tensor3D[] =>
+  widths.length === 1 ? [x] : tf.split(x, [...widths], 2);
+
+/** The convolutions of the outputs [begin, begin + size). */
+function filters({ taps, bias }: Filters, begin: number, size: number): Filters {
   return {
-    weight: lastColumns(weight, begin, size),
     taps: lastColumns(taps, begin, size),
     ...(bias ? { bias: lastColumns(bias, begin, size) } : {}),
   };
@@ -99,7 +142,7 @@ function lastColumns<X extends tf.Tensor>(x: X, begin: number, size: number): X 
 }
 
 /** Convolves x [B, T, widths] with what the window holds of the tokens before it. */
-function convolve(window: Window, x: tf.Tensor3D, { taps, bias }: ShortConv): { y: tf.Tensor3D; window: Window } {
+function convolve(window: Window, x: tf.Tensor3D, { taps, bias }: Filters): { y: tf.Tensor3D; window: Window } {
   const [B, T, width] = x.shape;
   const inputs = tf.concat([window, x], 1);
   const next = tf.slice(inputs, [0, T, 0], [B, CONV_WIDTH - 1, width]);
