@@ -44,7 +44,8 @@ interface Scope {
   readonly known: Map<string, Known>;
 }
 
-const SMALL_BYTES = 64;
+/** What is computed of the same constants is computed once, so those of masks and gains count too. */
+const SMALL_BYTES = 4096;
 
 /**
  * @param captured values of the last arguments of `main`, which become part of the model; null for one that is fed too, by
@@ -240,9 +241,17 @@ function writeLoop(scope: Scope, node: GraphNode): readonly Ref[] {
   const at = body.args[states] as TensorSpec & { name: string };
   inner.known.set(at.name, { ...at, name: write(inner, 'Cast', [iteration], undefined, toInt) });
   writeNodes(inner, body.nodes);
+  const { once, each } = byChange(inner.nodes, [iteration, going, ...entering.map(({ name }) => name)]);
+  scope.nodes.push(...once);
+  inner.nodes.splice(0, Infinity, ...each);
+  const own = new Set(each.flatMap(({ outputs }) => outputs));
   const next = [
     write(inner, 'Identity', [going]),
-    ...body.results.map(({ ref }) => write(inner, 'Identity', [refTo(inner, ref)])),
+    ...body.results.map(({ ref }) => {
+      const result = refTo(inner, ref);
+      // What the body makes leaves it as it is, once: to pass it on would copy it.
+      return own.delete(result) ? result : write(inner, 'Identity', [result]);
+    }),
   ];
   const flag = { shape: [], dtype: 'bool' } as const;
   const graph = {
@@ -259,6 +268,18 @@ function writeLoop(scope: Scope, node: GraphNode): readonly Ref[] {
   const inputs = [count, '', ...node.inputs.slice(0, states).map((ref) => refTo(scope, ref))];
   scope.nodes.push({ op: 'Loop', inputs, outputs, attrs: {}, body: graph });
   return outputs;
+}
+
+/** The nodes of a loop's body that compute the same each time round, and those that read what changes. */
+function byChange(nodes: readonly OnnxNode[], changing: readonly Ref[]): Record<'once' | 'each', OnnxNode[]> {
+  const changed = new Set(changing);
+  const [once, each]: [OnnxNode[], OnnxNode[]] = [[], []];
+  for (const node of nodes) {
+    const changes = node.body !== undefined || node.inputs.some((input) => changed.has(input));
+    (changes ? each : once).push(node);
+    if (changes) for (const output of node.outputs) changed.add(output);
+  }
+  return { once, each };
 }
 
 /** A scope for a function whose arguments from `first` on are what `refs` name outside. */

@@ -1,5 +1,5 @@
 /** What takes several recorded operations and ONNX has as one, which its runtimes compute faster. */
-import type { OnnxCall, OnnxForm, Ref } from '../ops/onnx_call.js';
+import { ONNX_TYPES, type OnnxCall, type OnnxForm, type Ref } from '../ops/onnx_call.js';
 import { asOutput, isMatrix, matrixOf } from '../ops/onnx_products.js';
 import type { Constant, GraphNode, TensorSpec } from '../record/graph.js';
 
@@ -48,6 +48,41 @@ function rmsNorm(op: OnnxCall, gain: Ref, epsilon: number): Ref {
   return op.add('RMSNormalization', [op.input(0), gain], { axis: { int: -1 }, epsilon: { float: epsilon } });
 }
 
+/** Whether a row of length 1 on the last axis but one is put to the one of as many places as the buffer has. */
+const isOfOnePlace: NonNullable<Idiom['holds']> = (of, { spec, constant }) => {
+  const [buffer, row] = [spec(of('buffer')).shape, spec(of('row')).shape];
+  return (
+    row.join() === buffer.with(-2, 1).join() &&
+    numbersOf(constant(of('rows'))).join() === String(buffer.at(-2)) &&
+    numbersOf(constant(of('column'))).join() === `${buffer.at(-2)},1` &&
+    spec(of('place')).shape.length === 0
+  );
+};
+
+/** The buffer with a row added in one place, or in none. */
+function addRow(op: OnnxCall): Ref {
+  const rows = op.shape(0).at(-2) ?? 0;
+  const places = op.constant(Array.from({ length: rows }, (_, i) => i), { shape: [rows], dtype: 'float32' }); // biome-ignore format: one line
+  const here = op.add('Cast', [op.add('Equal', [places, op.input(2)])], { to: { int: ONNX_TYPES.float32 } });
+  const place = op.add('ArgMax', [here], { axis: { int: 0 } });
+  const row = op.add('Mul', [op.input(1), op.add('ReduceMax', [here])]);
+  const before = op.shape(1).slice(0, -2);
+  const last = op.places([...before.map(() => 0), 1]);
+  const indices = op.add('Add', [placesBefore(op, before), op.add('Mul', [place, last])]);
+  return op.add('ScatterND', [op.input(0), indices, row], { reduction: { text: 'add' } });
+}
+
+/** The places of rows by all axes but their own, which is 0: [...before, 1, axes]. */
+function placesBefore(op: OnnxCall, before: readonly number[]): Ref {
+  const count = before.reduce((product, length) => product * length, 1);
+  const strides = before.map((_, axis) => before.slice(axis + 1).reduce((product, length) => product * length, 1));
+  const places = Array.from({ length: count }, (_, row) => [
+    ...before.map((length, axis) => Math.floor(row / (strides[axis] ?? 1)) % length),
+    0,
+  ]);
+  return op.reshape(op.places(places.flat()), null, [...before, 1, before.length + 1]);
+}
+
 const IDIOMS: readonly Idiom[] = [
   {
     pattern: ['Add', ['Mul', ['Mul', centred, scale], 'gain'], 'bias'],
@@ -90,6 +125,17 @@ const IDIOMS: readonly Idiom[] = [
     pattern: ['Add', ['Relu', 'x'], ['Exp', ['Minimum', 'x', 0]]],
     inputs: ['x'],
     onnx: (op) => op.add('Add', [op.add('Elu', [op.input(0)]), op.scalar(1, 'float32')]),
+  },
+  {
+    // A product and a sum over the whole buffer would read and write all of it.
+    pattern: [
+      'Add',
+      'buffer',
+      ['Mul', ['Reshape', ['Cast', ['Equal', ['Range', 0, 'rows', 1], 'place']], 'column'], 'row'],
+    ],
+    inputs: ['buffer', 'row', 'place'],
+    holds: isOfOnePlace,
+    onnx: addRow,
   },
   {
     // tfjs multiplies two matrices with a bias as two batches of one.
@@ -140,9 +186,9 @@ function matches(
 const leavesAxes = ({ attrs: { keep_dims: kept } }: GraphNode): boolean =>
   kept !== undefined && 'bool' in kept && !kept.bool;
 
-/** The element of a constant scalar of floats or integers. */
+/** The elements of a constant of floats or integers; one of those that are all equal. */
 function numbersOf(constant: Constant | undefined): number[] {
-  if (constant === undefined || constant.dtype === 'bool' || constant.bytes.length !== 4) return [];
-  const view = new DataView(constant.bytes.buffer, constant.bytes.byteOffset);
-  return [constant.dtype === 'int32' ? view.getInt32(0, true) : view.getFloat32(0, true)];
+  if (constant === undefined || constant.dtype === 'bool') return [];
+  const bytes = constant.bytes.slice().buffer;
+  return [...(constant.dtype === 'int32' ? new Int32Array(bytes) : new Float32Array(bytes))];
 }

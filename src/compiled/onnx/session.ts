@@ -17,6 +17,9 @@ const EXTERNAL_BYTES = 1024;
 /** On the CPU larger tensors are fed with each call, as they lie, so that all graphs of a model share them. */
 const SHARED_BYTES = 2 ** 20;
 
+/** Of the runtime's optimisations: it scales a product as it goes, and leaves its fast way for a row times a matrix. */
+const SLOW = 'MatMulScaleFusion';
+
 /** @param captured what `graph` reads after its arguments; the session's from now on */
 export function openOnnx(graph: Graph, captured: readonly tf.Tensor[], optimize: Optimization, place: Place): Session {
   const { args, results } = graph.main;
@@ -34,6 +37,7 @@ export function openOnnx(graph: Graph, captured: readonly tf.Tensor[], optimize:
   const session = openModel(bytes, place, {
     graphOptimizationLevel: optimize === 'none' ? 'basic' : 'all',
     ...(data.length > 0 && { externalData: [{ path: weights.name, data }] }),
+    ...(place.device === 'cpu' && { extra: { optimization: { disable_specified_optimizers: SLOW } } }),
     ...(place.device === 'webgpu' && { preferredOutputLocation: staying(results, outputs) }),
   });
   tf.dispose(captured.filter((tensor) => !isShared(tensor)));
