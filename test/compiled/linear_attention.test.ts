@@ -11,7 +11,7 @@ await tf.initBackend('wasm');
 const [B, T, H, K, V] = [2, 7, 3, 4, 5];
 
 /** The recurrence in float64, a row and head after the other. @param g [B, T, H * K or H] */
-function naive(q: Rows, k: Rows, v: Rows, g: Rows | null, past: number[][][][], isDelta: boolean): Expected {
+function naive(q: Rows, k: Rows, v: Rows, g: Rows | null, past: number[][][][], rate: Rows | null): Expected {
   const range = (size: number) => Array.from({ length: size }, (_, i) => i);
   const S = structuredClone(past);
   const o = range(B).map((b) =>
@@ -27,7 +27,7 @@ function naive(q: Rows, k: Rows, v: Rows, g: Rows | null, past: number[][][][], 
             row[j] = s * Math.exp(decay[i] ?? (decay[0] as number));
           });
         });
-        const write = value.map((x, j) => (isDelta ? x - read(key, j) : x));
+        const write = value.map((x, j) => (rate ? (rate[b]?.[t]?.[h] as number) * (x - read(key, j)) : x));
         state.forEach((row, i) => {
           for (const j of range(V)) row[j] = (row[j] as number) + (key[i] as number) * (write[j] as number);
         });
@@ -37,6 +37,7 @@ function naive(q: Rows, k: Rows, v: Rows, g: Rows | null, past: number[][][][], 
   );
   return { o: o.flat(3), S: S.flat(3) };
 }
+const orNull = (x: unknown) => (Array.isArray(x) ? null : x);
 type Rows = number[][][];
 type Expected = { readonly o: number[]; readonly S: number[] };
 
@@ -51,21 +52,22 @@ test.each([
   const inputs = tidyTree(() => ({
     ...{ q: floats(B, T, H * K), k: tf.mul(floats(B, T, H * K), 0.3), v: floats(B, T, H * V) },
     g: decays === null ? [] : tf.neg(tf.abs(floats(B, T, decays))),
+    rate: isDelta ? tf.sigmoid(floats(B, T, H)) : [],
     past: floats(B, H, K, V),
   }));
   const run = compile(
-    ({ q, k, v, g, past }: typeof inputs) => {
+    ({ q, k, v, g, rate, past }: typeof inputs) => {
       expect(hasLinearAttention()).toBe(true);
-      const sequence = { q, k, v, g: Array.isArray(g) ? null : g, isDelta };
+      const sequence = { q, k, v, g: orNull(g), rate: orNull(rate) };
       return linearAttention(sequence as Parameters<typeof linearAttention>[0], past as tf.Tensor4D);
     },
     { engine: 'onnx', operators: ['LinearAttention'] },
   );
   const { o, S } = run(inputs);
   const listOf = (x: unknown) => (x as tf.Tensor).arraySync() as Rows;
-  const g = Array.isArray(inputs.g) ? null : listOf(inputs.g);
+  const [g, rate] = [inputs.g, inputs.rate].map((x) => (Array.isArray(x) ? null : listOf(x))) as [Rows | null, Rows | null]; // biome-ignore format: one line
   const past = inputs.past.arraySync() as number[][][][];
-  const expected = naive(listOf(inputs.q), listOf(inputs.k), listOf(inputs.v), g, past, isDelta);
+  const expected = naive(listOf(inputs.q), listOf(inputs.k), listOf(inputs.v), g, past, rate);
   expect(relativeError(o.dataSync(), expected.o)).toBeLessThan(1e-6);
   expect(relativeError(S.dataSync(), expected.S)).toBeLessThan(1e-6);
   run.dispose();

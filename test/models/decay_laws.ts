@@ -10,14 +10,7 @@ import {
   headDecays,
   noDecay,
 } from '../../src/models/parts/decays.js';
-import {
-  additiveRule,
-  additiveStep,
-  decayed,
-  deltaRule,
-  deltaStep,
-  type Inputs,
-} from '../../src/models/parts/rules.js';
+import { additiveRule, additiveStep, deltaRule, deltaStep, type Inputs } from '../../src/models/parts/rules.js';
 import { random } from '../../src/random.js';
 import * as tf from '../../src/tf.js';
 import { tidyTree } from '../../src/tree.js';
@@ -206,7 +199,7 @@ function bySteps(given: Drawn, rule: Rule, logs: Chunks): Values {
       const [q_t, k_t, v_t, g_t] = tokens.map((x) =>
         tf.tensor4d(x.subarray(t * size, (t + 1) * size), [1, ROWS.length, 1, D]),
       ) as [Chunks, Chunks, Chunks, Chunks];
-      return { ...stepRules[rule]({ q: q_t, k: k_t, v: v_t }, decayed(past, g_t)) };
+      return { ...stepRules[rule]({ q: q_t, k: k_t, v: v_t }, past, g_t) };
     });
     S = next.S;
     past.dispose();

@@ -242,21 +242,12 @@ function writeLoop(scope: Scope, node: GraphNode): readonly Ref[] {
   inner.known.set(at.name, { ...at, name: write(inner, 'Cast', [iteration], undefined, toInt) });
   writeNodes(inner, body.nodes);
   const { once, each } = byChange(inner.nodes, [iteration, going, ...entering.map(({ name }) => name)]);
-  scope.nodes.push(...once);
-  inner.nodes.splice(0, Infinity, ...each);
-  const own = new Set(each.flatMap(({ outputs }) => outputs));
-  const next = [
-    write(inner, 'Identity', [going]),
-    ...body.results.map(({ ref }) => {
-      const result = refTo(inner, ref);
-      // What the body makes leaves it as it is, once: to pass it on would copy it.
-      return own.delete(result) ? result : write(inner, 'Identity', [result]);
-    }),
-  ];
+  for (const repeated of once) scope.nodes.push(repeated);
+  const next = leaving({ ...inner, nodes: each }, [going, ...body.results.map(({ ref }) => refTo(inner, ref))]);
   const flag = { shape: [], dtype: 'bool' } as const;
   const graph = {
     name: body.name,
-    nodes: inner.nodes,
+    nodes: each,
     inputs: [{ name: iteration, shape: [], dtype: 'int64' as const }, { name: going, ...flag }, ...entering],
     outputs: [{ name: next[0] as Ref, ...flag }, ...described(inner, body, next.slice(1))],
   };
@@ -280,6 +271,12 @@ function byChange(nodes: readonly OnnxNode[], changing: readonly Ref[]): Record<
     if (changes) for (const output of node.outputs) changed.add(output);
   }
   return { once, each };
+}
+
+/** The names by which results leave a body: what its nodes make as it is, once, since to pass it on would copy it. */
+function leaving(body: Scope, results: readonly Ref[]): Ref[] {
+  const own = new Set(body.nodes.flatMap(({ outputs }) => outputs));
+  return results.map((result) => (own.delete(result) ? result : write(body, 'Identity', [result])));
 }
 
 /** A scope for a function whose arguments from `first` on are what `refs` name outside. */

@@ -1,7 +1,7 @@
 /** A recorded function as an ONNX model that ONNX Runtime has loaded. */
 import * as tf from '../../tf.js';
 import type { Optimization } from '../optimization.js';
-import type { Graph, Result } from '../record/graph.js';
+import { type Graph, LOOP, type Result } from '../record/graph.js';
 import type { GraphInfo, Session } from '../session.js';
 import { onnxModel } from './convert.js';
 import { onnxFile, weightsFile } from './file.js';
@@ -17,8 +17,15 @@ const EXTERNAL_BYTES = 1024;
 /** On the CPU larger tensors are fed with each call, as they lie, so that all graphs of a model share them. */
 const SHARED_BYTES = 2 ** 20;
 
-/** Of the runtime's optimisations: it scales a product as it goes, and leaves its fast way for a row times a matrix. */
-const SLOW = 'MatMulScaleFusion';
+/** What is best for speed on a CPU, measured (docs/onnx_engine.md). */
+function settingsOf({ main }: Graph): object {
+  return {
+    // It scales a product as it goes, which leaves the fast way for a row times a matrix.
+    optimization: { disable_specified_optimizers: 'MatMulScaleFusion' },
+    // A row reads a matrix faster as it lies; many rows do not.
+    ...(main.nodes.some(({ op }) => op === LOOP) && { session: { disable_prepacking: '1' } }),
+  };
+}
 
 /** @param captured what `graph` reads after its arguments; the session's from now on */
 export function openOnnx(graph: Graph, captured: readonly tf.Tensor[], optimize: Optimization, place: Place): Session {
@@ -37,7 +44,7 @@ export function openOnnx(graph: Graph, captured: readonly tf.Tensor[], optimize:
   const session = openModel(bytes, place, {
     graphOptimizationLevel: optimize === 'none' ? 'basic' : 'all',
     ...(data.length > 0 && { externalData: [{ path: weights.name, data }] }),
-    ...(place.device === 'cpu' && { extra: { optimization: { disable_specified_optimizers: SLOW } } }),
+    ...(place.device === 'cpu' && { extra: settingsOf(graph) }),
     ...(place.device === 'webgpu' && { preferredOutputLocation: staying(results, outputs) }),
   });
   tf.dispose(captured.filter((tensor) => !isShared(tensor)));

@@ -47,7 +47,7 @@ export function deltaMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: {
     step(params, past, x) {
       const [B] = x.shape;
       const { inputs, window } = maps.inputs(params.conv, past.window, tf.reshape(x, [B, 1, d]), 1, false);
-      const { o, S } = deltaStep(inputs, tf.expandDims(past.S, 0));
+      const { o, S } = deltaStep(inputs, past.S, null);
       return { y: tf.reshape(output(params, o, B, 1), [B, d]), state: { S, window } };
     },
     stateFloats: d * D + maps.windowFloats,

@@ -17,7 +17,7 @@ import { channelDecay } from '../parts/decays.js';
 import { type GatedMaps, gatedInputs, gatedMaps } from '../parts/gated_inputs.js';
 import { type Dense, dense, denseParameters } from '../parts/layers.js';
 import { gatedOutput, type NormedOutput, outputParameters } from '../parts/outputs.js';
-import { additiveRule, additiveStep, decayed } from '../parts/rules.js';
+import { additiveRule, additiveStep } from '../parts/rules.js';
 
 /** What g is divided by: half-lives of 16 tokens where the map of the gate gives 0. */
 const TEMPERATURE = 16;
@@ -52,7 +52,7 @@ export function glaMixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_chunk
     step(params, past, x) {
       const [B] = x.shape;
       const { inputs, gated, rest } = gatedInputs(params, tf.reshape(x, [B, 1, d]), H, 1, false);
-      const { o, S } = additiveStep(inputs, decayed(past.S, logDecay(params, rest, 1)));
+      const { o, S } = additiveStep(inputs, past.S, logDecay(params, rest, 1));
       return { y: tf.reshape(gatedOutput(params, o, gated), [B, d]), state: { S } };
     },
     stateFloats: d * D,

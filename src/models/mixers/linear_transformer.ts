@@ -87,7 +87,7 @@ function attendByOperator(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, past: 
   const [B, T, d] = v.shape;
   const D = d / H;
   const read = (values: tf.Tensor3D, start: tf.Tensor3D) =>
-    linearAttention({ q, k, v: values, g: null, isDelta: false }, tf.reshape(start, [B, H, D, -1]));
+    linearAttention({ q, k, v: values, g: null, rate: null }, tf.reshape(start, [B, H, D, -1]));
   const [above, below] = [read(v, past.S), read(tf.ones([B, T, H]), past.z)];
   const numerators = tf.reshape(above.o, [B, T, H, D]);
   const o = tf.div(numerators, tf.add(tf.reshape(below.o, [B, T, H, 1]), DENOMINATOR_EPS));

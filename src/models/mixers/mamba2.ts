@@ -137,7 +137,7 @@ function ssdByOperator({ q, k, v, g }: Inputs, start: tf.Tensor3D, lastOnly: boo
   const H = g.shape[2];
   const ofHeads = (x: tf.Tensor3D): tf.Tensor3D => tf.tile(x, [1, 1, H]);
   const past: tf.Tensor4D = tf.transpose(tf.reshape(start, [B, s, H, d / H]), [0, 2, 1, 3]);
-  const sequence = { q: ofHeads(lastOnly ? k : q), k: ofHeads(k), v, g, isDelta: false };
+  const sequence = { q: ofHeads(lastOnly ? k : q), k: ofHeads(k), v, g, rate: null };
   const { o, S: last } = linearAttention(sequence, past);
   const S: tf.Tensor3D = tf.reshape(tf.transpose(last, [0, 2, 1, 3]), [B, s, d]);
   return { o: lastOnly ? tf.matMul(q, S) : o, S };

@@ -39,8 +39,8 @@ export function retnetMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: 
     step(params, past, x) {
       const [B] = x.shape;
       const { inputs, gated } = gatedInputs(params, tf.reshape(x, [B, 1, d]), H, 1, false);
-      const gamma = tf.tensor4d(ofRows(B, losses.map((loss) => 1 - loss)), [1, B * H, 1, 1]); // biome-ignore format: one line
-      const { o, S } = additiveStep(inputs, tf.mul(gamma, tf.expandDims(past.S, 0)));
+      const gamma = tf.tensor3d(ofRows(B, losses.map((loss) => 1 - loss)), [B * H, 1, 1]); // biome-ignore format: one line
+      const { o, S } = additiveStep(inputs, tf.mul(gamma, past.S), null);
       return { y: tf.reshape(gatedOutput(params, o, gated), [B, d]), state: { S } };
     },
     stateFloats: d * D,

@@ -1,12 +1,11 @@
 /**
  * What the models with a delta rule write and read, from x: q, k, v by short convolutions, q and k L2-normalised per head,
- * and beta_t = sigmoid(W_b x_t), one per head. k and v leave times sqrt(beta): with them, and u divided by it,
- * u_t = beta_t (v_t − k_t S̃) is u_t = v_t − k_t S̃, and S_t is the same.
+ * and beta_t = sigmoid(W_b x_t), one per head.
  */
 import * as tf from '../../tf.js';
 import { splitChunks } from './chunks.js';
 import { l2Norm } from './layers.js';
-import type { Inputs } from './rules.js';
+import type { CorrectingInputs } from './rules.js';
 import {
   type Convolved,
   type ConvolvedMaps,
@@ -27,7 +26,7 @@ export interface DeltaMaps extends Pick<ConvolvedMaps, 'parameters' | 'empty' | 
     x: tf.Tensor3D,
     C: number,
     lastOnly: boolean,
-  ): { readonly inputs: Inputs } & Pick<Convolved, 'reading' | 'writing' | 'window'>;
+  ): { readonly inputs: CorrectingInputs } & Pick<Convolved, 'reading' | 'writing' | 'window'>;
 }
 
 export function deltaMaps(d: number, H: number, { reading, writing }: OtherMaps): DeltaMaps {
@@ -37,11 +36,11 @@ export function deltaMaps(d: number, H: number, { reading, writing }: OtherMaps)
     inputs(conv, past, x, C, lastOnly) {
       const { q, k, v, writing: written, ...others } = maps.project(conv, past, x, lastOnly);
       const [beta, ...rest] = written as [tf.Tensor3D, ...tf.Tensor3D[]];
-      const rate = splitChunks(tf.sqrt(tf.sigmoid(beta)), H, C); // [N, B * H, C, 1]
-      const inputs: Inputs = {
+      const inputs: CorrectingInputs = {
         q: l2Norm(splitChunks(q, H, lastOnly ? 1 : C)),
-        k: tf.mul(rate, l2Norm(splitChunks(k, H, C))),
-        v: tf.mul(rate, splitChunks(v, H, C)),
+        k: l2Norm(splitChunks(k, H, C)),
+        v: splitChunks(v, H, C),
+        rate: splitChunks(tf.sigmoid(beta), H, C),
       };
       return { inputs, writing: rest, ...others };
     },

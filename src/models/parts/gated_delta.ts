@@ -7,7 +7,7 @@ import { type Chunks, halvedChunk } from './chunks.js';
 import type { Decay } from './decays.js';
 import { deltaMaps } from './delta_inputs.js';
 import { gatedOutput, type NormedOutput, outputParameters } from './outputs.js';
-import { decayed, deltaRule, deltaStep } from './rules.js';
+import { deltaRule, deltaStep } from './rules.js';
 import type { ShortConv, Window } from './short_conv.js';
 
 type State = {
@@ -62,7 +62,7 @@ export function gatedDelta<P extends object>(
     step(params, past, x) {
       const [B] = x.shape;
       const { inputs, gated, log, window } = enter(params, past.window, tf.reshape(x, [B, 1, d]), 1, false);
-      const { o, S } = deltaStep(inputs, decayed(past.S, log));
+      const { o, S } = deltaStep(inputs, past.S, log);
       return { y: tf.reshape(gatedOutput(params, o, gated), [B, d]), state: { S, window } };
     },
     stateFloats: d * D + maps.windowFloats,

@@ -75,9 +75,12 @@ export function l2Norm<X extends tf.Tensor>(x: X): X {
   return tf.mul(x, tf.rsqrt(tf.add(tf.sum(tf.square(x), -1, true), L2_NORM_EPS)));
 }
 
-/** x / sqrt(mean over the last axis of x² + 1e-5), without a gain. */
-export function rmsNorm<X extends tf.Tensor>(x: X): X {
-  return tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), LAYER_NORM_EPS)));
+/**
+ * scale · x / sqrt(mean over the last axis of (scale · x)² + 1e-5), without a gain. A scale is a larger epsilon, so that
+ * nothing is multiplied by it.
+ */
+export function rmsNorm<X extends tf.Tensor>(x: X, scale = 1): X {
+  return tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), LAYER_NORM_EPS / scale ** 2)));
 }
 
 /** x sigmoid(x), also called swish. */

@@ -16,7 +16,7 @@ export const outputParameters = (weights: WeightSource, d: number, D: number): N
 
 /** concat_heads( RMSNorm(D^-1/2 · read) ) of the first T tokens in B rows, [B, T, d]. */
 export function normedHeads(read: Chunks, gain: tf.Tensor1D, B: number, T: number): tf.Tensor3D {
-  return joinChunks(tf.mul(rmsNorm(tf.mul(read, read.shape[3] ** -0.5)), gain), B, T);
+  return joinChunks(tf.mul(rmsNorm(read, read.shape[3] ** -0.5), gain), B, T);
 }
 
 /** W_o · ( concat_heads( RMSNorm(D^-1/2 · read) ) ⊙ gated ), gated [B, T, d]. */

@@ -2,12 +2,13 @@
  * The two ways in which a token writes to a state S [D_k, D_v] that decays, and o_t = q_t S_t: as a step, and by chunks.
  *
  *     additive      S_t = S̃ + k_tᵀ v_t                                 S̃ = diag(exp g_t) S_{t-1}
- *     delta         S_t = S̃ + k_tᵀ u_t         u_t = v_t − k_t S̃
+ *     delta         S_t = S̃ + k_tᵀ u_t         u_t = beta_t (v_t − k_t S̃)
  *
+ * The delta rule is computed with sqrt(beta_t) k_t and sqrt(beta_t) v_t: u_t divided by it is v_t − k_t S̃ then, and S_t the same.
  * Both chunked forms are exact for every C. Everything but the states that chunks begin with is one batched computation.
  * Where ONNX Runtime is to do either token by token, its operator takes their place.
  */
-import { hasLinearAttention, linearAttention } from '../../compiled/linear_attention.js';
+import { hasLinearAttention, linearAttention, TAKES_STEPS } from '../../compiled/linear_attention.js';
 import { scan } from '../../compiled/scan.js';
 import * as tf from '../../tf.js';
 import { type Chunks, joinChunks, splitChunks } from './chunks.js';
@@ -18,6 +19,10 @@ export interface Inputs {
   readonly q: Chunks;
   readonly k: Chunks;
   readonly v: Chunks;
+}
+/** Of the delta rule: beta_t too, [N, B * H, C, 1]; 1 where it is not there. */
+export interface CorrectingInputs extends Inputs {
+  readonly rate?: Chunks;
 }
 /** Of chunks: o in the form of q, and the last state [B * H, D_k, D_v]. */
 export interface Ruled {
@@ -31,19 +36,38 @@ export interface Ruled {
  */
 export const forget = <X extends tf.Tensor>(S: X, g: tf.Tensor): X => tf.add(S, tf.mul(S, tf.expm1(g)));
 
-/** S̃ of one token, [1, B * H, D_k, D_v]. @param g [1, B * H, 1, D_k or 1] */
-export const decayed = (S: tf.Tensor3D, g: Chunks): Chunks =>
-  forget(tf.expandDims(S, 0) as Chunks, tf.transpose(g, [0, 1, 3, 2]));
+/** S̃ of one token, [1, B * H, D_k, D_v]. */
+const decayed = (S: tf.Tensor3D, g: Chunks | null): Chunks => {
+  const before = tf.expandDims(S, 0) as Chunks;
+  return g ? forget(before, tf.transpose(g, [0, 1, 3, 2])) : before;
+};
 
-/** One token, [1, B * H, 1, D] each. */
-export function additiveStep({ q, k, v }: Inputs, before: Chunks): Ruled {
+/** One token, [1, B * H, 1, D] each, after S [B * H, D_k, D_v]. @param g [1, B * H, 1, D_k or 1]; null: nothing decays */
+export function additiveStep(inputs: Inputs, S: tf.Tensor3D, g: Chunks | null): Ruled {
+  // Without a decay the operator has too little to do to be faster.
+  return g && hasLinearAttention(TAKES_STEPS) ? byOperator(inputs, g, null, S, false) : add(inputs, decayed(S, g));
+}
+
+/** One token by the delta rule. */
+export function deltaStep(inputs: CorrectingInputs, S: tf.Tensor3D, g: Chunks | null): Ruled {
+  if (hasLinearAttention(TAKES_STEPS)) return byOperator(inputs, g, rateOf(inputs), S, false);
+  const [{ q, k, v }, before] = [weighted(inputs), decayed(S, g)];
+  return add({ q, k, v: tf.sub(v, tf.matMul(k, before)) }, before);
+}
+
+function add({ q, k, v }: Inputs, before: Chunks): Ruled {
   const S: Chunks = tf.add(before, tf.matMul(k, v, true, false));
   return { o: tf.matMul(q, S), S: tf.squeeze(S, [0]) };
 }
 
-/** One token, [1, B * H, 1, D] each. */
-export function deltaStep({ q, k, v }: Inputs, before: Chunks): Ruled {
-  return additiveStep({ q, k, v: tf.sub(v, tf.matMul(k, before)) }, before);
+const rateOf = ({ k, rate }: CorrectingInputs): Chunks =>
+  rate ?? tf.ones([...k.shape.slice(0, 3), 1] as Chunks['shape']);
+
+/** k and v times sqrt(beta). */
+function weighted({ q, k, v, rate }: CorrectingInputs): Inputs {
+  if (rate === undefined) return { q, k, v };
+  const root = tf.sqrt(rate);
+  return { q, k: tf.mul(root, k), v: tf.mul(root, v) };
 }
 
 /**
@@ -53,7 +77,7 @@ export function deltaStep({ q, k, v }: Inputs, before: Chunks): Ruled {
  * @param lastOnly q is that of the last position alone, [1, B * H, 1, D_k], and so is o
  */
 export function additiveRule(inputs: Inputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
-  if (hasLinearAttention()) return byOperator(inputs, decay, false, start, lastOnly);
+  if (hasLinearAttention()) return byOperator(inputs, decay.log, null, start, lastOnly);
   const { q, k, v } = inputs;
   const { keys, across, reads } = decay(k, ...(lastOnly ? [] : [q]));
   const next = (state: Chunks, kept: Chunks, gain: Chunks): Chunks => tf.add(tf.mul(kept, state), gain);
@@ -68,12 +92,11 @@ export function additiveRule(inputs: Inputs, decay: Decay, start: tf.Tensor3D, l
  *     M = (I + tril(Z(K, K), −1))^-1         U = M V        W = M K_entering         R = U − W S
  *     S' = exp g(0, C] S + Kᵀ R = (diag(exp g(0, C]) − Kᵀ W) S + Kᵀ U                O = Q S + Z(Q, K) R
  *
- * @param inputs k and v may be weighted: both by sqrt(beta), and the rule is u_t = beta_t (v_t − k_t S̃)
  * @param start and `lastOnly` as for `additiveRule`
  */
-export function deltaRule(inputs: Inputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
-  if (hasLinearAttention()) return byOperator(inputs, decay, true, start, lastOnly);
-  const { q, k, v } = inputs;
+export function deltaRule(inputs: CorrectingInputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
+  if (hasLinearAttention()) return byOperator(inputs, decay.log, rateOf(inputs), start, lastOnly);
+  const { q, k, v } = weighted(inputs);
   const [C, D] = k.shape.slice(2) as [number, number];
   const { keys, across, reads } = decay(k, k, ...(lastOnly ? [] : [q]));
   const [ofKeys, read] = reads as readonly [Read, Read?];
@@ -93,15 +116,15 @@ export function deltaRule(inputs: Inputs, decay: Decay, start: tf.Tensor3D, last
 /** Either rule by the runtime's operator, which takes tokens one after the other and heads side by side. */
 function byOperator(
   { q, k, v }: Inputs,
-  { log }: Decay,
-  isDelta: boolean,
+  log: Chunks | null,
+  rates: Chunks | null,
   start: tf.Tensor3D,
   lastOnly: boolean,
 ): Ruled {
   const [N, rows, C] = k.shape;
   const inOrder = (x: Chunks): tf.Tensor3D => joinChunks(x, 1, N * C);
-  const [asked, g] = [lastOnly ? k : q, log && inOrder(log)];
-  const sequence = { q: inOrder(asked), k: inOrder(k), v: inOrder(v), g, isDelta };
+  const [g, rate] = [log && inOrder(log), rates && inOrder(rates)];
+  const sequence = { q: inOrder(lastOnly ? k : q), k: inOrder(k), v: inOrder(v), g, rate };
   const { o, S } = linearAttention(sequence, tf.expandDims(start, 0) as tf.Tensor4D);
   return { o: lastOnly ? tf.matMul(q, S) : splitChunks(o, rows, C), S: tf.squeeze(S, [0]) };
 }

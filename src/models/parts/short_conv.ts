@@ -106,18 +106,19 @@ function projectLast(
 ): Convolved {
   const [B, T, d] = x.shape;
   const [ofQ, ofKV] = [widths[0], widths[1] + widths[2]];
-  const first = total(before) + ofQ; // of the columns that write
   const newest = Math.min(T, CONV_WIDTH);
-  const asking = tf.slice(x, [0, T - newest, 0], [B, newest, d]);
-  const asked = splitLast(matMulLast(asking, lastColumns(conv.weight, 0, first)), [...before, ofQ]);
-  const told = splitLast(matMulLast(x, lastColumns(conv.weight, first, ofKV + total(after))), [ofKV, ...after]);
+  const mapped = (from: tf.Tensor3D, begin: number, outs: readonly number[]): tf.Tensor3D[] =>
+    outs.length === 0 ? [] : splitLast(matMulLast(from, lastColumns(conv.weight, begin, total(outs))), outs);
+  const reading = mapped(lastPosition(x), 0, before);
+  const asked = mapped(tf.slice(x, [0, T - newest, 0], [B, newest, d]), total(before), [ofQ]);
+  const told = mapped(x, total(before) + ofQ, [ofKV, ...after]);
   const part = (inputs: tf.Tensor | undefined, begin: number, size: number) =>
     convolve(lastColumns(window, begin, size), inputs as tf.Tensor3D, filters(conv, begin, size));
-  const [read, written] = [part(asked.at(-1), 0, ofQ), part(told[0], ofQ, ofKV)];
+  const [read, written] = [part(asked[0], 0, ofQ), part(told[0], ofQ, ofKV)];
   const [k, v] = splitLast(written.y, widths.slice(1)) as [tf.Tensor3D, tf.Tensor3D];
   return {
     ...{ q: lastPosition(read.y), k, v },
-    ...{ reading: asked.slice(0, -1).map(lastPosition), writing: told.slice(1) },
+    ...{ reading, writing: told.slice(1) },
     window: tf.concat([read.window, written.window], 2),
   };
 }
