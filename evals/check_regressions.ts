@@ -13,7 +13,7 @@ a pass whose exports could not all be written is 2.
   check-regressions base.json new.json                  two stored runs
   check-regressions base.json new.json --confirm        what fires is measured again, here
   check-regressions --ab BASE_DIR HEAD_DIR -- --seq_lengths 256 1024
-                                                        two built checkouts in turns, with flags of compare-models`;
+                                                        two built checkouts, a sample each in turns, with flags of compare-models`;
 
 /** @param argv without node and script */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
@@ -40,15 +40,15 @@ function describe(streams: Streams): Command {
       'measure cells that fire or cannot be told again, with fresh processes of this checkout',
       false,
     )
-    .option('--ab', 'BASE and NEW are built checkouts: measure them in turns', false)
-    .option('--runs <n>', 'with --ab: processes a side in the first set', wholeNumber('--runs', 1), 5)
+    .option('--ab', 'BASE and NEW are built checkouts: measure them in pairs of processes, in turns', false)
+    .option('--runs <n>', 'with --ab: pairs of processes in the first set', wholeNumber('--runs', 1), 5)
     .option(
       '--sets <n>',
       'with --ab or --confirm: sets of processes at most, each twice as large as the one before',
       wholeNumber('--sets', 2),
       USUAL_SETS,
     )
-    .option('--seed <n>', 'with --ab: of the order of the two sides', wholeNumber('--seed', 0), 1)
+    .option('--seed <n>', 'with --ab: of the orders in a pair', wholeNumber('--seed', 0), 1)
     .addOption(processTimeout())
     .option('--advisory', 'compare whatever differs, and never fail', false)
     .option('--counted_only', 'judge only what is counted: machines and versions may differ', false)

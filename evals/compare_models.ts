@@ -10,6 +10,7 @@ import {
   numberFromZero,
   oneOf,
   optionLines,
+  parseFlags,
   positiveNumber,
   runCommand,
   type Streams,
@@ -50,6 +51,17 @@ function withFlags(
     run({ ...flags, options: optionsIn(flags) }, safe),
   );
 }
+
+/** The flags that other commands take after `--`: what is measured, not how often or where to. @throws UserError */
+export async function parseWorkload(argv: readonly string[], streams: Streams): Promise<Flags> {
+  const command = createCommand('compare-models', 'What is measured.', streams);
+  for (const option of [...modelOptions(), ...measuringOptions()]) command.addOption(option);
+  const flags = await parseFlags<Omit<Flags, 'options' | keyof typeof NOT_WORKLOAD>>(command, argv);
+  return { ...flags, ...NOT_WORKLOAD, options: optionsIn(flags) };
+}
+
+/** The flags of a run that is written nowhere. */
+const NOT_WORKLOAD = { output_dir: DEFAULTS.output_dir, output: DEFAULTS.output, dry_run: false, no_progress: true };
 
 /** Those of flags that are options of models. */
 const optionsIn = (flags: object): OptionValues =>

@@ -1,11 +1,11 @@
 /**
  * Proves the gate on this machine with real measurements: identical code must not fail, slowed code must. `--help` says how.
- * Each suite is `check-regressions --ab` of this checkout with itself. The slowed side's processes see a clock that
- * runs fast by `--by` percent, so that every time they measure is longer.
+ * Each suite is `check-regressions --ab` of this checkout with itself. Where the new side is to be slower, the base's
+ * processes see a clock that runs slow by `--by` percent, so that every time they measure is shorter.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { heedNohup } from '../bin/nohup.js';
@@ -23,12 +23,12 @@ tell), suites whose new side is slower must end with 1.
 Progress goes to stderr, a line a suite to stdout. Exit code: 0 when every suite ends as it should, 1 when one does not.
 
   --identical <n>  suites of identical code (default: 1)
-  --slowed <n>     suites whose new side is slower, by a clock that runs fast (default: 1)
-  --by <pct>       how much slower (default: 100)
-  --margin <pct>   slow-down that the gate allows (default: 50)
-  --runs <n>       processes a side in the first set (default: 15)
-  --sets <n>       sets of processes at most, each twice as large as the one before (default: 2)
-  --seed <n>       of the order of the two sides in the first suite; each other has one more (default: 0)
+  --slowed <n>     suites whose new side is slower, by the clock of the base, which runs slow (default: 1)
+  --by <pct>       how much slower (default: 20)
+  --margin <pct>   slow-down that the gate allows (default: 10)
+  --runs <n>       pairs of processes in the first set (default: 12)
+  --sets <n>       sets of pairs at most, each twice as large as the one before (default: 2)
+  --seed <n>       of the orders in the first suite; each other has one more (default: 0)
   --json <file>    what came out, written after every suite
   --help           this text
 
@@ -41,9 +41,9 @@ const { values, positionals } = parseArgs({
     ...{
       identical: text('1'),
       slowed: text('1'),
-      by: text('100'),
-      margin: text('50'),
-      runs: text('15'),
+      by: text('20'),
+      margin: text('10'),
+      runs: text('12'),
       sets: text('2'),
       seed: text('0'),
     },
@@ -71,7 +71,7 @@ try {
 /** @returns the exit code */
 async function checkGate(life) {
   const same = makeCheckout('same', 1);
-  const slow = makeCheckout('slow', 1 + Number(values.by) / 100);
+  const fast = makeCheckout('fast', 1 / (1 + Number(values.by) / 100));
   const result = {
     created_at: new Date().toISOString(),
     machine: { cpu_model: cpus()[0].model, cores: cpus().length, node: process.version },
@@ -81,12 +81,12 @@ async function checkGate(life) {
     identical: [],
     slowed: [],
   };
-  for (const [kind, head, expected] of [
+  for (const [kind, base, expected] of [
     ['identical', same, [EXIT.ok, EXIT.cannotTell]], // cannot tell: too noisy, which is no alarm
-    ['slowed', slow, [EXIT.failed]],
+    ['slowed', fast, [EXIT.failed]],
   ]) {
     for (let i = 0; i < Number(values[kind]); i++) {
-      result[kind].push(await runSuite(kind, head, Number(values.seed) + i, expected, life));
+      result[kind].push(await runSuite(kind, base, Number(values.seed) + i, expected, life));
       if (values.json) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);
     }
   }
@@ -95,30 +95,21 @@ async function checkGate(life) {
   return good ? EXIT.ok : EXIT.failed;
 }
 
-/** A folder whose compare-models is this checkout's, with a clock that is fast by `factor`, in its workers too. */
+/** A folder whose engines are this checkout's, with a clock whose times are longer by `factor`. */
 function makeCheckout(name, factor) {
   const checkout = folder.file(name);
-  mkdirSync(checkout);
-  writeFileSync(
-    join(checkout, 'package.json'),
-    JSON.stringify({ type: 'module', bin: { 'compare-models': 'compare.js' } }),
-  );
-  writeFileSync(
-    join(checkout, 'clock.js'),
-    `const now = performance.now.bind(performance);\nperformance.now = () => ${factor} * now();\n`,
-  );
-  writeFileSync(
-    join(checkout, 'compare.js'),
-    `process.env.NODE_OPTIONS = '--import ' + new URL('clock.js', import.meta.url).href;\n` +
-      `await import('./clock.js');\n` + // a worker whose clock runs ahead of ours would be refused
-      `await import(${JSON.stringify(new URL('../bin/compare_models.js', import.meta.url).href)});\n`,
-  );
+  const worker = join(checkout, 'dist', 'evals', 'compare_worker.js');
+  mkdirSync(dirname(worker), { recursive: true });
+  writeFileSync(join(checkout, 'package.json'), JSON.stringify({ type: 'module' }));
+  const own = JSON.stringify(new URL('../dist/evals/compare_worker.js', import.meta.url).href);
+  const clock = `const now = performance.now.bind(performance);\nperformance.now = () => ${factor} * now();\n`;
+  writeFileSync(worker, `${clock}await import(${own});\n`);
   return checkout;
 }
 
 /** The gate's progress on stderr, as it comes; its verdict as a line on stdout. */
-async function runSuite(kind, head, seed, expected, life) {
-  const command = [join(ROOT, 'bin/check_regressions.js'), '--ab', folder.file('same'), head, '--seed', String(seed)];
+async function runSuite(kind, base, seed, expected, life) {
+  const command = [join(ROOT, 'bin/check_regressions.js'), '--ab', base, folder.file('same'), '--seed', String(seed)];
   const gate = ['--margin', values.margin, '--runs', values.runs, '--sets', values.sets, '--', ...flags];
   const start = Date.now();
   const seconds = () => Math.round((Date.now() - start) / 1000);

@@ -35,7 +35,7 @@ export function gateSummary(report: GateReport): string {
 }
 
 /** How the two runs came about, and with it what can be done where the gate cannot tell. */
-export type Source = 'stored' | 'confirmed' | 'in turns';
+export type Source = 'stored' | 'confirmed' | 'in pairs';
 
 /** What to do about the times that cannot be told, a line for each cause. */
 export function gateRemedies({ timed }: GateReport, source: Source): string[] {
@@ -56,14 +56,14 @@ const MORE_PROCESSES: Readonly<Record<Source, (needed: number) => string>> = {
     `Measure each run with compare-models --runs ${needed} (--resume FILE --runs ${needed} adds to a file), or two checkouts with check-regressions --ab.`,
   confirmed: (needed) =>
     `The base is stored and stays as it is: measure it with compare-models --runs ${needed} (--resume FILE --runs ${needed} adds to it).`,
-  'in turns': () => 'Add --runs or --sets.',
+  'in pairs': () => 'Add --runs or --sets.',
 };
 
 const MARGIN_OF_A_CELL = 'a quieter machine, longer lengths, or a --cell_margin for that cell';
 const LESS_SPREAD: Readonly<Record<Source, string>> = {
   stored: `What helps: --confirm, more --runs of compare-models, ${MARGIN_OF_A_CELL}.`,
   confirmed: `What helps: more --sets, a base of more processes, ${MARGIN_OF_A_CELL}.`,
-  'in turns': `What helps: more --sets, ${MARGIN_OF_A_CELL}.`,
+  'in pairs': `What helps: more --sets, ${MARGIN_OF_A_CELL}.`,
 };
 
 function timedTable(timed: readonly TimedVerdict[]): Table {

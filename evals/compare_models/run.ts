@@ -89,7 +89,7 @@ export async function compareModels(given: Flags, argv: readonly string[], strea
 }
 
 /** With the models of one's own as rows, unless --models says them all. */
-async function withOwnModels(flags: Flags): Promise<Flags> {
+export async function withOwnModels(flags: Flags): Promise<Flags> {
   if (flags.model.length === 0) return flags;
   const { addModelFile } = await import('../../src/own/load.js');
   const names: string[] = [];
@@ -105,12 +105,18 @@ function longerLengths(flags: Flags, lengths: readonly number[]): AddedLengths {
   return addLengths(lengths, exact_lengths === true ? 0 : 1000 * max_time, timeOf);
 }
 
-function labelOf(flags: Flags, config: Results['config'], argv: readonly string[]): RunLabel {
+/** @param checkout whose engines run */
+export function labelOf(
+  flags: Flags,
+  config: Results['config'],
+  argv: readonly string[],
+  checkout = packageFolder(),
+): RunLabel {
   return {
     schema_version: SCHEMA_VERSION,
     created_at: new Date().toISOString(),
     tool: { name: 'attnscale', version: packageVersion(), node: process.version, argv: [...argv], seed: flags.seed },
-    git: describeGit(packageFolder()),
+    git: describeGit(checkout),
     config,
     config_hash: configHash(config, changesResults),
   };

@@ -75,21 +75,29 @@ export async function runCommand<Options>(
 ): Promise<number> {
   const safe = harmless(streams);
   try {
-    command.parse(lastLists(argv.map(withUnderscores), command), { from: 'user' });
-    return await run(command.opts<Options & Record<string, unknown>>(), command.args, safe);
+    const options = await parseFlags<Options>(command, argv);
+    return await run(options, command.args, safe);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
-    const message = await usageMessage(error, command);
-    if (message === null) return sayInterrupted(error, safe.stderr);
-    safe.stderr.write(`error: ${printable(message)}\n`);
+    if (!(error instanceof UserError)) return sayInterrupted(error, safe.stderr);
+    safe.stderr.write(`error: ${printable(oneLine(error.message))}\n`);
     return EXIT.usage;
   }
 }
 
-/** One line for bad usage or input; null for what is neither. */
-async function usageMessage(error: unknown, command: Command): Promise<string | null> {
-  if (error instanceof UserError) return oneLine(error.message);
-  if (!(error instanceof CommanderError)) return null;
+/** Reads the flags in argv (without node and script). @throws UserError for bad usage @throws CommanderError after --help */
+export async function parseFlags<Options>(command: Command, argv: readonly string[]): Promise<Options> {
+  try {
+    command.parse(lastLists(argv.map(withUnderscores), command), { from: 'user' });
+    return command.opts<Options & Record<string, unknown>>();
+  } catch (error) {
+    if (!(error instanceof CommanderError) || error.exitCode === 0) throw error;
+    throw new UserError(await usageMessage(error, command));
+  }
+}
+
+/** One line for bad usage. */
+async function usageMessage(error: CommanderError, command: Command): Promise<string> {
   const { args, registeredArguments } = command;
   if (error.code === 'commander.excessArguments') {
     return excessArgumentText(args[registeredArguments.length] ?? '', command);

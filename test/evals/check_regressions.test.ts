@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pc from 'picocolors';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { main as calibrate } from '../../evals/calibrate.js';
+import { compareCheckouts } from '../../evals/check_regressions/checkouts.js';
 import { openLaboratory } from '../../evals/check_regressions/laboratory.js';
 import { main } from '../../evals/check_regressions.js';
 import { flagsOf, narrowed } from '../../evals/compare_models/rerun.js';
@@ -13,7 +14,9 @@ import type { Results } from '../../src/results/schema.js';
 import { pairsOf } from '../bench/gate/suites.js';
 import { plainLife } from '../support/fake_worker.js';
 import { makeResults } from '../support/make_results.js';
-import { fakeCheckout } from './fake_checkout.js';
+import { fakeCheckout, fakeVersion, writeCheckout } from './fake_checkout.js';
+
+type FakeVersion = ReturnType<typeof fakeVersion>;
 
 /** Ten processes: the gate needs nine for two cells. */
 const QUIET = [10, 10.05, 10.1, 10.02, 10.07, 10.01, 10.08, 10.04, 10.06, 10.03];
@@ -216,52 +219,95 @@ describe('bad input is 2, with one line that names file and field', () => {
   });
 });
 
-describe('two checkouts in turns', () => {
-  const template = run(1, [10]);
-  const checkout = (name: string, slowdown: number) => fakeCheckout(join(folder, name), template, slowdown);
+const SMALL = ['--quick', '--engines', 'wasm', '--models', 'Softmax', '--seq_lengths', '64', '--exact_lengths'];
+const checkout = (name: string, onCell = '') => fakeVersion(join(folder, name), onCell);
+
+describe('two checkouts in pairs of processes', () => {
+  const compared = (head: FakeVersion, ...flags: string[]) =>
+    call('--ab', checkout('base').folder, head.folder, ...flags, '--', ...SMALL);
 
   test('identical code is 0', async () => {
-    const [base, head] = [checkout('base', 1), checkout('head', 1)];
-    const { code, out, err } = await call('--ab', base.folder, head.folder, '--', '--seq_lengths', '64', '128');
+    const { code, out, err } = await compared(checkout('head'), '--runs', '10', '--sets', '2');
     expect(out).toContain('0 regressed, 0 cannot tell');
     expect(code).toBe(0);
-    expect(err).toContain(`measuring: ${base.folder}`);
+    expect(err).toContain('measuring: pair 10 of 10, 3 cells');
   });
   test('a slow-down by 20 % is 1, after a second firing of fresh processes', async () => {
-    const [base, head] = [checkout('base', 1), checkout('head', 1.2)];
-    const { code, out } = await call('--ab', base.folder, head.folder, '--', '--seq_lengths', '64', '128');
+    const { code, out, err } = await compared(checkout('head', 'return 1.2'));
     expect(code).toBe(1);
+    expect(out).toContain('1.200x [1.200, 1.200]');
     expect(out).toContain('confirmed by 2 sets of processes');
-    const runs = head.calls().map((argv) => argv[argv.indexOf('--runs') + 1]);
-    expect(runs).toEqual([...['1', '2', '3', '4', '5'], ...['1', '2', '3', '4', '5', '6', '7', '8', '9', '10']]);
-    expect(base.calls()).toHaveLength(15);
-    for (const argv of [...base.calls(), ...head.calls()]) expect(argv.join(' ')).toContain('--max_time 0');
+    expect(err).toContain('measuring: pair 15 of 15, 3 cells');
   });
-  test('a checkout that cannot measure is 2, with its last words', async () => {
-    const [base, head] = [checkout('base', 1), checkout('head', 1)];
-    const { code, err } = await call('--ab', base.folder, head.folder, '--', '--fail');
-    expect(code).toBe(2);
-    expect(err).toMatch(/must measure, got exit code 2: error: no such flag\n$/);
+  test('further sets are of the cells that are asked for, with numbers of their own', async () => {
+    const [base, head] = [checkout('base'), checkout('head')];
+    const streams = { stdout: { write: () => 0 }, stderr: { write: () => 0 } };
+    const folders = { base: base.folder, new: head.folder };
+    const { cells, measure } = await compareCheckouts(folders, SMALL, 1, plainLife(), streams);
+    const decode = cells.filter(({ phase }) => phase === 'decode');
+    await measure(1);
+    const again = await measure(2, decode);
+    for (const side of [again.base, again.new]) {
+      expect(side.cells.map(({ phase, processes }) => [phase, processes.map(({ run }) => run)])).toEqual([
+        ['decode', [1, 2]],
+      ]);
+    }
+    for (const { asked } of [base, head])
+      expect(asked().filter((line) => line.includes('measure'))).toHaveLength(3 + 2);
   });
-  test('too few processes after the last set are 3, with what to do', async () => {
-    const [base, head] = [checkout('base', 1), checkout('head', 1.2)];
-    const { code, out } = await call('--ab', base.folder, head.folder, '--runs', '2', '--sets', '2');
+  test('too few pairs after the last set are 3, with what to do', async () => {
+    const { code, out } = await compared(checkout('head', 'return 1.2'), '--runs', '1', '--sets', '2');
     expect(code).toBe(3);
-    expect(out).toContain('Too few processes in 2 cells: 9 a side could. Add --runs or --sets.');
+    expect(out).toContain('Too few processes in 3 cells: 10 a side could. Add --runs or --sets.');
   });
-  test('a --cell_margin of no cell is 2 after the first process, not after all of them', async () => {
-    const [base, head] = [checkout('base', 1), checkout('head', 1)];
-    const { code, err } = await call('--ab', base.folder, head.folder, '--cell_margin', 'BSBR:decode:46=9');
+  test('a new side that cannot do what the base does is 2, with the cell and the reason', async () => {
+    const head = checkout('head', "if (task === 'measure' && cell.phase === 'decode') throw new Error('no room')");
+    const { code, err } = await compared(head, '--runs', '1');
     expect(code).toBe(2);
-    expect(err).toContain('no cell is called BSBR:decode:46; did you mean BSBR:decode:64?');
-    expect([...base.calls(), ...head.calls()]).toHaveLength(1);
+    expect(err).toContain('Softmax decode 64 wasm: must be ok as in BASE');
+    expect(err).toContain('got failed (no room)');
+  });
+});
+
+describe('two checkouts that cannot be compared', () => {
+  test.each([
+    [
+      ['--cell_margin', 'Softmax:decode:46=9'],
+      [],
+      'no cell is called Softmax:decode:46; did you mean Softmax:decode:64?',
+    ],
+    [[], ['--models', 'Sofmax'], 'Sofmax'],
+    [[], ['--peer', 'mine=cat'], '--peer: is no part of a checkout, got mine'],
+    [[], ['--output', 'x.json'], 'unknown flag --output'],
+    [
+      ['--process_timeout', '9'],
+      [],
+      '--process_timeout: is for --confirm; with --ab each cell has its --cell_timeout, got 9',
+    ],
+  ])('%j and %j are 2, before anything is measured', async (own, flags, message) => {
+    const [base, head] = [checkout('base'), checkout('head')];
+    const { code, err } = await call('--ab', base.folder, head.folder, ...own, '--', ...SMALL, ...flags);
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+    expect(err.trimEnd().split('\n')).toHaveLength(1);
+    expect([...base.asked(), ...head.asked()]).toEqual([]);
   });
   test('a checkout that is not built is 2', async () => {
-    const base = checkout('base', 1);
-    rmSync(join(base.folder, 'compare.js'));
+    const base = checkout('base');
+    rmSync(join(base.folder, 'dist'), { recursive: true });
     const { code, err } = await call('--ab', base.folder, base.folder);
     expect(code).toBe(2);
-    expect(err).toContain('must be built (npm run build), got no compare.js');
+    expect(err).toContain('must be built (npm run build), got no dist/evals/compare_worker.js');
+  });
+  test('a checkout whose engines speak no protocol is 2, with their last words', async () => {
+    writeCheckout(
+      join(folder, 'old'),
+      'dist/evals/compare_worker.js',
+      "console.error('error: no order'); process.exit(2)",
+    );
+    const { code, err } = await call('--ab', join(folder, 'old'), checkout('head').folder, '--', ...SMALL);
+    expect(code).toBe(2);
+    expect(err).toMatch(/error: \S+old: wasm: its process ended with exit code 2; .*no order/);
   });
 });
 
@@ -272,7 +318,8 @@ describe('confirming a stored run', () => {
     const life = plainLife();
     const streams = { stdout: { write: () => 0 }, stderr: { write: () => 0 } };
     using laboratory = openLaboratory(streams, life, {}, own.folder);
-    const verdicts = await timedGate(pairsOf(run(1), next), () => 0.05, laboratory.measureHere(next), 2);
+    const again = laboratory.measureHere(next);
+    const verdicts = await timedGate(pairsOf(run(1), next), () => 0.05, again, 2, 'stored');
     return { verdicts: verdicts.map(({ verdict }) => verdict), calls: own.calls() };
   };
   test('fails what fires again', async () => {
@@ -283,6 +330,9 @@ describe('confirming a stored run', () => {
   });
   test('does not fail what does not', async () => {
     expect((await measuredBy(1)).verdicts).not.toContain('regressed');
+  });
+  test('that cannot be measured is an error with the last words', async () => {
+    await expect(measuredBy(101)).rejects.toThrow('compare-models: must measure, got exit code 2: error: no room');
   });
   test('a base of too few processes is named, and nothing is measured in vain', async () => {
     const { code, out, err } = await pair(run(1, QUIET.slice(0, 5)), run(1.2), '--confirm');

@@ -1,7 +1,22 @@
-/** A folder that looks like a built checkout, whose compare-models invents its times: quiet ones, or slower by a factor. */
+/** Folders that look like built checkouts, and invent their times: quiet ones, or slower by a factor. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Results } from '../../src/results/schema.js';
+import { type FakeEngine, fakeEngine } from '../support/fake_worker.js';
+
+/** One whose engines' program is a fake engine. @param onCell as of `fakeEngine` */
+export function fakeVersion(folder: string, onCell: string): FakeEngine & { readonly folder: string } {
+  const engine = fakeEngine(onCell);
+  writeCheckout(folder, 'dist/evals/compare_worker.js', `import ${JSON.stringify(engine.file)};`);
+  return { ...engine, folder };
+}
+
+/** @param file of the checkout that is there */
+export function writeCheckout(folder: string, file: string, text: string): void {
+  mkdirSync(dirname(join(folder, file)), { recursive: true });
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
+  writeFileSync(join(folder, file), text);
+}
 
 export interface FakeCheckout {
   readonly folder: string;
@@ -9,23 +24,18 @@ export interface FakeCheckout {
   calls(): string[][];
 }
 
-/** @param template gives machine, models and cells; its first process of a cell has the cell's time before noise */
+/** One whose compare-models is a fake. @param template gives machine, models and cells; its first process of a cell has the cell's time before noise */
 export function fakeCheckout(folder: string, template: Results, slowdown: number): FakeCheckout {
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(
-    join(folder, 'package.json'),
-    JSON.stringify({ type: 'module', bin: { 'compare-models': 'compare.js' } }),
-  );
+  writeCheckout(folder, 'bin/compare_models.js', SCRIPT.replaceAll('SLOWDOWN', String(slowdown)));
   writeFileSync(join(folder, 'template.json'), JSON.stringify(template));
   writeFileSync(join(folder, 'calls.json'), '[]');
-  writeFileSync(join(folder, 'compare.js'), SCRIPT.replaceAll('SLOWDOWN', String(slowdown)));
   return { folder, calls: () => JSON.parse(readFileSync(join(folder, 'calls.json'), 'utf8')) as string[][] };
 }
 
 const SCRIPT = `
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-const own = (name) => fileURLToPath(new URL(name, import.meta.url));
+const own = (name) => fileURLToPath(new URL('../' + name, import.meta.url));
 const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
 const argv = process.argv.slice(2);
 const calls = [...read(own('calls.json')), argv];
@@ -36,24 +46,19 @@ const valuesOf = (flag) => {
   const end = argv.findIndex((word, i) => i > at && word.startsWith('--'));
   return argv.slice(at + 1, end < 0 ? undefined : end);
 };
-if (argv.includes('--fail')) {
+if (SLOWDOWN > 100) {
   console.error('a warning');
-  console.error('error: no such flag');
+  console.error('error: no room');
   process.exit(2);
 }
 const template = read(own('template.json'));
-const resumed = valuesOf('--resume');
-const previous = resumed && read(resumed[0]);
 const lengths = valuesOf('--seq_lengths');
 const cells = template.cells.filter(({ n }) => lengths === null || lengths.includes(String(n)));
 const noise = (i) => 1 + 0.01 * Math.abs(Math.sin(12.9 * calls.length + 78.2 * i + SLOWDOWN));
 const result = cells.map((cell, i) => {
-  const done = previous?.cells.find(({ n, phase, model }) => n === cell.n && phase === cell.phase && model === cell.model);
-  const processes = [...(done?.processes ?? [])];
-  for (let run = processes.length; run < Number(valuesOf('--runs')[0]); run++) {
-    const [first] = cell.processes;
-    processes.push({ ...first, run, samples_ms: [SLOWDOWN * noise(i + 7 * run) * first.samples_ms[0]] });
-  }
+  const [first] = cell.processes;
+  const times = Array.from({ length: Number(valuesOf('--runs')[0]) }, (_, run) => SLOWDOWN * noise(i + 7 * run));
+  const processes = times.map((time, run) => ({ ...first, run, samples_ms: [time * first.samples_ms[0]] }));
   return { ...cell, processes, summary: null };
 });
 writeFileSync(valuesOf('--output')[0], JSON.stringify({ ...template, cells: result }));

@@ -125,7 +125,7 @@ function drawSuite(
   const sets = [runs, SECOND_SET * runs].map((size) => ({ base: draw(size), new: draw(size) }));
   return values.map((own) => {
     const pick = (indices: readonly number[]): number[] => indices.map((i) => own[i] as number);
-    return sets.map((set) => ({ base: pick(set.base), new: pick(set.new) }));
+    return sets.map((set) => ({ base: pick(set.base), new: pick(set.new), ratios: null }));
   });
 }
 

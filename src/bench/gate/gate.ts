@@ -1,12 +1,12 @@
 /** The gate as a whole: what two runs say, measuring again where that is possible (docs/gate.md). */
 import { check } from '../../errors.js';
 import { type CellId, cellKey, isMeasured } from '../../results/cell.js';
-import type { Results } from '../../results/schema.js';
+import type { Cell, Results } from '../../results/schema.js';
 import { min } from '../../statistics.js';
 import { type ChangesResults, differences } from './comparable.js';
 import { complexityGate, type SeriesExponent } from './complexity.js';
 import { countedGate } from './counted.js';
-import { type CellPair, type NamedResults, pairCells, processValues } from './paired_cells.js';
+import { type CellPair, type NamedResults, pairCells, pairRatios, processValues } from './paired_cells.js';
 import { FIRINGS_TO_FAIL, judge, type ProcessSet, type Rules, tailFor, unmeasured } from './timed.js';
 import type { GateReport, TimedVerdict } from './verdicts.js';
 
@@ -21,14 +21,20 @@ export interface Measured {
   readonly new: Results;
 }
 
+/**
+ * Where two runs are from: `stored`, each was made by itself, and only the new side can be measured again; `pairs`, their
+ * processes were timed in turns on one machine, so that versions may differ: they are what is compared.
+ */
+export type Source = 'stored' | 'pairs';
+
 export interface GateOptions {
   /** Slow-down allowed for a cell, as a fraction. */
   readonly marginOf: (cell: CellId) => number;
   readonly advisory: boolean;
   /** Judge only what is counted; machines and versions may then differ. */
   readonly countedOnly: boolean;
-  /** Both runs were made side by side on this machine, so that versions may differ: they are what is compared. */
-  readonly sideBySide: boolean;
+  /** How the two runs came about. */
+  readonly source: Source;
   /** Null where nothing can be measured again: one set of processes then decides. */
   readonly measure: Measure | null;
   /** Sets of processes at most where something can be measured again, each twice as large as the one before. */
@@ -43,10 +49,10 @@ export interface GateOptions {
  */
 export async function runGate(base: NamedResults, next: NamedResults, options: GateOptions): Promise<GateReport> {
   const pairs = pairCells(base, next);
-  const scope = options.countedOnly || options.sideBySide ? 'work' : 'all';
+  const scope = options.countedOnly || options.source === 'pairs' ? 'work' : 'all';
   const differing = differences(base.results, next.results, options.changesResults, scope);
   const counted = countedGate(base.results, next.results, pairs);
-  const { advisory, exponents, marginOf, sets } = options;
+  const { advisory, exponents, marginOf, sets, source } = options;
   if (options.countedOnly || (differing.length > 0 && !advisory)) {
     return {
       differences: differing,
@@ -59,26 +65,23 @@ export async function runGate(base: NamedResults, next: NamedResults, options: G
   return {
     differences: differing,
     advisory,
-    timed: await timedGate(pairs, marginOf, differing.length > 0 ? null : options.measure, sets, !options.sideBySide),
+    timed: await timedGate(pairs, marginOf, differing.length > 0 ? null : options.measure, sets, source),
     counted,
     complexity: complexityGate(exponents.base, exponents.new),
   };
 }
 
-/**
- * Judges every cell, and measures again those that fire or cannot be told.
- * @param baseIsStored only the new side is measured again: no help where it is the base that has too few processes
- */
+/** Judges every cell, and measures again those that fire or cannot be told. */
 export async function timedGate(
   pairs: readonly CellPair[],
   marginOf: (cell: CellId) => number,
   measure: Measure | null,
   mostSets: number,
-  baseIsStored = false,
+  source: Source,
 ): Promise<TimedVerdict[]> {
   const sets = new Map<string, ProcessSet[]>();
   for (const { id, base, new: next } of pairs) {
-    if (isMeasured(base)) sets.set(cellKey(id), [{ base: processValues(base), new: processValues(next) }]);
+    if (isMeasured(base)) sets.set(cellKey(id), [setOf(base, next, source)]);
   }
   const verdicts = (): TimedVerdict[] =>
     pairs.map((pair) => verdictOn(pair, sets, { margin: marginOf(pair.id), tail, firingsToFail }));
@@ -88,18 +91,19 @@ export async function timedGate(
   const measuredCells = pairs.map((pair) => pair.new).filter(isMeasured);
   const runs = min(measuredCells.map((cell) => cell.processes.length));
   for (let further = 1; measure !== null && further < mostSets; further++) {
-    const open = verdicts().filter((row) => row.verdict === 'cannot tell' && canBeTold(row, baseIsStored));
+    const open = verdicts().filter((row) => row.verdict === 'cannot tell' && canBeTold(row, source));
     if (open.length === 0) break;
     const cells = open.map(({ cell }) => cell);
     const measured = await measure(cells, runs * 2 ** further);
-    for (const cell of cells) sets.get(cellKey(cell))?.push(setOf(cell, measured));
+    for (const cell of cells) sets.get(cellKey(cell))?.push(againOf(cell, measured, source));
   }
   return verdicts();
 }
 
-function canBeTold({ comparison, processesNeeded }: TimedVerdict, baseIsStored: boolean): boolean {
+/** Whether measuring again can help: not where it is a stored base that has too few processes. */
+function canBeTold({ comparison, processesNeeded }: TimedVerdict, source: Source): boolean {
   if (comparison === null) return false;
-  return !baseIsStored || processesNeeded === null || comparison.baseProcesses >= processesNeeded;
+  return source === 'pairs' || processesNeeded === null || comparison.baseProcesses >= processesNeeded;
 }
 
 function verdictOn(
@@ -113,15 +117,21 @@ function verdictOn(
   return unmeasured(id, rules.margin, `${missing}: ${base.status}`);
 }
 
-function setOf(cell: CellId, { base, new: next }: Measured): ProcessSet {
-  return { base: base === null ? [] : valuesOf(cell, base), new: valuesOf(cell, next) };
+function againOf(cell: CellId, { base, new: next }: Measured, source: Source): ProcessSet {
+  return setOf(base === null ? null : measuredIn(base, cell), measuredIn(next, cell), source);
 }
 
-function valuesOf(cell: CellId, results: Results): number[] {
+const setOf = (base: Cell | null, next: Cell, source: Source): ProcessSet => ({
+  base: base === null ? [] : processValues(base),
+  new: processValues(next),
+  ratios: source === 'pairs' && base !== null ? pairRatios(base, next) : null,
+});
+
+function measuredIn(results: Results, cell: CellId): Cell {
   const found = results.cells.find((other) => cellKey(other) === cellKey(cell));
   check(
     found !== undefined && isMeasured(found),
     `measuring again: ${cellKey(cell)} must be ok, got ${found === undefined ? 'no such cell' : (found.reason ?? found.status)}`,
   );
-  return processValues(found);
+  return found;
 }

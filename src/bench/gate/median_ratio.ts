@@ -32,6 +32,12 @@ export function ratioInterval(base: readonly number[], next: readonly number[], 
   ];
 }
 
+/** The interval of a median; each end misses the truth with at most `tail`. Null where the values are too few. */
+export function medianInterval(values: readonly number[], tail: number): Interval | null {
+  const limits = medianLimits(values, tail);
+  return limits && [limits.low, limits.high];
+}
+
 /** The fewest values a side from which there is an interval: all of them lie above their median with 2^-n. */
 export const valuesNeeded = (tail: number): number => Math.ceil(-Math.log2(tail));
 

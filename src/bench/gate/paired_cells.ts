@@ -2,7 +2,7 @@
 import { check } from '../../errors.js';
 import { type CellId, cellKey, isMeasured, processTime } from '../../results/cell.js';
 import type { Cell, Results } from '../../results/schema.js';
-import { median } from '../../statistics.js';
+import { mean, median } from '../../statistics.js';
 
 /** A results file and how messages call it, e.g. `NEW new.json`. */
 export interface NamedResults {
@@ -18,6 +18,26 @@ export interface CellPair {
 
 /** Each process's value of a cell, in ms. */
 export const processValues = ({ processes }: Cell): number[] => processes.map(processTime);
+
+/**
+ * New over base of each pair of processes that were timed in turns, a sample each: that of samples of one moment, the mean
+ * (of logarithms) of the middle half. A median would be one of the few values that a coarse clock has.
+ */
+export function pairRatios(base: Cell, next: Cell): number[] {
+  return next.processes.flatMap(({ run, samples_ms }) => {
+    const other = base.processes.find((process) => process.run === run);
+    if (other === undefined) return [];
+    const logs = samples_ms.map((ms, i) => Math.log(ms / (other.samples_ms[i] as number)));
+    return [Math.exp(middleMean(logs))];
+  });
+}
+
+/** The mean of the middle half: of values from the first to the third quartile, as far as they are whole. */
+function middleMean(values: readonly number[]): number {
+  const sorted = Float64Array.from(values).sort();
+  const outside = Math.floor(sorted.length / 4);
+  return mean([...sorted.subarray(outside, sorted.length - outside)]);
+}
 
 /**
  * Pairs the cells.

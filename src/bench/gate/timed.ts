@@ -5,7 +5,7 @@
 
 import type { CellId } from '../../results/cell.js';
 import { median, min } from '../../statistics.js';
-import { ratioInterval, valuesNeeded } from './median_ratio.js';
+import { medianInterval, ratioInterval, valuesNeeded } from './median_ratio.js';
 import type { Comparison, TimedVerdict, Verdict } from './verdicts.js';
 
 /** Processes measured together, one value each, in ms. */
@@ -13,6 +13,8 @@ export interface ProcessSet {
   /** None where a stored base is all there is: the first set's then counts for every set. */
   readonly base: readonly number[];
   readonly new: readonly number[];
+  /** New over base of each pair of processes that were timed in turns, a sample each; null where none were. */
+  readonly ratios: readonly number[] | null;
 }
 
 /** Share of suites of identical code in which chance alone may take a ratio's interval off the truth, on either side. */
@@ -43,23 +45,32 @@ export interface Rules {
  */
 export const tailFor = (cells: number, sets: number): number => SUITE_ERROR / 2 / cells / Math.max(1, sets - 1);
 
-/** Compares the processes of two runs. */
-export function compare(base: readonly number[], next: readonly number[], tail: number): Comparison {
+/** All values of the sets together. */
+function together(sets: readonly ProcessSet[]): ProcessSet {
+  const ratios = sets.flatMap((set) => set.ratios ?? []);
+  return {
+    base: sets.flatMap((set) => set.base),
+    new: sets.flatMap((set) => set.new),
+    ratios: ratios.length > 0 ? ratios : null,
+  };
+}
+
+/** Compares the processes of two runs: in pairs where they are, since a pair knows its ratio better than its times. */
+export function compare({ base, new: next, ratios }: ProcessSet, tail: number): Comparison {
   const [baseMs, newMs] = [median([...base]), median([...next])];
   return {
     baseMs,
     newMs,
-    ratio: newMs / baseMs,
-    interval: ratioInterval(base, next, tail),
+    ratio: ratios === null ? newMs / baseMs : median([...ratios]),
+    interval: ratios === null ? ratioInterval(base, next, tail) : medianInterval(ratios, tail),
     baseProcesses: base.length,
     newProcesses: next.length,
   };
 }
 
-/** Whether a set's ratio of cell values is above the margin. */
-function fires(base: readonly number[], next: readonly number[], margin: number): boolean {
-  return median([...next]) / median([...base]) > 1 + margin;
-}
+/** New over base. */
+const ratioOf = ({ base, new: next, ratios }: ProcessSet): number =>
+  ratios === null ? median([...next]) / median([...base]) : median([...ratios]);
 
 /**
  * The verdict on one cell.
@@ -67,12 +78,12 @@ function fires(base: readonly number[], next: readonly number[], margin: number)
  */
 export function judge(cell: CellId, sets: readonly ProcessSet[], rules: Rules): TimedVerdict {
   const { margin, tail } = rules;
-  const base = sets.flatMap((set) => set.base);
-  const next = sets.flatMap((set) => set.new);
-  const firings = sets.filter((set) => fires(set.base.length > 0 ? set.base : base, set.new, margin)).length;
-  const comparison = compare(base, next, tail);
+  const all = together(sets);
+  const withBase = sets.map((set) => (set.base.length > 0 ? set : { ...set, base: all.base }));
+  const firings = withBase.filter((set) => ratioOf(set) > 1 + margin).length;
+  const comparison = compare(all, tail);
   const { interval, ratio } = comparison;
-  const same = sameValues(base, next);
+  const same = sameValues(all.base, all.new);
   const found = same ? SAME : verdictOf(comparison, { firings, sets: sets.length }, rules);
   const detectable = interval === null ? null : ((1 + margin) * ratio) / interval[0] - 1;
   const processesNeeded = same || interval !== null ? null : valuesNeeded(tail);
@@ -112,10 +123,8 @@ function verdictOf(
  * for any margin; at or below 0 they are called one as they are. Infinite where the processes are too few.
  */
 export function leastCalled(sets: readonly ProcessSet[], tail: number): (margin: number) => number {
-  const base = sets.flatMap((set) => set.base);
-  const next = sets.flatMap((set) => set.new);
-  const { interval, ratio } = compare(base, next, tail);
-  const ratios = [...sets.map((set) => median([...set.new]) / median([...set.base])), ratio];
+  const { interval, ratio } = compare(together(sets), tail);
+  const ratios = [...sets.map(ratioOf), ratio];
   const slower = interval === null ? Infinity : CERTAINLY_ABOVE_1 / interval[0];
   return (margin) => Math.max((1 + margin) / min(ratios), slower) - 1;
 }

@@ -1,10 +1,11 @@
 /** What a worker is asked for to measure a cell, and whether its clock is to be believed. */
 import { type CellId, cellKey } from '../../results/cell.js';
 import type { ProcessRun } from '../../results/schema.js';
+import type { ReplyOf } from '../protocol/messages.js';
 import { decodeSteps, type SamplingRules, singleSteps, type Workload, workOf } from '../protocol/plan.js';
 import { Failure } from './process/connection.js';
 import type { Worker } from './process/session.js';
-import { type Clock, takeSamples } from './sampling.js';
+import { type Clock, type Samples, type Timed, takeSamples } from './sampling.js';
 
 /** How long something took, in ms, by the worker's clock and by ours. */
 interface Timing {
@@ -35,6 +36,9 @@ export async function buildCell(worker: Worker, cell: CellId, workload: Workload
   return now() - start;
 }
 
+/** What is measured of a cell in a process. */
+export type Measured = Omit<ProcessRun, 'run' | 'order'>;
+
 /** @throws Failure when the worker cannot, or its times cannot be believed @throws Lost when it is gone */
 export async function measureCell(
   worker: Worker,
@@ -42,23 +46,104 @@ export async function measureCell(
   workload: Workload,
   rules: SamplingRules,
   now: Clock,
-): Promise<Omit<ProcessRun, 'run' | 'order'>> {
-  const { compile_ms, steps, single } = await prepare(worker, cell, workload);
-  const taken = await take(worker, rules, single, now).catch(async (error: unknown) => {
-    if (error instanceof Failure) await worker.ask('release', {});
+): Promise<Measured> {
+  const [measured] = await measureInTurns([worker], cell, workload, rules, now);
+  return measured as Measured;
+}
+
+/**
+ * Measures a cell in several workers, which take turns, a sample each.
+ * @param onTurn hears whose turn it is: of what is thrown, the last one is the cause
+ * @returns what each measured @throws as `measureCell`
+ */
+export async function measureInTurns(
+  workers: readonly Worker[],
+  cell: CellId,
+  workload: Workload,
+  rules: SamplingRules,
+  now: Clock,
+  onTurn: (worker: number) => void = () => undefined,
+): Promise<Measured[]> {
+  const subjects: Subject[] = [];
+  const measured: Measured[] = [];
+  try {
+    for (const [i, worker] of workers.entries()) {
+      onTurn(i);
+      subjects.push(await createSubject(worker, cell, workload, now));
+    }
+    const timed = subjects.map(
+      ({ run }, i): Timed =>
+        (repeats) => {
+          onTurn(i);
+          return run(repeats);
+        },
+    );
+    for (const [i, samples] of (await takeSamples(timed, rules)).entries()) {
+      onTurn(i);
+      measured.push(await (subjects[i] as Subject).finish(samples));
+    }
+    return measured;
+  } catch (error) {
+    if (error instanceof Failure) await Promise.all(subjects.map(({ release }) => release()));
     throw error;
-  });
-  const { peak_rss_bytes, leaked_tensors } = await worker.ask('release', {});
+  }
+}
+
+/** A cell that a worker holds ready to be timed. */
+interface Subject {
+  readonly run: Timed;
+  /** Takes what is not sampled, and frees the cell. @throws Failure when its times cannot be believed */
+  finish(samples: Samples): Promise<Measured>;
+  /** Frees the cell, unless that is done. */
+  release(): Promise<unknown>;
+}
+
+async function createSubject(worker: Worker, cell: CellId, workload: Workload, now: Clock): Promise<Subject> {
+  const { compile_ms, steps, single } = await prepare(worker, cell, workload);
+  const timings: Timing[] = [];
+  const timed = async <T>(asked: () => Promise<T>, insideOf: (reply: T) => number): Promise<T> => {
+    const start = now();
+    const reply = await asked();
+    timings.push({ inside: insideOf(reply), outside: now() - start });
+    return reply;
+  };
+  const run = async (repeats: number): Promise<number> => {
+    const { ms } = await timed(
+      () => worker.ask('run', { repeats }),
+      (reply) => reply.ms,
+    );
+    return ms;
+  };
+  const singleStepsMs = async (count: number): Promise<number[]> => {
+    const { ms } = await timed(
+      () => worker.ask('steps', { count }),
+      (reply) => reply.ms.reduce((sum, one) => sum + one, 0),
+    );
+    if (ms.length !== count) throw new Failure(`steps: must be ${count} times, got ${ms.length}`);
+    return ms;
+  };
+  let released: Promise<ReplyOf<'release'>> | null = null;
+  const release = (): Promise<ReplyOf<'release'>> => (released ??= worker.ask('release', {}));
   const perCall = steps ?? 1;
   return {
-    warmup_ms: taken.warmupMs.map((ms) => ms / perCall),
-    compile_ms,
-    samples_ms: taken.samplesMs.map((ms) => ms / perCall),
-    steps,
-    steps_ms: taken.stepsMs,
-    batch: taken.repeats * perCall,
-    peak_rss_bytes,
-    leaked_tensors,
+    run,
+    release,
+    async finish({ warmupMs, samplesMs, repeats }) {
+      for (let more = 0; more < MORE_CALLS && longAndLeftOut(timings); more++) await run(repeats);
+      const stepsMs = single === null ? null : await singleStepsMs(single);
+      const { peak_rss_bytes, leaked_tensors } = await release();
+      checkClock(timings, [...samplesMs, ...(stepsMs ?? [])]);
+      return {
+        warmup_ms: warmupMs.map((ms) => ms / perCall),
+        compile_ms,
+        samples_ms: samplesMs.map((ms) => ms / perCall),
+        steps,
+        steps_ms: stepsMs,
+        batch: repeats * perCall,
+        peak_rss_bytes,
+        leaked_tensors,
+      };
+    },
   };
 }
 
@@ -69,38 +154,6 @@ async function prepare(worker: Worker, cell: CellId, workload: Workload) {
   const steps = isDecode ? decodeSteps(period) : null;
   const { compile_ms } = await worker.ask('prepare', { ...workOf(cell, workload), steps });
   return { compile_ms, steps, single: isDecode ? singleSteps(period) : null };
-}
-
-/** Samples the prepared cell. @param single how many single steps are timed after that */
-async function take({ ask }: Worker, rules: SamplingRules, single: number | null, now: Clock) {
-  const timings: Timing[] = [];
-  const timed = async <T>(asked: () => Promise<T>, insideOf: (reply: T) => number): Promise<T> => {
-    const start = now();
-    const reply = await asked();
-    timings.push({ inside: insideOf(reply), outside: now() - start });
-    return reply;
-  };
-  const run = async (repeats: number): Promise<number> =>
-    (
-      await timed(
-        () => ask('run', { repeats }),
-        ({ ms }) => ms,
-      )
-    ).ms;
-  const samples = await takeSamples(run, rules);
-  for (let more = 0; more < MORE_CALLS && longAndLeftOut(timings); more++) await run(samples.repeats);
-  const stepsMs = single === null ? null : await singleStepsMs(single);
-  checkClock(timings, [...samples.samplesMs, ...(stepsMs ?? [])]);
-  return { ...samples, stepsMs };
-
-  async function singleStepsMs(count: number): Promise<number[]> {
-    const { ms } = await timed(
-      () => ask('steps', { count }),
-      (reply) => reply.ms.reduce((sum, one) => sum + one, 0),
-    );
-    if (ms.length !== count) throw new Failure(`steps: must be ${count} times, got ${ms.length}`);
-    return ms;
-  }
 }
 
 /** @throws Failure saying what cannot be */

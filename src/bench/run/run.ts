@@ -6,23 +6,17 @@
 import type { Engine } from '../../engines/engine.js';
 import { random, shuffled } from '../../random.js';
 import type { CellId } from '../../results/cell.js';
-import type { Comparison, EngineEntry, Results } from '../../results/schema.js';
+import type { Comparison, Results } from '../../results/schema.js';
 import { max } from '../../statistics.js';
 import { loadOf, type SamplingRules, shuffledCells, type Workload } from '../protocol/plan.js';
 import { checkModels } from './checking.js';
 import { describeMachine, type Observation, observe } from './environment.js';
+import { createFinder } from './findings.js';
 import { createLedger, enter, type Finding, type ResultsHead } from './ledger.js';
 import { buildCell, measureCell } from './measuring.js';
 import { createPace } from './pace.js';
 import { mostProcesses, type StoppingRule } from './precision.js';
-import {
-  EngineRefused,
-  type Heard,
-  type Task,
-  type Worker,
-  type WorkerHost,
-  type WorkerSettings,
-} from './process/session.js';
+import type { Heard, Task, Worker, WorkerHost, WorkerSettings } from './process/session.js';
 import { errorOf, type Reference } from './references.js';
 import type { Clock } from './sampling.js';
 import { type Turn, takeTurns } from './turns.js';
@@ -79,7 +73,7 @@ export async function runBenchmark(
   const settings = { ...host, spareCpu, threads: spec.threads, thorough: spec.rules.compileThoroughly };
   const before = observe(host.now, spec.spinMs);
   const pace = createPace(host.now);
-  const meet = createMeeting(spec, previous?.engines ?? []);
+  const findingIn = createFinder(spec, previous?.engines ?? []);
   let runs: readonly number[] = [0];
   const results = (after: Observation | null): Results => {
     const machine = describeMachine(spec.threads, settings, before, after, previous?.machine);
@@ -87,7 +81,7 @@ export async function runBenchmark(
   };
   const hear = (heard: Heard): void => {
     pace.hear(heard);
-    const finding = heard.type === 'ready' ? meet(heard) : isFinding(heard) ? heard : null;
+    const finding = findingIn(heard);
     if (finding !== null) {
       host.note(finding, () => results(null));
       enter(ledger, finding);
@@ -114,9 +108,6 @@ export async function runBenchmark(
   return whole;
 }
 
-const isFinding = (heard: Heard): heard is Finding =>
-  heard.type !== 'ready' && heard.type !== 'built' && heard.type !== 'start';
-
 /** A process of every engine, in an order that the seed decides for each run. */
 function turnsOf(
   run: number,
@@ -142,29 +133,6 @@ function runsAfter(
   const inSet = Math.min(sideBySide ? 2 : 1, rule.runs - (next % rule.runs));
   const choices = next < mostProcesses(rule) ? [Array.from({ length: inSet }, (_, i) => next + i), [next]] : [];
   return choices.find(fit) ?? [];
-}
-
-/**
- * What is to be noted of an engine that is ready: nothing where it is known.
- * @throws EngineRefused when it is another than before: times of two do not belong under one name
- */
-function createMeeting({ engines, threads }: RunSpec, known: readonly EngineEntry[]) {
-  const met = new Map(known.map((engine) => [engine.id, engine]));
-  return ({ engine: id, info }: Extract<Heard, { type: 'ready' }>): Finding | null => {
-    const command = engines.find((engine) => engine.id === id)?.command ?? null;
-    const engine = { id, command, threads, ...info };
-    const before = met.get(id);
-    if (before) checkSame(before, engine);
-    met.set(id, engine);
-    return before ? null : { type: 'engine', engine };
-  };
-}
-
-function checkSame({ env: _, ...before }: EngineEntry, now: EngineEntry): void {
-  for (const key of Object.keys(before) as (keyof typeof before)[]) {
-    const [then, got] = [JSON.stringify(before[key]), JSON.stringify(now[key])];
-    if (then !== got) throw new EngineRefused(`engine ${now.id}: ${key}: must be ${then} as before, got ${got}`);
-  }
 }
 
 /** What a process of an engine is to do in a run. */

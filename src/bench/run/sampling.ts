@@ -19,21 +19,35 @@ export interface Samples {
 /** A sample of more times the fastest is not the work's: the process was stopped meanwhile (Ctrl-Z), or had to wait. */
 const STRAY = 10;
 
-/** Samples until there is enough to take the minimum of: one that strayed is kept, but does not use up the time. */
-export async function takeSamples(timed: Timed, rules: SamplingRules): Promise<Samples> {
-  const warmupMs = await warmUp(timed, rules);
-  const repeats = Math.max(1, Math.ceil(rules.minSampleMs / Math.max(min(warmupMs), 1e-3)));
+/**
+ * Samples until there is enough to take the minimum of: one that strayed is kept, but does not use up the time. What is
+ * given more than one thing to time has them take turns, a sample each, so that their i-th samples are of one moment.
+ * @returns the samples of each, as many of all
+ */
+export async function takeSamples(timed: readonly Timed[], rules: SamplingRules): Promise<Samples[]> {
+  const warmups: number[][] = [];
+  for (const one of timed) warmups.push(await warmUp(one, rules));
+  const quickest = min(warmups.flat());
+  const repeats = Math.max(1, Math.ceil(rules.minSampleMs / Math.max(quickest, 1e-3)));
   const { minCount, minMs, maxMs } = rules.samples;
-  const samplesMs: number[] = [];
-  let fastest = repeats * min(warmupMs);
-  let elapsed = 0;
-  while (elapsed < maxMs && (samplesMs.length < minCount || elapsed < minMs)) {
-    const ms = await timed(repeats);
-    fastest = Math.min(fastest, ms);
-    elapsed += Math.min(ms, STRAY * Math.max(fastest, 1)); // a clock may say 0 ms
-    samplesMs.push(ms / repeats);
+  const samples = warmups.map((warmupMs) => ({ warmupMs, samplesMs: [] as number[], repeats }));
+  let fastest = repeats * quickest;
+  let elapsed = 0; // of each
+  for (let round = 0; elapsed < maxMs && (round < minCount || elapsed < minMs); round++) {
+    for (const i of inTurns(timed.length, round)) {
+      const ms = await (timed[i] as Timed)(repeats);
+      fastest = Math.min(fastest, ms);
+      elapsed += Math.min(ms, STRAY * Math.max(fastest, 1)) / timed.length; // a clock may say 0 ms
+      samples[i]?.samplesMs.push(ms / repeats);
+    }
   }
-  return { warmupMs, samplesMs, repeats };
+  return samples;
+}
+
+/** Whose turn it is: there and back again, so that what grows or falls over two rounds meets all alike. */
+function inTurns(count: number, round: number): number[] {
+  const order = Array.from({ length: count }, (_, i) => i);
+  return round % 2 === 0 ? order : order.reverse();
 }
 
 /** The first calls made, at most `maxCalls` of them. */

@@ -11,7 +11,7 @@ import { marginRule } from '../../../src/bench/gate/margins.js';
 import { judge, leastCalled, type ProcessSet } from '../../../src/bench/gate/timed.js';
 import { WASM } from '../../support/make_results.js';
 import { type NoiseProfile, noisyMachine, SHARED_MACHINE, WIDE_PROFILES } from '../../support/noise.js';
-import { bareRun, suiteCells } from './suites.js';
+import { apart, bareRun, suiteCells } from './suites.js';
 
 const CELLS = suiteCells(3);
 const OPTIONS = {
@@ -45,11 +45,11 @@ describe('the least slow-down that is called', () => {
     const next = noisyMachine(SHARED_MACHINE, 1, 4); // no two of its values are the same, as of a coarse clock
     const draw = (count: number): number[] => Array.from({ length: count }, () => next()[0]!);
     for (let suite = 0; suite < 50; suite++) {
-      const sets: ProcessSet[] = [5, 10].map((size) => ({ base: draw(size), new: draw(size) }));
+      const sets: ProcessSet[] = [5, 10].map((size) => apart(draw(size), draw(size)));
       const rules = { margin: 0.05, tail: 0.001, firingsToFail: 2 };
       const least = leastCalled(sets, rules.tail)(rules.margin);
       const verdictAt = (slowdown: number): string => {
-        const slowed = sets.map((set) => ({ base: set.base, new: set.new.map((ms) => ms * (1 + slowdown)) }));
+        const slowed = sets.map((set) => ({ ...set, new: set.new.map((ms) => ms * (1 + slowdown)) }));
         return judge(CELLS[0]!, slowed, rules).verdict;
       };
       expect(verdictAt(least + 1e-9)).toBe('regressed');

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { differences } from '../../../src/bench/gate/comparable.js';
 import { complexityGate } from '../../../src/bench/gate/complexity.js';
 import { countedGate } from '../../../src/bench/gate/counted.js';
-import { type GateOptions, runGate, timedGate } from '../../../src/bench/gate/gate.js';
+import { type GateOptions, runGate, type Source, timedGate } from '../../../src/bench/gate/gate.js';
 import { checkCellMargins, marginRule, parseCellMargins } from '../../../src/bench/gate/margins.js';
 import { USUAL_SETS } from '../../../src/bench/gate/timed.js';
 import { outcomeOf } from '../../../src/bench/gate/verdicts.js';
@@ -21,7 +21,7 @@ const OPTIONS: GateOptions = {
   marginOf: () => 0.05,
   advisory: false,
   countedOnly: false,
-  sideBySide: false,
+  source: 'stored',
   measure: null,
   sets: USUAL_SETS,
   changesResults: () => true,
@@ -36,12 +36,15 @@ describe('measuring again', () => {
   const cells = suiteCells(2);
   const base = bareRun(cells, [FIVE, FIVE]);
   const tenBase = bareRun(cells, [QUIET, QUIET]);
-  const gated = (next: Results, again: ReturnType<typeof fakeMeasure>, sets = USUAL_SETS, from = base) =>
-    timedGate(pairsOf(from, next), () => 0.05, again, sets);
+  const gated = (
+    next: Results,
+    again: ReturnType<typeof fakeMeasure>,
+    { sets = USUAL_SETS, from = base, source = 'pairs' }: { sets?: number; from?: Results; source?: Source } = {},
+  ) => timedGate(pairsOf(from, next), () => 0.05, again, sets, source);
 
   test('asks for the cells that fired alone, with twice the processes', async () => {
     const again = fakeMeasure([{ base: null, new: bareRun(cells, [times(1.1), QUIET]) }]);
-    const verdicts = await gated(bareRun(cells, [times(1.1), times(1)]), again, USUAL_SETS, tenBase);
+    const verdicts = await gated(bareRun(cells, [times(1.1), times(1)]), again, { from: tenBase, source: 'stored' });
     expect(again.asked).toEqual([['Linear decode 16 wasm', '20 runs']]);
     expect(verdicts.map(({ verdict }) => verdict)).toEqual(['regressed', 'not regressed']);
     expect(verdicts[0]).toMatchObject({ firings: 2, sets: 2, comparison: { newProcesses: 20 } });
@@ -63,7 +66,11 @@ describe('measuring again', () => {
     const again = fakeMeasure([near, near, near, near]);
     const twenty = [...QUIET, ...QUIET];
     const from = bareRun(cells, [twenty, twenty]);
-    const verdicts = await gated(bareRun(cells, [times(1.048, FIVE), times(1, FIVE)]), again, sets, from);
+    const verdicts = await gated(bareRun(cells, [times(1.048, FIVE), times(1, FIVE)]), again, {
+      sets,
+      from,
+      source: 'stored',
+    });
     expect(again.asked.map((asked) => asked.at(-1))).toEqual(
       ['10 runs', '20 runs', '40 runs', '80 runs'].slice(0, sets - 1),
     );
@@ -71,7 +78,7 @@ describe('measuring again', () => {
   });
   test('measures nothing when all is clear', async () => {
     const again = fakeMeasure([]);
-    await gated(bareRun(cells, [times(1), times(1)]), again, USUAL_SETS, tenBase);
+    await gated(bareRun(cells, [times(1), times(1)]), again, { from: tenBase });
     expect(again.asked).toEqual([]);
   });
   test('compares with the fresh base where both sides are measured', async () => {
@@ -81,21 +88,24 @@ describe('measuring again', () => {
     expect(verdicts[0]?.firings).toBe(1);
     expect(verdicts[0]?.verdict).not.toBe('regressed');
   });
-  test('a cell that is lost while measuring again is an error that names it', async () => {
+});
+
+describe('measuring again, where something is missing', () => {
+  test('a cell that is lost is an error that names it', async () => {
+    const cells = suiteCells(2);
+    const base = bareRun(cells, [FIVE, FIVE]);
     const lost = { base: null, new: { ...base, cells: [] } };
-    await expect(gated(bareRun(cells, [times(1.1, FIVE), times(1, FIVE)]), fakeMeasure([lost]))).rejects.toThrow(
+    const slow = bareRun(cells, [times(1.1, FIVE), times(1, FIVE)]);
+    await expect(timedGate(pairsOf(base, slow), () => 0.05, fakeMeasure([lost]), USUAL_SETS, 'pairs')).rejects.toThrow(
       'measuring again: Linear decode 16 wasm must be ok, got no such cell',
     );
   });
-});
-
-describe('measuring against a stored base', () => {
   test('a stored base of too few processes is not measured against: no number of new ones would help', async () => {
     const again = fakeMeasure([]);
     const cells = suiteCells(2);
     const base = bareRun(cells, [FIVE, FIVE]);
     const slow = bareRun(cells, [times(1.3), times(1.3)]);
-    const verdicts = await timedGate(pairsOf(base, slow), () => 0.05, again, USUAL_SETS, true);
+    const verdicts = await timedGate(pairsOf(base, slow), () => 0.05, again, USUAL_SETS, 'stored');
     expect(again.asked).toEqual([]);
     expect(verdicts[0]).toMatchObject({ verdict: 'cannot tell', processesNeeded: 10, sets: 1 });
   });

@@ -5,11 +5,11 @@
  */
 import { randomNormal } from 'd3-random';
 import { describe, expect, test } from 'vitest';
-import { timedGate } from '../../../src/bench/gate/gate.js';
+import { type Source, timedGate } from '../../../src/bench/gate/gate.js';
 import { valuesNeeded } from '../../../src/bench/gate/median_ratio.js';
 import { judge, tailFor } from '../../../src/bench/gate/timed.js';
 import { type Random, random } from '../../../src/random.js';
-import { bareRun, pairsOf, suiteCells } from './suites.js';
+import { apart, bareRun, pairsOf, suiteCells } from './suites.js';
 
 const VERDICTS = Number(process.env['GATE_VERDICTS'] ?? 1500);
 const MARGIN = 0.05;
@@ -43,7 +43,7 @@ const ofSuites = (alarms: number, verdicts: number, cells: number): number => 1 
 function alarms(cells: number, sides: (rng: Random) => { base: number[]; new: number[] }, name: string): number {
   const rng = random(1, name);
   const rules = { margin: MARGIN, tail: tailFor(cells, 1), firingsToFail: 1 };
-  return Array.from({ length: VERDICTS }, () => judge(CELL, [sides(rng)], rules)).filter(
+  return Array.from({ length: VERDICTS }, () => judge(CELL, [{ ...sides(rng), ratios: null }], rules)).filter(
     ({ verdict }) => verdict === 'regressed',
   ).length;
 }
@@ -80,7 +80,7 @@ describe.each([1, 12, 200])('stored runs of %d cells', (cells) => {
     const rng = random(2, `${cells} slower`);
     const rules = { margin: MARGIN, tail: tailFor(cells, 1), firingsToFail: 1 };
     for (let suite = 0; suite < 100; suite++) {
-      const sides = { base: draw(20, 10, 'normal', 0.02, rng), new: draw(20, 12, 'normal', 0.02, rng) };
+      const sides = apart(draw(20, 10, 'normal', 0.02, rng), draw(20, 12, 'normal', 0.02, rng));
       expect(judge(CELL, [sides], rules).verdict).toBe('regressed');
     }
   });
@@ -124,17 +124,17 @@ describe('measured again', () => {
       CELLS,
       CELLS.map(() => draw(processes, 10, 'normal', spread, rng)),
     );
-  /** @param stored the base is measured once, and every set is held against it */
-  async function share(stored: boolean, processes: number, ofBase: number, ofNew: number): Promise<number> {
-    const rng = random(3, `${stored} ${ofBase} ${ofNew}`);
+  /** @param source `stored`: the base is measured once, and every set is held against it */
+  async function share(source: Source, processes: number, ofBase: number, ofNew: number): Promise<number> {
+    const rng = random(3, `${source} ${ofBase} ${ofNew}`);
     let alarmed = 0;
     for (let suite = 0; suite < SUITES; suite++) {
       const pairs = pairsOf(run(processes, ofBase, rng), run(processes, ofNew, rng));
       const again = async (_: unknown, runs: number) => ({
-        base: stored ? null : run(runs, ofBase, rng),
+        base: source === 'stored' ? null : run(runs, ofBase, rng),
         new: run(runs, ofNew, rng),
       });
-      const verdicts = await timedGate(pairs, () => MARGIN, again, 3, stored);
+      const verdicts = await timedGate(pairs, () => MARGIN, again, 3, source);
       if (verdicts.some(({ verdict }) => verdict === 'regressed')) alarmed++;
     }
     return alarmed / SUITES;
@@ -144,13 +144,13 @@ describe('measured again', () => {
     [0.02, 0.15],
     [0.15, 0.15],
   ])('against a stored base: spreads of %d and %d', async (ofBase, ofNew) => {
-    expect(await share(true, 13, ofBase, ofNew)).toBeLessThanOrEqual(0.01);
+    expect(await share('stored', 13, ofBase, ofNew)).toBeLessThanOrEqual(0.01);
   });
   test.each([
     [0.15, 0.02],
     [0.02, 0.15],
     [0.15, 0.15],
-  ])('in turns: spreads of %d and %d', async (ofBase, ofNew) => {
-    expect(await share(false, 5, ofBase, ofNew)).toBeLessThanOrEqual(0.01);
+  ])('in pairs: spreads of %d and %d', async (ofBase, ofNew) => {
+    expect(await share('pairs', 5, ofBase, ofNew)).toBeLessThanOrEqual(0.01);
   });
 });

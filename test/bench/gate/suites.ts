@@ -1,6 +1,7 @@
 /** Bare runs for the gate: process values without the summaries that it does not read. */
 import type { Measure } from '../../../src/bench/gate/gate.js';
 import type { CellPair } from '../../../src/bench/gate/paired_cells.js';
+import type { ProcessSet } from '../../../src/bench/gate/timed.js';
 import { type CellId, cellKey } from '../../../src/results/cell.js';
 import type { Cell, Results } from '../../../src/results/schema.js';
 import { makeCell, makeResults } from '../../support/make_results.js';
@@ -9,6 +10,11 @@ const TEMPLATE = makeResults({ Linear: { 64: [1] } });
 
 export const suiteCells = (count: number): CellId[] =>
   Array.from({ length: count }, (_, i) => ({ model: 'Linear', phase: 'decode', n: 2 ** (i + 4), engine: 'wasm' }));
+
+/** Processes of two sides, each measured by itself. */
+export const apart = (base: readonly number[], next: readonly number[]): ProcessSet => ({
+  ...{ base, new: next, ratios: null },
+});
 
 /** A measured cell with these process values, in ms. */
 export function bareCell(id: CellId, values: readonly number[]): Cell {

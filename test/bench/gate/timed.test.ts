@@ -1,8 +1,10 @@
 /** The verdict on one cell: the interval of a ratio of medians, and what follows from it. */
 import { describe, expect, test } from 'vitest';
 import { clockStep, ratioInterval, valuesNeeded, valuesOutside } from '../../../src/bench/gate/median_ratio.js';
-import { judge, tailFor } from '../../../src/bench/gate/timed.js';
-import { suiteCells } from './suites.js';
+import { pairRatios } from '../../../src/bench/gate/paired_cells.js';
+import { judge, type ProcessSet, tailFor } from '../../../src/bench/gate/timed.js';
+import type { Cell } from '../../../src/results/schema.js';
+import { apart, bareRun, suiteCells } from './suites.js';
 
 const [CELL] = suiteCells(1) as [ReturnType<typeof suiteCells>[number]];
 const QUIET = [10, 10.05, 10.1, 10.02, 10.07, 10.01, 10.08, 10.04, 10.06, 10.03];
@@ -77,7 +79,7 @@ describe('the step of a clock', () => {
 });
 
 const verdict = (base: readonly number[], next: readonly number[], margin = 0.05) =>
-  judge(CELL, [{ base, new: next }], { margin, tail: 0.001, firingsToFail: 1 });
+  judge(CELL, [apart(base, next)], { margin, tail: 0.001, firingsToFail: 1 });
 
 describe('one set of processes', () => {
   test('regressed when the ratio is above the margin and the interval above 1', () => {
@@ -125,7 +127,7 @@ describe('one set of processes', () => {
   test('five processes of twelve cells, [10 … 10.4] against [11 … 11.4], are not enough', () => {
     const [base, next] = [10, 11].map((ms) => [0, 0.1, 0.2, 0.3, 0.4].map((more) => ms + more)) as [number[], number[]];
     const rules = { margin: 0.05, tail: tailFor(12, 1), firingsToFail: 1 };
-    expect(judge(CELL, [{ base, new: next }], rules)).toMatchObject({
+    expect(judge(CELL, [apart(base, next)], rules)).toMatchObject({
       verdict: 'cannot tell',
       reason: 'too few processes: 12 a side could',
     });
@@ -135,7 +137,7 @@ describe('one set of processes', () => {
       0.02 + values[0]!,
       0.03 + values[1]!,
     ];
-    expect(judge(CELL, [{ base: more(base), new: more(next) }], rules).verdict).toBe('regressed');
+    expect(judge(CELL, [apart(more(base), more(next))], rules).verdict).toBe('regressed');
   });
   test('the same measurement twice is not a regression, with one process or many', () => {
     expect(verdict([10], [10]).verdict).toBe('not regressed');
@@ -155,11 +157,70 @@ describe('faster', () => {
   });
 });
 
+describe('pairs of processes', () => {
+  /** Times that vary twofold from pair to pair, of sides whose ratio varies by 1 %. */
+  const pairs = (factor: number): ProcessSet => {
+    const base = QUIET.map((ms, i) => ms * (1 + (i % 4) / 3));
+    const ratios = QUIET.map((_, i) => factor * (1 + (i - 4.5) / 450));
+    return { base, new: base.map((ms, i) => ms * ratios[i]!), ratios };
+  };
+  const rules = { margin: 0.05, tail: 0.001, firingsToFail: 1 };
+  test('are judged by their ratios, not by their times', () => {
+    expect(judge(CELL, [pairs(1.1)], rules)).toMatchObject({ verdict: 'regressed', firings: 1 });
+    expect(judge(CELL, [pairs(1)], rules).verdict).toBe('not regressed');
+    expect(judge(CELL, [pairs(0.9)], rules).verdict).toBe('faster');
+    expect(judge(CELL, [{ ...pairs(1.1), ratios: null }], rules).verdict).toBe('cannot tell');
+  });
+  test('have the interval of the median of their ratios, over all sets', () => {
+    const { comparison } = judge(CELL, [pairs(1), pairs(1)], rules);
+    expect(comparison!.ratio).toBeCloseTo(1, 12);
+    const sorted = [...pairs(1).ratios!, ...pairs(1).ratios!].sort((a, b) => a - b);
+    expect(comparison!.interval).toEqual([sorted[3], sorted[16]]); // P(Binomial(20, 1/2) <= 2) = 0.0002, <= 3: 0.0013
+  });
+  test('are as many as processes a side have to be', () => {
+    const few = ({ base, new: next, ratios }: ProcessSet): ProcessSet => ({
+      ...{ base: base.slice(1), new: next.slice(1), ratios: ratios!.slice(1) },
+    });
+    expect(judge(CELL, [few(pairs(2))], rules)).toMatchObject({ verdict: 'cannot tell', processesNeeded: 10 });
+  });
+});
+
+describe('the ratio of a pair', () => {
+  const [base] = bareRun([CELL], [[1]]).cells as [Cell];
+  const cellOf = (...samples: readonly number[][]): Cell => ({
+    ...base,
+    processes: samples.map((samples_ms, run) => ({ ...base.processes[0]!, run, samples_ms })),
+  });
+  test('is that of samples of one moment, whatever the moment was like', () => {
+    const slow = [1, 1, 3, 3, 2, 2, 9, 1];
+    const found = pairRatios(cellOf(slow), cellOf(slow.map((ms) => 1.1 * ms)));
+    expect(found).toEqual([expect.closeTo(1.1, 12)]);
+  });
+  test('leaves out the quarter at each end', () => {
+    const next = [1, 1, 1, 1, 1, 1, 50, 0.5];
+    expect(pairRatios(cellOf(next.map(() => 1)), cellOf(next))).toEqual([expect.closeTo(1, 12)]);
+  });
+  test('of a clock of few values lies between them', () => {
+    const [base, next] = [
+      [10, 10, 11, 10, 10, 11, 10, 10],
+      [11, 10, 11, 10, 11, 11, 10, 11],
+    ];
+    const [ratio] = pairRatios(cellOf(base!), cellOf(next!)) as [number];
+    expect(ratio).toBeGreaterThan(1.02);
+    expect(ratio).toBeLessThan(1.05);
+  });
+  test('is of processes of one number', () => {
+    const [first, second] = [[1], [2]];
+    const turned = { ...cellOf(first, second), processes: [...cellOf(first, second).processes].reverse() };
+    expect(pairRatios(cellOf(first, second), turned)).toEqual([1, 1]);
+  });
+});
+
 describe('several sets of processes', () => {
   const judged = (...sets: readonly (readonly [number, number])[]) =>
     judge(
       CELL,
-      sets.map(([base, next]) => ({ base: times(base), new: times(next) })),
+      sets.map(([base, next]) => apart(times(base), times(next))),
       { margin: 0.05, tail: 0.001, firingsToFail: 2 },
     );
   test('a ratio below the margin is never called above it, whatever a set of it was', () => {

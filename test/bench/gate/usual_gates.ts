@@ -1,11 +1,11 @@
 /** What benchmark gates usually do, and ours, on suites drawn from processes of identical code: every alarm is false. */
 
-import { timedGate } from '../../../src/bench/gate/gate.js';
+import { FIRINGS_TO_FAIL, judge, type ProcessSet, tailFor } from '../../../src/bench/gate/timed.js';
 import type { Verdict } from '../../../src/bench/gate/verdicts.js';
 import { random, shuffled } from '../../../src/random.js';
 import type { Cell, Results } from '../../../src/results/schema.js';
 import { mean, median, studentT95 } from '../../../src/statistics.js';
-import { bareRun, pairsOf } from './suites.js';
+import { apart } from './suites.js';
 
 /** The runs of two sides, no process on both. */
 interface Draw {
@@ -23,7 +23,7 @@ export const SUITES = 400;
 const MARGIN = 0.05;
 
 /** Two random sides of `runs` processes each, again and again. */
-function* draws(results: Results, runs: number, name: string): Generator<Draw, never> {
+function* draws(results: Pick<Results, 'cells'>, runs: number, name: string): Generator<Draw, never> {
   const all = results.cells[0]?.processes.map(({ run }) => run) ?? [];
   const rng = random(1, name);
   while (true) {
@@ -32,7 +32,7 @@ function* draws(results: Results, runs: number, name: string): Generator<Draw, n
   }
 }
 
-function suitesOf(results: Results, runs: number): Draw[] {
+function suitesOf(results: Pick<Results, 'cells'>, runs: number): Draw[] {
   const source = draws(results, runs, `${runs} a side`);
   return Array.from({ length: SUITES }, () => source.next().value);
 }
@@ -79,26 +79,23 @@ function squaredError(values: readonly number[]): number {
   return sum / (values.length - 1) / values.length;
 }
 
-/** What check-regressions --ab --sets 2 says: five processes a side, and ten more where it is not clear. */
-export async function ourGate(results: Results): Promise<Alarms & { readonly unclear: number }> {
-  const sideOf = (runs: readonly number[]): Results =>
-    bareRun(
-      results.cells,
-      results.cells.map((cell) => samplesOf(cell, runs).map((samples) => Math.min(...samples))),
-    );
-  const pairOf = (draw: Draw) => ({ base: sideOf(draw.base), new: sideOf(draw.new) });
-  const further = draws(results, 10, 'measured again');
-  const suites: Verdict[][] = [];
-  for (const draw of suitesOf(results, 5)) {
-    const { base, new: next } = pairOf(draw);
-    const verdicts = await timedGate(
-      pairsOf(base, next),
-      () => MARGIN,
-      async () => pairOf(further.next().value),
-      2,
-    );
-    suites.push(verdicts.map(({ verdict }) => verdict));
-  }
+/** What our rule says of processes that were measured apart: five a side, and ten more where it is not clear. */
+export function ourGate({ cells }: Results): Alarms & { readonly unclear: number } {
+  const rules = { margin: MARGIN, tail: tailFor(cells.length, 2), firingsToFail: FIRINGS_TO_FAIL };
+  const setOf = (cell: Cell, draw: Draw): ProcessSet => {
+    const values = (runs: readonly number[]): number[] => samplesOf(cell, runs).map((samples) => Math.min(...samples));
+    return apart(values(draw.base), values(draw.new));
+  };
+  const verdictOn = (cell: Cell, first: Draw, second: Draw): Verdict => {
+    const sets = [first, second].map((draw) => setOf(cell, draw));
+    const { verdict } = judge(cell, sets.slice(0, 1), rules);
+    return verdict === 'cannot tell' ? judge(cell, sets, rules).verdict : verdict;
+  };
+  const further = draws({ cells }, 10, 'measured again');
+  const suites = suitesOf({ cells }, 5).map((first) => {
+    const second = further.next().value;
+    return cells.map((cell) => verdictOn(cell, first, second));
+  });
   const is = (wanted: Verdict): boolean[][] => suites.map((suite) => suite.map((verdict) => verdict === wanted));
   return { ...sharesOf(is('regressed')), unclear: sharesOf(is('cannot tell')).cells };
 }

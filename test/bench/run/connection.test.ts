@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Details } from '../../../src/bench/protocol/messages.js';
 import { type Connection, connect, Failure, Lost } from '../../../src/bench/run/process/connection.js';
@@ -114,6 +115,14 @@ test.each([
   connection.allow(500, 'took longer than 0.5 s');
   expect(await reasonOf(connection.ask('run', { repeats: 1 }))).toEqual(new Lost('timeout', 'took longer than 0.5 s'));
   await connection.close();
+});
+
+test('no time passes for a worker that is asked nothing', async () => {
+  const connection = start();
+  connection.allow(300, 'took longer than 0.3 s');
+  await sleep(1000);
+  expect(await connection.ask('hello', HELLO)).toMatchObject({ type: 'hello' });
+  await connection.bye();
 });
 
 test('a limit of years is not over at once', async () => {

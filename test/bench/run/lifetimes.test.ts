@@ -36,12 +36,12 @@ const HANGING = `
 if (process.argv[2] !== 'grandchild') require('node:child_process').spawn(process.execPath, [__filename, 'grandchild']);
 Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
 
-/** A folder that looks like a checkout, whose compare-models is `script`. */
-function checkout(name: string, script: string): string {
+/** A folder that looks like a checkout, whose engines' program hangs. */
+function checkout(name: string): string {
   const path = join(folder, name);
-  mkdirSync(path);
-  writeFileSync(join(path, 'package.json'), JSON.stringify({ bin: { 'compare-models': 'compare.cjs' } }));
-  writeFileSync(join(path, 'compare.cjs'), script);
+  mkdirSync(join(path, 'dist', 'evals'), { recursive: true });
+  writeFileSync(join(path, 'package.json'), '{}');
+  writeFileSync(join(path, 'dist', 'evals', 'compare_worker.js'), HANGING);
   return path;
 }
 
@@ -60,10 +60,10 @@ const COMMANDS: Readonly<Record<string, { readonly start: Start; readonly last: 
   },
   'check-regressions --ab': {
     start: () => {
-      const both = [checkout('base', HANGING), checkout('new', HANGING)];
-      return built.start('check_regressions', ['--ab', ...both], folder).child;
+      const both = [checkout('base'), checkout('new')];
+      return built.start('check_regressions', ['--ab', ...both, '--', '--engines', 'wasm'], folder).child;
     },
-    last: 'compare.cjs grandchild',
+    last: 'compare_worker.js grandchild',
   },
   'calibrate, and compare-models that it starts': {
     start: () => built.start('calibrate', ['--', ...LONG], folder).child,
@@ -122,7 +122,7 @@ describe.skipIf(!isLinux)('the process that ends the others', () => {
       process.kill(keeper, signal);
       await sleep(500);
     });
-    const { started } = await endedBy('SIGKILL', { start, last: 'compare.cjs grandchild' });
+    const { started } = await endedBy('SIGKILL', { start, last: 'compare_worker.js grandchild' });
     await until(() => !started.some(isAlive));
   });
 
@@ -135,7 +135,7 @@ describe.skipIf(!isLinux)('the process that ends the others', () => {
       await until(() => !isAlive(keeper));
       await sleep(1000); // for the command to notice
     });
-    const { code, started } = await endedBy(signal, { start, last: 'compare.cjs grandchild' });
+    const { code, started } = await endedBy(signal, { start, last: 'compare_worker.js grandchild' });
     expect(code).toBe(ending);
     await until(() => !started.some(isAlive));
   });
@@ -201,21 +201,16 @@ describe.skipIf(!isLinux)('a run of compare-models', () => {
   });
 });
 
-describe('a checkout that never answers', () => {
-  const HANGS = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);';
+describe('a compare-models that takes too long', () => {
   test.each([
-    ['its own limit', ['--process_timeout', '1.5'], [], 1.5],
-    ['ten times what a cell may take', [], ['--cell_timeout', '0.15'], 1.5],
-  ])('is ended after %s, in one line', async (_, own, compareFlags, limit) => {
-    const both = [checkout('base', HANGS), checkout('new', HANGS)];
-    const argv = ['--ab', ...own, ...both, '--', ...compareFlags];
-    const { code, stderr } = await built.start('check_regressions', argv, folder).ended;
+    ['its own limit', ['--process_timeout', '0.2'], [], '4'],
+    ['ten times what a cell may take', [], ['--cell_timeout', '0.02'], '4'],
+  ])('is ended after %s a process, in one line', async (_, own, compareFlags, limit) => {
+    const argv = ['--runs', '20', ...own, '--', ...LONG, ...compareFlags];
+    const { code, stderr } = await built.start('calibrate', argv, folder).ended;
     expect(code).toBe(2);
-    expect(stderr).toMatch(
-      new RegExp(
-        `error: compare-models in [^\n]*: must measure within ${limit} s \\(--process_timeout\\), got no end\n$`,
-      ),
-    );
+    const reason = `compare-models: must measure within ${limit} s (--process_timeout), got no end`;
+    expect(stderr.trimEnd().split('\n').at(-1)).toBe(`error: ${reason}`);
     expect(readdirSync(temporary)).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkClock, measureCell, toBuild } from '../../../src/bench/run/measuring.js';
+import { checkClock, measureCell, measureInTurns, toBuild } from '../../../src/bench/run/measuring.js';
 import { Failure } from '../../../src/bench/run/process/connection.js';
 import type { Worker } from '../../../src/bench/run/process/session.js';
 import type { CellId } from '../../../src/results/cell.js';
@@ -72,6 +72,54 @@ describe('a cell is measured', () => {
     );
     expect(runs()).toBe(12);
   });
+});
+
+describe('two workers measure a cell in turns', () => {
+  const { workload, rules } = SPEC;
+  const [cell] = SPEC.cells as [CellId];
+  /** A worker that fails at its `failing`-th request of a kind, and what was asked of both. */
+  function workersOf(failing: readonly (string | null)[]) {
+    const asked: string[] = [];
+    const workers = failing.map((at, i) => {
+      const ask = async (type: string): Promise<unknown> => {
+        asked.push(`${i} ${type}`);
+        if (type === at) throw new Failure('cannot');
+        return { compile_ms: 0, peak_rss_bytes: 1, leaked_tensors: 0, ms: 20 * (i + 1), tokens: [1] };
+      };
+      return { ask, load: async () => ({ period: null }), startOver: () => undefined } as unknown as Worker;
+    });
+    return { workers, asked };
+  }
+
+  test('one sample after the other', async () => {
+    const { workers, asked } = workersOf([null, null]);
+    let ms = 0;
+    const [first, second] = await measureInTurns(workers, cell, workload, rules, () => (ms += 40));
+    expect([first?.samples_ms, second?.samples_ms]).toEqual([[20], [40]]);
+    const runs = ['0 run', '1 run', '0 run', '1 run']; // to warm up, and a sample
+    expect(asked).toEqual(['0 prepare', '1 prepare', ...runs, '0 release', '1 release']);
+  });
+
+  test.each([
+    ['prepare', 0, []],
+    ['prepare', 1, ['0 release']],
+    ['run', 0, ['0 release', '1 release']],
+    ['run', 1, ['0 release', '1 release']],
+    ['release', 1, []],
+  ])(
+    'where %s fails in worker %d, that one is the cause, and what is held is freed once',
+    async (at, worker, freed) => {
+      const { workers, asked } = workersOf([0, 1].map((i) => (i === worker ? at : null)));
+      let turn = -1;
+      let ms = 0;
+      const onTurn = (i: number): void => {
+        turn = i;
+      };
+      await expect(measureInTurns(workers, cell, workload, rules, () => (ms += 40), onTurn)).rejects.toThrow('cannot');
+      expect(turn).toBe(worker);
+      expect(asked.slice(asked.indexOf(`${worker} ${at}`) + 1)).toEqual(freed);
+    },
+  );
 });
 
 test('a decode cell builds the graphs of the prefill and the generate of its length', () => {

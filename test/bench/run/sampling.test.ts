@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { SamplingRules } from '../../../src/bench/protocol/plan.js';
 import { type Samples, takeSamples } from '../../../src/bench/run/sampling.js';
 
@@ -19,7 +19,8 @@ async function sample(msOf: (i: number) => number, rules = RULES): Promise<Sampl
     calls.push(repeats);
     return sum(Array.from({ length: repeats }, () => msOf(repeat++)));
   };
-  return { ...(await takeSamples(timed, rules)), calls };
+  const [samples] = await takeSamples([timed], rules);
+  return { ...(samples as Samples), calls };
 }
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 
@@ -98,4 +99,32 @@ test.each([
 
 test('a clock that says 0 ms does not sample for ever', async () => {
   expect((await sample((i) => (i % 2 === 0 ? 0 : 20))).samplesMs.length).toBeLessThan(200);
+});
+
+describe('two that take turns', () => {
+  const RULES_OF_TWO = { ...RULES, samples: { minCount: 6, minMs: 0, maxMs: 3000 } };
+  /** Samples one that takes `first` a repeat and one that takes `second`. */
+  async function sampleBoth(first: number, second: number) {
+    const order: string[] = [];
+    const timed = (name: string, ms: number) => async (repeats: number) => {
+      order.push(name);
+      return repeats * ms;
+    };
+    const samples = await takeSamples([timed('a', first), timed('b', second)], RULES_OF_TWO);
+    return { samples, order: order.join('') };
+  }
+  test('are sampled there and back again, as often, and with as many repeats', async () => {
+    const { samples, order } = await sampleBoth(2, 4);
+    expect(order.slice(-12)).toBe('abba'.repeat(3));
+    expect(samples.map(({ samplesMs }) => samplesMs)).toEqual([Array(6).fill(2), Array(6).fill(4)]);
+    expect(samples.map(({ repeats }) => repeats)).toEqual([5, 5]);
+  });
+  test('are warmed up each by itself', async () => {
+    const { samples } = await sampleBoth(1, 600);
+    expect(samples.map(({ warmupMs }) => warmupMs.length)).toEqual([10, 3]);
+  });
+  test('have the time of one each', async () => {
+    const { samples } = await sampleBoth(1000, 1000);
+    expect(samples.map(({ samplesMs }) => samplesMs)).toEqual([Array(3).fill(1000), Array(3).fill(1000)]);
+  });
 });

@@ -84,28 +84,6 @@ describe("GitHub's step summary", () => {
   });
 });
 
-describe('a checkout whose package.json is odd is refused in a line, by what is wrong', () => {
-  test.each([
-    ['{', /package\.json is not JSON or was cut short/],
-    ['', /package\.json is empty/],
-    ['null', /package\.json: file: must be an object, got null/],
-    ['[]', /package\.json: file: must be an object, got \[\]/],
-    ['7', /package\.json: file: must be an object, got 7/],
-    ['{}', /package\.json: bin: must be an object, got undefined/],
-    ['{"bin": "cli.js"}', /package\.json: bin: must be an object, got cli\.js/],
-    ['{"bin": {"compare-models": 7}}', /package\.json: bin\.compare-models: must be a string, got 7/],
-    ['{"bin": {"compare-models": "cli.js"}}', /must be built \(npm run build\), got no cli\.js/],
-  ])('%s', async (manifest, message) => {
-    mkdirSync(at('checkout'));
-    writeFileSync(at('checkout/package.json'), manifest);
-    const text = { err: '' };
-    const streams = { stdout: { write: () => 0 }, stderr: { write: (words: string) => (text.err += words) } };
-    expect(await checkRegressions(['--ab', at('checkout'), at('checkout')], streams)).toBe(2);
-    expect(text.err).toMatch(message);
-    expect(text.err.trim().split('\n')).toHaveLength(1);
-  });
-});
-
 describe('a disk that is full', () => {
   test('keeps the verdict of a regression, and its code', async (context) => {
     const disk = smallDisk(4, context);

@@ -23,12 +23,10 @@ export interface Connection {
    */
   ask<T extends Request['type']>(type: T, details: Details<T>): Promise<ReplyOf<T>>;
   /**
-   * What is asked from now on may take so long, all together, in time that the process was given.
+   * What is asked from now on may take so long, all together, in time that the process was given and had something to do.
    * @param overtime what is said of one that took longer
    */
   allow(ms: number, overtime: string): void;
-  /** Nothing is asked for a while: no time passes for it. */
-  rest(): void;
   /** Has it run on that CPU from now on. @returns false where it cannot, or is gone */
   moveTo(cpu: number): boolean;
   /** Has the process end by itself; ends one that does not. */
@@ -71,6 +69,7 @@ export function connect(engine: Engine, pinnedCpu: number | null, life: Life): C
   let lastId = 0;
   let broken: Error | null = null;
   let limit: TimeLimit | null = null;
+  let isLeaving = false;
   const breakOff = (error: Error): void => {
     limit?.stop();
     if (broken !== null) return;
@@ -102,13 +101,14 @@ export function connect(engine: Engine, pinnedCpu: number | null, life: Life): C
       }),
     allow(ms, overtime) {
       limit?.stop();
-      limit = startLimit(ms, () => breakOff(new Lost('timeout', overtime)));
+      const isWorking = (): boolean => asked !== null || isLeaving;
+      limit = startLimit(ms, () => breakOff(new Lost('timeout', overtime)), isWorking);
     },
-    rest: () => limit?.stop(),
     moveTo: (cpu) => broken === null && moved(child.pid, cpu),
     async bye() {
       connection.allow(ENDING_MS, 'did not end');
       await connection.ask('bye', {}).catch(() => undefined); // it was measured, however it ends
+      isLeaving = true;
       await gone;
       life.signal.throwIfAborted();
     },

@@ -63,7 +63,8 @@ export function workerLimits(cellTimeoutS: number): WorkerLimits {
 }
 
 /** A process that has said hello. */
-export interface Session extends Pick<Connection, 'moveTo' | 'close'> {
+export interface Session extends Pick<Connection, 'moveTo' | 'bye' | 'close'> {
+  readonly worker: Worker;
   /** Has it build what its cells need. What fails now is tried again, and told, when the cell is worked on. */
   getReady(task: Task): Promise<void>;
   /**
@@ -88,7 +89,7 @@ export async function openSession(
     load: remembered((model) => connection.ask('load', loading(model))),
     startOver: () => connection.allow(settings.cellTimeoutMs, overtime),
   };
-  const { moveTo, close } = connection;
+  const { moveTo, bye, close } = connection;
   try {
     hear({ type: 'ready', engine: engine.id, info: await greet(engine, connection, settings) });
   } catch (error) {
@@ -96,16 +97,17 @@ export async function openSession(
     throw error;
   }
   return {
-    ...{ moveTo, close },
+    ...{ worker, moveTo, bye, close },
     async getReady({ cells, ready }) {
       if (ready === undefined) return;
-      await untilLost(cells, worker, async (cell) => hear({ type: 'built', cell, ms: await ready(worker, cell) }));
-      connection.rest();
+      await untilLost(cells, worker.startOver, async (cell) =>
+        hear({ type: 'built', cell, ms: await ready(worker, cell) }),
+      );
     },
     async work({ cells, work }) {
       const left = await untilLost(
         cells,
-        worker,
+        worker.startOver,
         async (cell, position) => {
           hear({ type: 'start', cell });
           const finding = await work(worker, cell, position);
@@ -113,16 +115,16 @@ export async function openSession(
         },
         (cell, { status, message }) => hear({ type: 'failed', cell, status, reason: message }),
       );
-      if (left.length === 0) await connection.bye();
+      if (left.length === 0) await bye();
       return left;
     },
   };
 }
 
 /** Does what is to be done for cells; one that fails spares the longer ones. @returns what is left where the process is lost */
-async function untilLost(
+export async function untilLost(
   cells: readonly CellId[],
-  worker: Worker,
+  startOver: () => void,
   work: (cell: CellId, position: number) => Promise<void>,
   onFailure: (cell: CellId, failure: Failure | Lost) => void = () => undefined,
 ): Promise<readonly CellId[]> {
@@ -130,7 +132,7 @@ async function untilLost(
   for (const [position, cell] of cells.entries()) {
     if (!left.includes(cell)) continue;
     left = left.filter((other) => other !== cell);
-    worker.startOver();
+    startOver();
     try {
       await work(cell, position);
     } catch (error) {
