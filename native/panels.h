@@ -14,6 +14,7 @@ namespace {
 
 using Lanes16 = float __attribute__((vector_size(64)));
 using Lanes8 = float __attribute__((vector_size(32)));
+using Lanes4 = float __attribute__((vector_size(16)));
 
 #define FOR_AVX512 __attribute__((target("avx512f,avx512vl,fma")))
 #define FOR_AVX __attribute__((target("avx")))

@@ -15,7 +15,6 @@
 #include <dlfcn.h>
 
 #include <cstdint>
-#include <cstring>
 
 #include "panels.h"
 
@@ -25,62 +24,78 @@ namespace {
 
 /** Rows and columns of `left` at most: beyond, the original's order of work gains more than its preparations cost. */
 constexpr int64_t kSmall = 128;
-constexpr int64_t kMostHeight = 32;
 
-/** Code for panels of one height. */
-struct Kernel {
-  int64_t height;
-  void (*multiply)(const Panel&);
-};
+/** N columns, from the first row on in panels R vectors high, as many as there are; `p` and `rows` become what is left. */
+template <typename V, int R, int N>
+INLINE void MultiplyRows(Panel& p, int64_t& rows, int64_t column) {
+  constexpr int64_t kHeight = R * kLanes<V>;
+  for (; rows >= kHeight; rows -= kHeight, p.out += kHeight, p.left += kHeight) MultiplyColumns<V, R, N>(p, column);
+}
 
-FOR_AVX512 void Multiply32Avx512(const Panel& p) { MultiplyPanel<Lanes16, 2, 8>(p); }
-FOR_AVX512 void Multiply16Avx512(const Panel& p) { MultiplyPanel<Lanes16, 1, 8>(p); }
-FOR_AVX512 void Multiply8Avx512(const Panel& p) { MultiplyPanel<Lanes8, 1, 8>(p); }
-FOR_AVX2 void Multiply16Avx2(const Panel& p) { MultiplyPanel<Lanes8, 2, 4>(p); }
-FOR_AVX2 void Multiply8Avx2(const Panel& p) { MultiplyPanel<Lanes8, 1, 4>(p); }
+template <int N>
+FOR_AVX512 INLINE void MultiplyColumnsAvx512(Panel p, int64_t rows, int64_t column) {
+  MultiplyRows<Lanes16, 2, N>(p, rows, column);
+  MultiplyRows<Lanes16, 1, N>(p, rows, column);
+  MultiplyRows<Lanes8, 1, N>(p, rows, column);
+  MultiplyRows<Lanes4, 1, N>(p, rows, column);
+}
 
-// By height, largest first, down to 8.
-constexpr Kernel kAvx512[] = {{kMostHeight, Multiply32Avx512}, {16, Multiply16Avx512}, {8, Multiply8Avx512}};
-constexpr Kernel kAvx2[] = {{16, Multiply16Avx2}, {8, Multiply8Avx2}};
+template <int N>
+FOR_AVX2 INLINE void MultiplyColumnsAvx2(Panel p, int64_t rows, int64_t column) {
+  MultiplyRows<Lanes8, 2, N>(p, rows, column);
+  MultiplyRows<Lanes8, 1, N>(p, rows, column);
+  MultiplyRows<Lanes4, 1, N>(p, rows, column);
+}
 
-const Kernel* KernelsOfThisProcessor() {
+/** All columns of so many rows, some columns at a time: `out` is then written as it lies. */
+using Multiply = void (*)(const Panel&, int64_t rows);
+
+FOR_AVX512 void MultiplyAvx512(const Panel& p, int64_t rows) {
+  int64_t column = 0;
+  for (; column + 8 <= p.n; column += 8) MultiplyColumnsAvx512<8>(p, rows, column);
+  for (; column < p.n; column++) MultiplyColumnsAvx512<1>(p, rows, column);
+}
+
+FOR_AVX2 void MultiplyAvx2(const Panel& p, int64_t rows) {
+  int64_t column = 0;
+  for (; column + 4 <= p.n; column += 4) MultiplyColumnsAvx2<4>(p, rows, column);
+  for (; column < p.n; column++) MultiplyColumnsAvx2<1>(p, rows, column);
+}
+
+Multiply MultiplyOfThisProcessor() {
   __builtin_cpu_init();  // this may run before the constructor that does so
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return kAvx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kAvx2;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return MultiplyAvx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return MultiplyAvx2;
   return nullptr;
 }
 
-/** Puts `height` rows of `left`, from `row` on, together. */
-void Gather(float* to, const float* left, int64_t row, int64_t height, int64_t m, int64_t k, bool transposed) {
-  if (transposed) {
-    for (int64_t r = 0; r < height; r += 8) {
-      for (int64_t c = 0; c < k; c += 8) Transpose8(left + (row + r) * k + c, k, to + c * height + r, height);
-    }
-  } else {
-    for (int64_t c = 0; c < k; c++) std::memcpy(to + c * height, left + c * m + row, height * sizeof(float));
+/** Column after column of a `left` [m, k] that lies row after row. */
+void Turn(float* to, const float* left, int64_t m, int64_t k) {
+  int64_t row = 0;
+  for (; row + 8 <= m; row += 8) {
+    for (int64_t c = 0; c < k; c += 8) Transpose8(left + row * k + c, k, to + c * m + row, m);
+  }
+  for (; row < m; row++) {
+    for (int64_t c = 0; c < k; c++) to[c * m + row] = left[row * k + c];
   }
 }
 
 /** Multiplies `count` pairs of matrices that lie one after the other, or returns false where that is not its to do. */
-bool MultiplySmall(const Kernel* kernels, float* out, const float* left, const float* right, int64_t m, int64_t n,
+bool MultiplySmall(Multiply multiply, float* out, const float* left, const float* right, int64_t m, int64_t n,
                    int64_t k, int64_t count, bool left_transposed, bool right_transposed) {
-  const bool small = m <= kSmall && k <= kSmall && m % 8 == 0 && (k % 8 == 0 || !left_transposed);
-  if (kernels == nullptr || !small) return false;
-  alignas(64) float gathered[kMostHeight * kSmall];
+  const bool small = m <= kSmall && k <= kSmall && m % 4 == 0 && (k % 8 == 0 || !left_transposed);
+  if (multiply == nullptr || !small) return false;
+  alignas(64) float turned[kSmall * kSmall];
   for (int64_t i = 0; i < count; i++, out += m * n, left += m * k, right += k * n) {
-    const Kernel* kernel = kernels;
-    for (int64_t row = 0; row < m; row += kernel->height) {
-      while (row + kernel->height > m) kernel++;
-      const bool as_it_lies = kernel->height == m && !left_transposed;
-      if (!as_it_lies) Gather(gathered, left, row, kernel->height, m, k, left_transposed);
-      kernel->multiply({out + row, m, as_it_lies ? left : gathered, kernel->height, right, right_transposed ? n : 1,
-                        right_transposed ? 1 : k, n, k, nullptr});
-    }
+    if (left_transposed) Turn(turned, left, m, k);
+    multiply({out, m, left_transposed ? turned : left, m, right, right_transposed ? n : 1, right_transposed ? 1 : k, n,
+              k, nullptr},
+             m);
   }
   return true;
 }
 
-const Kernel* const kKernels = KernelsOfThisProcessor();
+const Multiply kMultiply = MultiplyOfThisProcessor();
 
 /** The function of this name in libtensorflow itself. */
 void* Original(const char* name) {
@@ -96,7 +111,7 @@ extern "C" void __xla_cpu_runtime_EigenMatMulF32(const void* options, float* out
                                                  int32_t right_transposed) {
   static const auto original =
       reinterpret_cast<decltype(&__xla_cpu_runtime_EigenMatMulF32)>(Original("__xla_cpu_runtime_EigenMatMulF32"));
-  if (MultiplySmall(kKernels, out, left, right, m, n, k, 1, left_transposed, right_transposed)) return;
+  if (MultiplySmall(kMultiply, out, left, right, m, n, k, 1, left_transposed, right_transposed)) return;
   original(options, out, left, right, m, n, k, left_transposed, right_transposed);
 }
 
@@ -105,7 +120,7 @@ extern "C" void __xla_cpu_runtime_EigenBatchMatMulF32(const void* options, float
                                                       int32_t left_transposed, int32_t right_transposed) {
   static const auto original = reinterpret_cast<decltype(&__xla_cpu_runtime_EigenBatchMatMulF32)>(
       Original("__xla_cpu_runtime_EigenBatchMatMulF32"));
-  if (MultiplySmall(kKernels, out, left, right, m, n, k, count, left_transposed, right_transposed)) return;
+  if (MultiplySmall(kMultiply, out, left, right, m, n, k, count, left_transposed, right_transposed)) return;
   original(options, out, left, right, m, n, k, count, left_transposed, right_transposed);
 }
 

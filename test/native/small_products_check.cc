@@ -26,11 +26,11 @@ std::vector<float> Random(int64_t size) {
 }
 
 /** Whether each entry is within one rounding a term of the exact sum; true as well where nothing was computed. */
-bool IsRight(const Kernel* kernels, int64_t m, int64_t n, int64_t k, bool left_transposed, bool right_transposed,
+bool IsRight(Multiply multiply, int64_t m, int64_t n, int64_t k, bool left_transposed, bool right_transposed,
              int* taken) {
   const auto left = Random(kCount * m * k), right = Random(kCount * k * n);
   std::vector<float> out(kCount * m * n, NAN);
-  if (!MultiplySmall(kernels, out.data(), left.data(), right.data(), m, n, k, kCount, left_transposed,
+  if (!MultiplySmall(multiply, out.data(), left.data(), right.data(), m, n, k, kCount, left_transposed,
                      right_transposed)) {
     return true;
   }
@@ -50,14 +50,14 @@ bool IsRight(const Kernel* kernels, int64_t m, int64_t n, int64_t k, bool left_t
 }
 
 /** A NaN on either side reaches every product it is a part of, and no other. */
-void CheckNaN(const char* name, const Kernel* kernels) {
-  const int64_t m = 24, n = 5, k = 16;
+void CheckNaN(const char* name, Multiply multiply) {
+  const int64_t m = 28, n = 5, k = 16;
   auto left = Random(m * k), right = Random(k * n);
   std::vector<float> out(m * n);
   for (int64_t at = 0; at < m * k + k * n; at++) {
     float& entry = at < m * k ? left[at] : right[at - m * k];
     const float before = std::exchange(entry, NAN);
-    MultiplySmall(kernels, out.data(), left.data(), right.data(), m, n, k, 1, false, false);
+    MultiplySmall(multiply, out.data(), left.data(), right.data(), m, n, k, 1, false, false);
     entry = before;
     for (int64_t i = 0; i < m * n; i++) {
       const bool reads = at < m * k ? i % m == at % m : i / m == (at - m * k) / k;
@@ -66,15 +66,15 @@ void CheckNaN(const char* name, const Kernel* kernels) {
   }
 }
 
-void Check(const char* name, const Kernel* kernels) {
-  CheckNaN(name, kernels);
+void Check(const char* name, Multiply multiply) {
+  CheckNaN(name, multiply);
   int taken = 0, all = 0;
-  for (int64_t m : {1, 8, 12, 16, 24, 32, 40, 56, 64, 104, 128, 136}) {
+  for (int64_t m : {1, 2, 4, 8, 12, 16, 24, 32, 40, 56, 64, 104, 128, 136}) {
     for (int64_t n : {1, 3, 4, 8, 13, 32, 200}) {
       for (int64_t k : {1, 8, 13, 32, 128, 129}) {
         for (int transposed = 0; transposed < 4; transposed++) {
           all++;
-          if (!IsRight(kernels, m, n, k, transposed & 1, transposed & 2, &taken)) {
+          if (!IsRight(multiply, m, n, k, transposed & 1, transposed & 2, &taken)) {
             std::printf("wrong: %s m %ld n %ld k %ld transposed %d\n", name, m, n, k, transposed);
           }
         }
@@ -88,6 +88,6 @@ void Check(const char* name, const Kernel* kernels) {
 
 int main() {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) Check("avx512", kAvx512);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) Check("avx2", kAvx2);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) Check("avx512", MultiplyAvx512);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) Check("avx2", MultiplyAvx2);
 }
