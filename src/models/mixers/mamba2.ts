@@ -16,7 +16,7 @@ import { scan } from '../../compiled/scan.js';
 import * as tf from '../../tf.js';
 import { recurrent } from '../mixer.js';
 import type { ModelShape } from '../model.js';
-import { type Chunks, halvedChunk, joinChunks, splitChunks } from '../parts/chunks.js';
+import { type Chunks, joinChunks, splitChunks } from '../parts/chunks.js';
 import { type HeadDecays, headDecays } from '../parts/decays.js';
 import { denseWeight, lastPosition, matMulLast, rmsNorm, silu } from '../parts/layers.js';
 import { forget } from '../parts/rules.js';
@@ -36,7 +36,7 @@ type State = {
   readonly window: Window;
 };
 type Options = {
-  /** Tokens in a chunk of prefill, or as many as the next power of two; no result depends on it. */
+  /** Tokens in a chunk of prefill; no result depends on it. */
   readonly scan_chunk: number;
   /** s. */
   readonly state_size: number;
@@ -69,7 +69,7 @@ export function mamba2Mixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_ch
     empty: (B) => ({ S: tf.zeros([B, s, d]), window: maps.empty(B) }),
     prefill(params, past, x, lastOnly) {
       const { inputs, v, gate, window } = prepare(params, past.window, x, lastOnly);
-      const { o, S } = ssd(inputs, halvedChunk(scan_chunk, x.shape[1]), past.S, lastOnly);
+      const { o, S } = ssd(inputs, Math.min(scan_chunk, x.shape[1]), past.S, lastOnly);
       return { y: output(params, o, lastOnly ? lastPosition(v) : v, gate), state: { S, window } };
     },
     step(params, past, x) {

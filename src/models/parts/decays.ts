@@ -11,6 +11,9 @@ import * as tf from '../../tf.js';
 import type { Chunks } from './chunks.js';
 import { lowerBlocks, lowerTriangle } from './triangles.js';
 
+/** As good as none is left; unlike −inf, 0 times it is 0. */
+const LEAST_LOG = -1e30;
+
 /** What a query is used for. */
 export interface Read<X extends tf.Tensor = Chunks> {
   /** Z(q, k). */
@@ -99,12 +102,34 @@ export function fixedDecays(g: readonly number[], tokens: number, C: number): He
   };
 }
 
-/** One decay a head and token: those of one channel. @param g [N, B * H, C, 1], C a power of two */
+/**
+ * One decay a head and token. Sums of g between any two tokens are one product with zeros and ones, in which a sum still
+ * is one of its own terms.
+ * @param g [N, B * H, C, 1]
+ */
 export function headDecays(g: Chunks): HeadDecays {
-  const ones = tf.onesLike(g);
-  const { keys, across, reads } = channelDecay(g)(ones, ones);
-  const [{ scores, entering }] = reads as readonly [Read];
-  return { log: g, within: scores, sinceStart: entering, untilEnd: keys, across };
+  const [N, rows, C] = g.shape;
+  const sums = tf.matMul(tf.reshape(tf.maximum(g, LEAST_LOG), [N * rows, C]), tokensBetween(C));
+  const grid: Chunks = tf.reshape(sums, [N, rows, C + 1, C + 1]);
+  const between = (i: number, j: number, height: number, width: number): Chunks =>
+    tf.exp(tf.slice(grid, [0, 0, i, j], [N, rows, height, width]));
+  return {
+    log: g,
+    within: tf.mul(between(1, 1, C, C), lowerTriangle(C)),
+    sinceStart: between(1, 0, C, 1),
+    untilEnd: tf.reshape(between(C, 1, 1, C), g.shape),
+    across: between(C, 0, 1, 1),
+  };
+}
+
+/** [C, (C + 1)²]: 1 in row m where token m is one of j + 1 … i, in the column of (i, j). */
+function tokensBetween(C: number): tf.Tensor2D {
+  const size = C + 1;
+  const values = new Float32Array(C * size * size);
+  for (let m = 1; m <= C; m++) {
+    for (let i = m; i <= C; i++) values.fill(1, ((m - 1) * size + i) * size, ((m - 1) * size + i) * size + m);
+  }
+  return tf.tensor2d(values, [C, size * size]);
 }
 
 /**
