@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "panels.h"
+#include "registry.h"
 
 namespace {
 
@@ -259,25 +260,6 @@ extern "C" void attnscale_causal_attention(void* out, const void** in, const cha
   AttendWith(attend, call);
 }
 
-namespace xla {
-
-/** As xla/service/custom_call_target_registry.h of libtensorflow declares it. */
-class CustomCallTargetRegistry {
- public:
-  static CustomCallTargetRegistry* Global();
-  void Register(const std::string& name, void* function, const std::string& platform);
-};
-
-}  // namespace xla
-
-namespace {
-
-[[maybe_unused]] const bool kRegistered = [] {
-  void* function = reinterpret_cast<void*>(&attnscale_causal_attention);
-  xla::CustomCallTargetRegistry::Global()->Register("attnscale_causal_attention", function, "Host");
-  return true;
-}();
-
-}  // namespace
+REGISTER(attnscale_causal_attention)
 
 #endif

@@ -2,6 +2,7 @@
  * Tokens by chunks, for models that work on all chunks at once and carry a state from one to the next. The chunk comes
  * first, so that a sum over the chunks before, or the states one after the other, take what they need as it lies.
  */
+import { materialize } from '../../compiled/materialize.js';
 import * as tf from '../../tf.js';
 
 /** [N, B * H, C, D]. */
@@ -29,8 +30,9 @@ export function sliceChunks(x: Chunks, begin: number, count: number): Chunks {
 export function joinChunks(x: Chunks, B: number, T: number): tf.Tensor3D {
   const [N, rows, C, D] = x.shape;
   const H = rows / B;
-  const heads = tf.reshape(x, [N, B, H, C, D]);
-  const joined: tf.Tensor3D = tf.reshape(tf.transpose(heads, [1, 0, 3, 2, 4]), [B, N * C, H * D]);
+  const heads = tf.transpose(tf.reshape(x, [N, B, H, C, D]), [1, 0, 3, 2, 4]);
+  const moved = C === 1 || H === 1 ? heads : materialize(heads); // else they lie so already
+  const joined: tf.Tensor3D = tf.reshape(moved, [B, N * C, H * D]);
   return N * C === T ? joined : tf.slice(joined, [0, 0, 0], [B, T, H * D]);
 }
 

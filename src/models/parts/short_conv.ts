@@ -5,6 +5,7 @@
  *
  * Whatever else a model maps x to is one product with them.
  */
+import { materialize } from '../../compiled/materialize.js';
 import * as tf from '../../tf.js';
 import type { WeightSource } from '../weights.js';
 import { denseWeight, lastPosition, matMulLast, silu } from './layers.js';
@@ -147,12 +148,10 @@ function convolve(window: Window, x: tf.Tensor3D, { taps, bias }: Filters): { y:
   const [B, T, width] = x.shape;
   const inputs = tf.concat([window, x], 1);
   const next = tf.slice(inputs, [0, T, 0], [B, CONV_WIDTH - 1, width]);
-  const activated = (y: tf.Tensor3D): { y: tf.Tensor3D; window: Window } => ({
-    y: silu(bias ? tf.add(y, bias) : y),
-    window: next,
-  });
-  if (T === 1) return activated(tf.sum(tf.mul(inputs, taps), 1, true));
+  const activated = (y: tf.Tensor3D): tf.Tensor3D => silu(bias ? tf.add(y, bias) : y);
+  if (T === 1) return { y: activated(tf.sum(tf.mul(inputs, taps), 1, true)), window: next };
   const filter: tf.Tensor4D = tf.reshape(taps, [CONV_WIDTH, 1, width, 1]);
   const image: tf.Tensor4D = tf.expandDims(inputs, 2);
-  return activated(tf.squeeze(tf.depthwiseConv2d(image, filter, 1, 'valid'), [2]));
+  const y: tf.Tensor3D = tf.squeeze(tf.depthwiseConv2d(image, filter, 1, 'valid'), [2]);
+  return { y: materialize(activated(y)), window: next };
 }
