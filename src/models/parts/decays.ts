@@ -7,6 +7,7 @@
  * Nothing is ever divided by a decay, and no sum of g is a difference of others: every exponential lies in [0, 1] and
  * keeps its precision, however strong the decays are and however they are mixed (docs/models.md, "Decays").
  */
+import { materialize } from '../../compiled/materialize.js';
 import * as tf from '../../tf.js';
 import type { Chunks } from './chunks.js';
 import { lowerBlocks, lowerTriangle } from './triangles.js';
@@ -138,10 +139,11 @@ function tokensBetween(C: number): tf.Tensor2D {
  *
  *     Z[late, early] = (q_late exp g(boundary, i]) (k_early exp g(j, boundary])ᵀ
  *
- * @param g [N, B * H, C, D], C a power of two
+ * @param log g, [N, B * H, C, D], C a power of two
  */
-export const channelDecay = (g: Chunks): Decay =>
-  decayBy(g, (k, ...queries) => {
+export const channelDecay = (log: Chunks): Decay =>
+  decayBy(log, (k, ...queries) => {
+    const g = materialize(log); // else blocks of every size would make it again
     const [N, rows, C] = g.shape;
     const tokens = (x: Chunks): tf.Tensor3D => tf.reshape(x, [N * rows * C, 1, -1]);
     let blocks: Blocks = {
