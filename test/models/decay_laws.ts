@@ -97,7 +97,7 @@ function inputsOf({ q, k, v, beta }: Drawn, rule: Rule, size: number): Inputs {
   const weighted = (x: Chunks): Chunks => (rule === 'delta' ? tf.mul(x, rates) : x);
   return { q: chunks(q, size), k: weighted(chunks(k, size)), v: weighted(chunks(v, size)) };
 }
-const startOf = ({ start }: Drawn): tf.Tensor3D => tf.tensor3d(start.flat(2), [start.length, D, D]);
+const startOf = ({ start }: Drawn): Chunks => tf.tensor4d(start.flat(2), [1, start.length, D, D]);
 const chunkRules = { additive: additiveRule, delta: deltaRule } as const;
 const stepRules = { additive: additiveStep, delta: deltaStep } as const;
 
@@ -158,9 +158,9 @@ const matchesRecurrence = (rule: Rule, byChannel: boolean) => (mode: { readonly 
   const expected = expectedOf(given, rule, byChannel);
   const decayOf = (log: Chunks): Decay => (byChannel ? channelDecay(log) : decayOfHeads(headDecays(log)));
   const run = (mode.run ?? eager)(
-    (_: [], inputs: { q: Chunks; k: Chunks; v: Chunks }, log: Chunks, start: tf.Tensor3D) => {
+    (_: [], inputs: { q: Chunks; k: Chunks; v: Chunks }, log: Chunks, start: Chunks) => {
       const { o, S } = chunkRules[rule](inputs, decayOf(log), start, false);
-      return { o: unchunked(o), S };
+      return { o: unchunked(o), S: tf.squeeze<tf.Tensor3D>(S, [0]) };
     },
     { optimize: 'whole' },
   );
@@ -207,7 +207,7 @@ function bySteps(given: Drawn, rule: Rule, logs: Chunks): Values {
     next.o.dispose();
     return read;
   });
-  const last = S.arraySync();
+  const [last = []] = S.arraySync();
   S.dispose();
   return { o: ROWS.map((_, i) => o.map((rows) => rows[i] as Vector)), S: last };
 }
@@ -266,7 +266,7 @@ function nothingIsWritten(): void {
     const given = drawn(96);
     const { q, k, v } = inputsOf(given, 'delta', 16);
     const none = { q, k: tf.zerosLike(k), v: tf.zerosLike(v) };
-    const { o, S } = deltaRule(none, channelDecay(zeroLogs(96, D, -0.1)), tf.zeros([ROWS.length, D, D]), false);
+    const { o, S } = deltaRule(none, channelDecay(zeroLogs(96, D, -0.1)), tf.zeros([1, ROWS.length, D, D]), false);
     for (const read of [o, S]) expect(read.dataSync().every((value) => value === 0)).toBe(true);
   });
 }

@@ -59,7 +59,7 @@ function runDeltaRule(q: Matrix, k: Matrix, v: Matrix, beta: Vector, start: Matr
       splitChunks(tf.tensor3d(x.flat(), [1, x.length, x[0]?.length ?? 0]), 1, size);
     const asked = lastOnly ? chunks(q.slice(-1), 1) : chunks(q);
     const inputs = { q: asked, k: chunks(k), v: chunks(v), rate: chunks(beta.map((rate) => [rate])) };
-    const read = deltaRule(inputs, noDecay, tf.tensor3d(start.flat(), [1, D, D]), lastOnly);
+    const read = deltaRule(inputs, noDecay, tf.tensor4d(start.flat(), [1, 1, D, D]), lastOnly);
     const [o, S] = [joinChunks(read.o, 1, lastOnly ? 1 : q.length), read.S];
     return { o: o.dataSync<'float32'>().slice(), S: S.dataSync<'float32'>().slice() };
   });

@@ -24,7 +24,7 @@ import type { ShortConv, Window } from '../parts/short_conv.js';
 
 type Parameters = NormedOutput & { readonly conv: ShortConv };
 type State = {
-  readonly S: tf.Tensor3D; // [B * H, D, D]
+  readonly S: Chunks; // [1, B * H, D, D]
   readonly window: Window;
 };
 
@@ -36,7 +36,7 @@ export function deltaMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: {
     matMulLast(normedHeads(read, gain, B, T), o);
   return recurrent<Parameters, State>({
     parameters: (weights) => ({ conv: maps.parameters(weights), ...outputParameters(weights, d, D) }),
-    empty: (B) => ({ S: tf.zeros([B * H, D, D]), window: maps.empty(B) }),
+    empty: (B) => ({ S: tf.zeros([1, B * H, D, D]), window: maps.empty(B) }),
     prefill(params, past, x, lastOnly) {
       const [B, T] = x.shape;
       const C = Math.min(options.scan_chunk, T);

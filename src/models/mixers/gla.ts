@@ -23,7 +23,7 @@ import { additiveRule, additiveStep } from '../parts/rules.js';
 const TEMPERATURE = 16;
 
 type Parameters = NormedOutput & GatedMaps & { readonly f2: Dense /* [r, d] */ };
-type State = { readonly S: tf.Tensor3D /* [B * H, D, D] */ };
+type State = { readonly S: Chunks /* [1, B * H, D, D] */ };
 type Options = {
   /** Tokens in a chunk of prefill, or as many as the next power of two; no result depends on it. */
   readonly scan_chunk: number;
@@ -42,7 +42,7 @@ export function glaMixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_chunk
       f2: denseParameters(weights, ['f2'], d, r),
       ...outputParameters(weights, d, D),
     }),
-    empty: (B) => ({ S: tf.zeros([B * H, D, D]) }),
+    empty: (B) => ({ S: tf.zeros([1, B * H, D, D]) }),
     prefill(params, past, x, lastOnly) {
       const C = halvedChunk(scan_chunk, x.shape[1]);
       const { inputs, gated, rest } = gatedInputs(params, x, H, C, lastOnly);

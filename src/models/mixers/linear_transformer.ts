@@ -21,8 +21,8 @@ const DENOMINATOR_EPS = 1e-6;
 
 type Parameters = { readonly qkv: Dense; readonly o: Dense };
 type Sums = {
-  readonly S: tf.Tensor3D; // [B * H, D, D]
-  readonly z: tf.Tensor3D; // [B * H, 1, D]
+  readonly S: Chunks; // [1, B * H, D, D]
+  readonly z: Chunks; // [1, B * H, 1, D]
 };
 
 /** @param options scan_chunk: tokens in a chunk of prefill; no result depends on it */
@@ -33,7 +33,7 @@ export function linearMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: 
       qkv: denseParameters(weights, ['q', 'k', 'v'], d, d),
       o: denseParameters(weights, ['o'], d, d),
     }),
-    empty: (B) => ({ S: tf.zeros([B * H, D, D]), z: tf.zeros([B * H, 1, D]) }),
+    empty: (B) => ({ S: tf.zeros([1, B * H, D, D]), z: tf.zeros([1, B * H, 1, D]) }),
     prefill({ qkv, o }, past, x, lastOnly) {
       const { read, sums } = lastOnly ? absorb(qkv, past, x, H) : attendChunks(qkv, past, x, H, options.scan_chunk);
       return { y: dense(read, o), state: sums };
@@ -58,11 +58,11 @@ function absorb(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number): Attended {
   const [B, T] = x.shape;
   const [q, k, v] = project(x, qkv, true);
   const keys = phi(k);
-  const S = tf.add(past.S, tf.matMul(splitChunks(keys, H, T), splitChunks(v, H, T), true, false)); // [1, B * H, D, D]
-  const z = tf.add(past.z, sumChunks(keys, H, T)); // [1, B * H, 1, D]
+  const S: Chunks = tf.add(past.S, tf.matMul(splitChunks(keys, H, T), splitChunks(v, H, T), true, false));
+  const z: Chunks = tf.add(past.z, sumChunks(keys, H, T));
   const phiQ = splitChunks(phi(q), H, 1); // [1, B * H, 1, D]
   const o: Chunks = tf.div(tf.matMul(phiQ, S), tf.add(tf.matMul(phiQ, z, false, true), DENOMINATOR_EPS));
-  return { read: joinChunks(o, B, 1), sums: { S: tf.squeeze(S, [0]), z: tf.squeeze(z, [0]) } };
+  return { read: joinChunks(o, B, 1), sums: { S, z } };
 }
 
 /** Every position of x [B, T, d], by chunks. */
@@ -86,24 +86,23 @@ function attendChunks(qkv: Dense, past: Sums, x: tf.Tensor3D, H: number, scanChu
 function attendByOperator(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, past: Sums, H: number): Attended {
   const [B, T, d] = v.shape;
   const D = d / H;
-  const read = (values: tf.Tensor3D, start: tf.Tensor3D) =>
+  const read = (values: tf.Tensor3D, start: Chunks) =>
     linearAttention({ q, k, v: values, g: null, rate: null }, tf.reshape(start, [B, H, D, -1]));
   const [above, below] = [read(v, past.S), read(tf.ones([B, T, H]), past.z)];
   const numerators = tf.reshape(above.o, [B, T, H, D]);
   const o = tf.div(numerators, tf.add(tf.reshape(below.o, [B, T, H, 1]), DENOMINATOR_EPS));
-  const S: tf.Tensor3D = tf.reshape(above.S, past.S.shape);
-  const z: tf.Tensor3D = tf.reshape(below.S, past.z.shape);
+  const S: Chunks = tf.reshape(above.S, past.S.shape);
+  const z: Chunks = tf.reshape(below.S, past.z.shape);
   return { read: tf.reshape(o, [B, T, d]), sums: { S, z } };
 }
 
 /**
- * `start` [B * H, rows, columns] and the terms [N, B * H, rows, columns] before each chunk, and after all. A product with
+ * `start` [1, B * H, rows, columns] and the terms [N, B * H, rows, columns] before each chunk, and after all. A product with
  * a triangle of ones, which takes a tenth of the time of a cumulative sum.
  */
-function runningSums(start: tf.Tensor3D, terms: Chunks): { before: Chunks; after: tf.Tensor3D } {
+function runningSums(start: Chunks, terms: Chunks): { before: Chunks; after: Chunks } {
   const N = terms.shape[0];
   const sums = tf.matMul(lowerTriangle(N, 1), tf.reshape(terms, [N, -1]));
   const before: Chunks = tf.add(start, tf.reshape(sums, terms.shape));
-  const last = tf.add(sliceChunks(before, -1, 1), sliceChunks(terms, -1, 1));
-  return { before, after: tf.squeeze(last, [0]) };
+  return { before, after: tf.add(sliceChunks(before, -1, 1), sliceChunks(terms, -1, 1)) };
 }

@@ -12,13 +12,14 @@
 import * as tf from '../../tf.js';
 import { recurrent } from '../mixer.js';
 import type { ModelShape } from '../model.js';
+import type { Chunks } from '../parts/chunks.js';
 import { decayOfHeads, fixedDecays } from '../parts/decays.js';
 import { type GatedMaps, gatedInputs, gatedMaps } from '../parts/gated_inputs.js';
 import { gatedOutput, type NormedOutput, outputParameters } from '../parts/outputs.js';
 import { additiveRule, additiveStep } from '../parts/rules.js';
 
 type Parameters = NormedOutput & GatedMaps;
-type State = { readonly S: tf.Tensor3D /* [B * H, D, D] */ };
+type State = { readonly S: Chunks /* [1, B * H, D, D] */ };
 
 /** @param options scan_chunk: tokens in a chunk of prefill; no result depends on it */
 export function retnetMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: { readonly scan_chunk: number }) {
@@ -27,7 +28,7 @@ export function retnetMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: 
   const ofRows = (B: number, values: readonly number[]) => Array.from({ length: B }, () => values).flat();
   return recurrent<Parameters, State>({
     parameters: (weights) => ({ ...gatedMaps(weights, d), ...outputParameters(weights, d, D) }),
-    empty: (B) => ({ S: tf.zeros([B * H, D, D]) }),
+    empty: (B) => ({ S: tf.zeros([1, B * H, D, D]) }),
     prefill(params, past, x, lastOnly) {
       const [B, T] = x.shape;
       const C = Math.min(options.scan_chunk, T);
@@ -39,7 +40,7 @@ export function retnetMixer({ hiddenDim: d, numHeads: H }: ModelShape, options: 
     step(params, past, x) {
       const [B] = x.shape;
       const { inputs, gated } = gatedInputs(params, tf.reshape(x, [B, 1, d]), H, 1, false);
-      const gamma = tf.tensor3d(ofRows(B, losses.map((loss) => 1 - loss)), [B * H, 1, 1]); // biome-ignore format: one line
+      const gamma = tf.tensor4d(ofRows(B, losses.map((loss) => 1 - loss)), [1, B * H, 1, 1]); // biome-ignore format: one line
       const { o, S } = additiveStep(inputs, tf.mul(gamma, past.S), null);
       return { y: tf.reshape(gatedOutput(params, o, gated), [B, d]), state: { S } };
     },

@@ -11,7 +11,7 @@ import { deltaRule, deltaStep } from './rules.js';
 import type { ShortConv, Window } from './short_conv.js';
 
 type State = {
-  readonly S: tf.Tensor3D; // [B * H, D, D]
+  readonly S: Chunks; // [1, B * H, D, D]
   readonly window: Window;
 };
 
@@ -52,7 +52,7 @@ export function gatedDelta<P extends object>(
       ...parameters(weights),
       ...outputParameters(weights, d, D),
     }),
-    empty: (B) => ({ S: tf.zeros([B * H, D, D]), window: maps.empty(B) }),
+    empty: (B) => ({ S: tf.zeros([1, B * H, D, D]), window: maps.empty(B) }),
     prefill(params, past, x, lastOnly) {
       const C = halvedChunk(scanChunk, x.shape[1]);
       const { inputs, gated, log, window } = enter(params, past.window, x, C, lastOnly);

@@ -24,10 +24,10 @@ export interface Inputs {
 export interface CorrectingInputs extends Inputs {
   readonly rate?: Chunks;
 }
-/** Of chunks: o in the form of q, and the last state [B * H, D_k, D_v]. */
+/** Of chunks: o in the form of q, and the last state [1, B * H, D_k, D_v]. */
 export interface Ruled {
   readonly o: Chunks;
-  readonly S: tf.Tensor3D;
+  readonly S: Chunks;
 }
 
 /**
@@ -37,19 +37,16 @@ export interface Ruled {
 export const forget = <X extends tf.Tensor>(S: X, g: tf.Tensor): X => tf.add(S, tf.mul(S, tf.expm1(g)));
 
 /** S̃ of one token, [1, B * H, D_k, D_v]. */
-const decayed = (S: tf.Tensor3D, g: Chunks | null): Chunks => {
-  const before = tf.expandDims(S, 0) as Chunks;
-  return g ? forget(before, tf.transpose(g, [0, 1, 3, 2])) : before;
-};
+const decayed = (S: Chunks, g: Chunks | null): Chunks => (g ? forget(S, tf.transpose(g, [0, 1, 3, 2])) : S);
 
-/** One token, [1, B * H, 1, D] each, after S [B * H, D_k, D_v]. @param g [1, B * H, 1, D_k or 1]; null: nothing decays */
-export function additiveStep(inputs: Inputs, S: tf.Tensor3D, g: Chunks | null): Ruled {
+/** One token, [1, B * H, 1, D] each, after S [1, B * H, D_k, D_v]. @param g [1, B * H, 1, D_k or 1]; null: nothing decays */
+export function additiveStep(inputs: Inputs, S: Chunks, g: Chunks | null): Ruled {
   // Without a decay the operator has too little to do to be faster.
   return g && hasLinearAttention(TAKES_STEPS) ? byOperator(inputs, g, null, S, false) : add(inputs, decayed(S, g));
 }
 
 /** One token by the delta rule. */
-export function deltaStep(inputs: CorrectingInputs, S: tf.Tensor3D, g: Chunks | null): Ruled {
+export function deltaStep(inputs: CorrectingInputs, S: Chunks, g: Chunks | null): Ruled {
   if (hasLinearAttention(TAKES_STEPS)) return byOperator(inputs, g, rateOf(inputs), S, false);
   const [{ q, k, v }, before] = [weighted(inputs), decayed(S, g)];
   return add({ q, k, v: tf.sub(v, tf.matMul(k, before)) }, before);
@@ -57,7 +54,7 @@ export function deltaStep(inputs: CorrectingInputs, S: tf.Tensor3D, g: Chunks | 
 
 function add({ q, k, v }: Inputs, before: Chunks): Ruled {
   const S: Chunks = tf.add(before, tf.matMul(k, v, true, false));
-  return { o: tf.matMul(q, S), S: tf.squeeze(S, [0]) };
+  return { o: tf.matMul(q, S), S };
 }
 
 const rateOf = ({ k, rate }: CorrectingInputs): Chunks =>
@@ -73,18 +70,17 @@ function weighted({ q, k, v, rate }: CorrectingInputs): Inputs {
 /**
  *     S' = exp g(0, C] S + Kᵀ V        O = Q S + Z(Q, K) V         K and Q with their decays
  *
- * @param start the state before, [B * H, D_k, D_v]
+ * @param start the state before, [1, B * H, D_k, D_v]
  * @param lastOnly q is that of the last position alone, [1, B * H, 1, D_k], and so is o
  */
-export function additiveRule(inputs: Inputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
+export function additiveRule(inputs: Inputs, decay: Decay, start: Chunks, lastOnly: boolean): Ruled {
   if (hasLinearAttention()) return byOperator(inputs, decay.log, null, start, lastOnly);
   const { q, k, v } = inputs;
   const { keys, across, reads } = decay(k, ...(lastOnly ? [] : [q]));
   const next = (state: Chunks, kept: Chunks, gain: Chunks): Chunks => tf.add(tf.mul(kept, state), gain);
-  const { before, last } = scan(next, tf.expandDims(start, 0) as Chunks, across, tf.matMul(keys, v, true, false));
-  const S: tf.Tensor3D = tf.squeeze(last, [0]);
+  const { before, last: S } = scan(next, start, across, tf.matMul(keys, v, true, false));
   const [read] = reads;
-  if (read === undefined) return { o: tf.matMul(q, last), S };
+  if (read === undefined) return { o: tf.matMul(q, S), S };
   return { o: tf.add(tf.matMul(read.entering, before()), tf.matMul(read.scores, v)), S };
 }
 
@@ -94,7 +90,7 @@ export function additiveRule(inputs: Inputs, decay: Decay, start: tf.Tensor3D, l
  *
  * @param start and `lastOnly` as for `additiveRule`
  */
-export function deltaRule(inputs: CorrectingInputs, decay: Decay, start: tf.Tensor3D, lastOnly: boolean): Ruled {
+export function deltaRule(inputs: CorrectingInputs, decay: Decay, start: Chunks, lastOnly: boolean): Ruled {
   if (hasLinearAttention()) return byOperator(inputs, decay.log, rateOf(inputs), start, lastOnly);
   const { q, k, v } = weighted(inputs);
   const [C, D] = k.shape.slice(2) as [number, number];
@@ -105,9 +101,8 @@ export function deltaRule(inputs: CorrectingInputs, decay: Decay, start: tf.Tens
   const W: Chunks = tf.matMul(M, ofKeys.entering);
   const kept: Chunks = tf.sub(tf.mul(tf.eye(D), across), tf.matMul(keys, W, true, false));
   const next = (state: Chunks, keep: Chunks, gain: Chunks): Chunks => tf.add(tf.matMul(keep, state), gain);
-  const { before, last } = scan(next, tf.expandDims(start, 0) as Chunks, kept, tf.matMul(keys, U, true, false));
-  const S: tf.Tensor3D = tf.squeeze(last, [0]);
-  if (read === undefined) return { o: tf.matMul(q, last), S };
+  const { before, last: S } = scan(next, start, kept, tf.matMul(keys, U, true, false));
+  if (read === undefined) return { o: tf.matMul(q, S), S };
   const entering = before();
   const R = tf.sub(U, tf.matMul(W, entering));
   return { o: tf.add(tf.matMul(read.entering, entering), tf.matMul(read.scores, R)), S };
@@ -118,13 +113,13 @@ function byOperator(
   { q, k, v }: Inputs,
   log: Chunks | null,
   rates: Chunks | null,
-  start: tf.Tensor3D,
+  start: Chunks,
   lastOnly: boolean,
 ): Ruled {
   const [N, rows, C] = k.shape;
   const inOrder = (x: Chunks): tf.Tensor3D => joinChunks(x, 1, N * C);
   const [g, rate] = [log && inOrder(log), rates && inOrder(rates)];
   const sequence = { q: inOrder(lastOnly ? k : q), k: inOrder(k), v: inOrder(v), g, rate };
-  const { o, S } = linearAttention(sequence, tf.expandDims(start, 0) as tf.Tensor4D);
-  return { o: lastOnly ? tf.matMul(q, S) : splitChunks(o, rows, C), S: tf.squeeze(S, [0]) };
+  const { o, S } = linearAttention(sequence, start);
+  return { o: lastOnly ? tf.matMul(q, S) : splitChunks(o, rows, C), S };
 }
