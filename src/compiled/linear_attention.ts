@@ -6,7 +6,7 @@ const NAME = 'LinearAttention';
 export const READS_PROMPTS = NAME;
 export const TAKES_STEPS = `${NAME}:step`;
 
-/** Heads are side by side: q, k [B, T, H * D_k], v [B, T, H * D_v]. */
+/** Heads are side by side: q, k [B, T, H * D_k], or [B, T, D_k] for all heads, v [B, T, H * D_v]. */
 export interface Sequence {
   readonly q: tf.Tensor3D;
   readonly k: tf.Tensor3D;
@@ -30,12 +30,12 @@ export const hasLinearAttention = (use = READS_PROMPTS): boolean => usesOperator
  * @returns o [B, T, H * D_v], and S after the last token
  */
 export function linearAttention({ q, k, v, g, rate }: Sequence, past: tf.Tensor4D): { o: tf.Tensor3D; S: tf.Tensor4D } {
-  const H = past.shape[1];
+  const [, H, width] = past.shape;
   const rule = [...(g === null ? [] : ['gated']), ...(rate === null ? [] : ['delta'])].join('_') || 'linear';
   const specs = [v, past].map(({ shape }) => ({ shape, dtype: 'float32' }) as const);
   const [o, S] = recordOperator(NAME, [q, k, v, past, g, rate], specs, {
     update_rule: { text: rule },
-    ...{ q_num_heads: { int: H }, kv_num_heads: { int: H }, scale: { float: 1 } },
+    ...{ q_num_heads: { int: q.shape[2] / width }, kv_num_heads: { int: H }, scale: { float: 1 } },
   }) as [tf.Tensor3D, tf.Tensor4D];
   return { o, S };
 }

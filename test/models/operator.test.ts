@@ -17,7 +17,7 @@ const [BATCH, LENGTH] = [2, 37];
 const OPERATORS = ['LinearAttention', 'LinearAttention:step'];
 
 /** Those whose steps call it. */
-const STEPPING = ['DeltaNet', 'GLA', 'GatedDeltaNet', 'KDA'];
+const STEPPING = ['DeltaNet', 'GLA', 'Mamba2', 'GatedDeltaNet', 'KDA'];
 
 /** How often a function calls the operator for these arguments. */
 function callsOf<A extends readonly Tree[]>(compiled: Compiled<A, Tree>, ...args: A): number {

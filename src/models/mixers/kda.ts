@@ -21,7 +21,7 @@ import { type Dense, dense, denseParameters, denseWeight, matMulLast } from '../
 type Parameters = {
   readonly g2: Dense; // [D, d]
   readonly f2: tf.Tensor2D; // [D, d]
-  readonly A_log: tf.Tensor2D; // [H, 1]
+  readonly A_log: tf.Tensor1D; // [d], of each head D times
   readonly dt_bias: tf.Tensor1D; // [d]
 };
 
@@ -35,15 +35,11 @@ export function kdaMixer(shape: ModelShape, options: { readonly scan_chunk: numb
     parameters: (weights) => ({
       g2: denseParameters(weights, ['g2'], d, D),
       f2: denseWeight(weights, ['f2'], d, D),
-      A_log: tf.tensor2d(weights.get('A_log', [H]), [H, 1]),
+      A_log: tf.tensor1d(Array.from(weights.get('A_log', [H])).flatMap((log) => Array<number>(D).fill(log))),
       dt_bias: tf.tensor1d(weights.get('dt_bias', [d])),
     }),
-    logDecay({ f2, A_log, dt_bias }, low, C) {
-      const [B, T] = low.shape;
-      const rates = tf.softplus(tf.add(matMulLast(low, f2), dt_bias));
-      const g = tf.mul(tf.neg(tf.exp(A_log)), tf.reshape(rates, [B, T, H, D]));
-      return splitChunks(tf.reshape(g, [B, T, d]), H, C);
-    },
+    logDecay: ({ f2, A_log, dt_bias }, low, C) =>
+      splitChunks(tf.mul(tf.neg(tf.exp(A_log)), tf.softplus(tf.add(matMulLast(low, f2), dt_bias))), H, C),
     decayBy: channelDecay,
     gate: ({ g2 }, low) => tf.sigmoid(dense(low, g2)),
   });

@@ -7,18 +7,18 @@
  *     S_t = exp(g_t) S_{t-1} + k_tᵀ (Δ_t v_t)   [s, D]       o_t = q_t S_t + D_h v_t
  *     y_t = W_o · RMSNorm( concat_heads(o_t) ⊙ swish(W_g x_t) )          over all d: gate first, then norm
  *
- * The convolutions have a bias. A state holds the heads side by side, [s, d], so that keys and queries are there once:
- * what decays are the values, in their columns. C is a speed setting, the result does not depend on it.
+ * The convolutions have a bias. Prefill has the heads side by side, [s, d], so that keys and queries are there once: what
+ * decays are the values, in their columns. C is a speed setting, the result does not depend on it.
  * Departures from the original: values are not widened, s is 64 (there 128), and the block has its feed-forward.
  */
-import { hasLinearAttention, linearAttention } from '../../compiled/linear_attention.js';
+import { hasLinearAttention, linearAttention, TAKES_STEPS } from '../../compiled/linear_attention.js';
 import { scan } from '../../compiled/scan.js';
 import * as tf from '../../tf.js';
 import { recurrent } from '../mixer.js';
 import type { ModelShape } from '../model.js';
 import { type Chunks, joinChunks, splitChunks } from '../parts/chunks.js';
 import { type HeadDecays, headDecays } from '../parts/decays.js';
-import { denseWeight, lastPosition, matMulLast, rmsNorm, silu } from '../parts/layers.js';
+import { denseWeight, lastPosition, matMulLast, mergeHeads, rmsNorm, silu, splitHeads } from '../parts/layers.js';
 import { forget } from '../parts/rules.js';
 import { convolvedMaps, type ShortConv, type Window } from '../parts/short_conv.js';
 import type { WeightSource } from '../weights.js';
@@ -32,7 +32,7 @@ type Parameters = {
   readonly o: tf.Tensor2D; // [d, d]
 };
 type State = {
-  readonly S: tf.Tensor3D; // [B, s, d]
+  readonly S: tf.Tensor4D; // [B, H, s, D]
   readonly window: Window;
 };
 type Options = {
@@ -66,7 +66,7 @@ export function mamba2Mixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_ch
   };
   return recurrent<Parameters, State>({
     parameters: (weights) => ({ conv: maps.parameters(weights), ...ownParameters(weights, d, H) }),
-    empty: (B) => ({ S: tf.zeros([B, s, d]), window: maps.empty(B) }),
+    empty: (B) => ({ S: tf.zeros([B, H, s, d / H]), window: maps.empty(B) }),
     prefill(params, past, x, lastOnly) {
       const { inputs, v, gate, window } = prepare(params, past.window, x, lastOnly);
       const { o, S } = ssd(inputs, Math.min(scan_chunk, x.shape[1]), past.S, lastOnly);
@@ -75,9 +75,8 @@ export function mamba2Mixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_ch
     step(params, past, x) {
       const [B] = x.shape;
       const { inputs, v, gate, window } = prepare(params, past.window, tf.reshape(x, [B, 1, d]), false);
-      const kept = forget(past.S, alongHeads(inputs.g, d));
-      const S: tf.Tensor3D = tf.add(kept, tf.matMul(inputs.k, inputs.v, true, false));
-      const y = output(params, tf.matMul(inputs.q, S), v, gate);
+      const { o, S } = takeToken(inputs, past.S);
+      const y = output(params, o, v, gate);
       return { y: tf.reshape(y, [B, d]), state: { S, window } };
     },
     stateFloats: d * s + maps.windowFloats,
@@ -104,43 +103,55 @@ function alongHeads<X extends tf.Tensor>(x: X, d: number): X {
   return tf.reshape(columns, [...x.shape.slice(0, -1), d]) as X;
 }
 
+/** What a token [B, 1, …] reads, [B, 1, d], of the state that it writes to. */
+function takeToken({ q, k, v, g }: Inputs, past: tf.Tensor4D): ReturnType<typeof ssd> {
+  if (hasLinearAttention(TAKES_STEPS)) return linearAttention({ q, k, v, g, rate: null }, past);
+  const H = past.shape[1];
+  const written = tf.matMul(forHeads(k, H), splitHeads(v, H), true, false);
+  const S: tf.Tensor4D = tf.add(forget(past, splitHeads(g, H)), written);
+  return { o: readState(q, S), S };
+}
+
+/** What q [B, 1, s] reads of S [B, H, s, D], [B, 1, d]. */
+const readState = (q: tf.Tensor3D, S: tf.Tensor4D): tf.Tensor3D => mergeHeads(tf.matMul(forHeads(q, S.shape[1]), S));
+
+/** x [B, 1, s] for each head, [B, H, 1, s]; tfjs multiplies no batches of which only some axes are broadcast. */
+const forHeads = (x: tf.Tensor3D, H: number): tf.Tensor4D => tf.tile(tf.expandDims(x, 1), [1, H, 1, 1]);
+
 /**
- * The state space dual by chunks of C tokens, from state `start` [B, s, d]:
+ * The state space dual by chunks of C tokens, from state `start`:
  *
  *     O = exp g(0, i] (Q S) + (L ⊙ Q Kᵀ) V        S' = S exp g(0, C] + Kᵀ (exp g(j, C] V)
  */
 function ssd(
   { q, k, v, g }: Inputs,
   C: number,
-  start: tf.Tensor3D,
+  start: tf.Tensor4D,
   lastOnly: boolean,
-): Readonly<Record<'o' | 'S', tf.Tensor3D>> {
-  if (hasLinearAttention()) return ssdByOperator({ q, k, v, g }, start, lastOnly);
+): { readonly o: tf.Tensor3D; readonly S: tf.Tensor4D } {
+  if (hasLinearAttention()) {
+    const { o, S } = linearAttention({ q: lastOnly ? k : q, k, v, g, rate: null }, start);
+    return { o: lastOnly ? readState(q, S) : o, S };
+  }
   const [B, T, H] = g.shape;
   const [K, V] = [splitChunks(k, 1, C), splitChunks(v, 1, C)]; // [N, B, C, s], [N, B, C, d]
   const decays = headDecays(splitChunks(g, H, C));
   const d = v.shape[2];
   const gains: Chunks = tf.matMul(K, tf.mul(V, sideBySide(decays.untilEnd, B, d)), true, false);
   const next = (state: Chunks, kept: Chunks, gain: Chunks): Chunks => tf.add(tf.mul(state, kept), gain);
-  const { before, last } = scan(next, tf.expandDims(start, 0) as Chunks, sideBySide(decays.across, B, d), gains);
-  const S: tf.Tensor3D = tf.squeeze(last, [0]);
-  if (lastOnly) return { o: tf.matMul(q, S), S };
+  const { before, last } = scan(
+    next,
+    tf.expandDims(mergeHeads(start), 0) as Chunks,
+    sideBySide(decays.across, B, d),
+    gains,
+  );
+  const merged: tf.Tensor3D = tf.squeeze(last, [0]);
+  const S = splitHeads(merged, H);
+  if (lastOnly) return { o: tf.matMul(q, merged), S };
   const Q = splitChunks(q, 1, C);
   const entering: Chunks = tf.mul(tf.matMul(Q, before()), sideBySide(decays.sinceStart, B, d));
   const within: Chunks = tf.matMul(scoresOf(Q, K, decays), splitChunks(v, H, C));
   return { o: tf.add(joinChunks(entering, B, T), joinChunks(within, B, T)), S };
-}
-
-/** The same by the runtime's operator, where each head has keys and a state of its own. */
-function ssdByOperator({ q, k, v, g }: Inputs, start: tf.Tensor3D, lastOnly: boolean): ReturnType<typeof ssd> {
-  const [B, s, d] = start.shape;
-  const H = g.shape[2];
-  const ofHeads = (x: tf.Tensor3D): tf.Tensor3D => tf.tile(x, [1, 1, H]);
-  const past: tf.Tensor4D = tf.transpose(tf.reshape(start, [B, s, H, d / H]), [0, 2, 1, 3]);
-  const sequence = { q: ofHeads(lastOnly ? k : q), k: ofHeads(k), v, g, rate: null };
-  const { o, S: last } = linearAttention(sequence, past);
-  const S: tf.Tensor3D = tf.reshape(tf.transpose(last, [0, 2, 1, 3]), [B, s, d]);
-  return { o: lastOnly ? tf.matMul(q, S) : o, S };
 }
 
 /** L ⊙ Q Kᵀ of each head, [N, B * H, C, C]: one product for all heads of a row. */
