@@ -34,7 +34,7 @@ const entry = <Options extends ModelOptions>(model: Entry<Options>): Entry => mo
 /**
  * Tokens in a chunk of prefill of models whose result does not depend on it; models that halve chunks take the next power
  * of two. Fastest of 16 to 128 for LinearTransformer and DeltaNet, measured for head dims of 16 to 128 (docs/compiled.md);
- * the others took it over. Products within a chunk cost C, those with its state D a token.
+ * for the others, of 16 to 64, fastest or near it. Products within a chunk cost C, those with its state D a token.
  */
 const SCAN_CHUNK = whole(1, {
   help: 'tokens in a chunk of prefill, for speed alone',
