@@ -68,24 +68,25 @@ interface Sheet {
  */
 export async function measurePairs(spec: PairsSpec, versions: Both<Version>, host: PairsHost): Promise<Both<Results>> {
   const { cells, runs, seed, threads, spinMs } = spec;
-  const records = both((side) => createRecord(versions[side], spec));
+  const sheets = both((side) => createSheet(versions[side], spec));
   const settings = { ...host, threads, thorough: spec.rules.compileThoroughly };
   const before = observe(host.now, spinMs);
   for (const run of runs) {
-    if (run === 0) await checkBoth(spec, records, settings, host);
+    if (run === 0) await checkBoth(spec, sheets, settings, host);
     host.onPair(run);
     const engines = versions.base.engines.map(({ id }) => id);
     for (const engine of shuffled(engines, random(seed, `pair ${run}: engines`))) {
-      const isOpen = (cell: CellId): boolean => SIDES.every((side) => records[side].ledger.isOpen(cell, run));
+      const isOpen = (cell: CellId): boolean => SIDES.every((side) => sheets[side].ledger.isOpen(cell, run));
       const own = shuffledCells(cells, seed, run).filter((cell) => cell.engine === engine && isOpen(cell));
-      await workThroughPairs({ spec, records, settings, now: host.now, run, engine }, own);
+      const order = shuffled(SIDES, random(seed, `pair ${run}: sides`));
+      await workThroughPairs({ order, spec, sheets, settings, now: host.now, run, engine }, own);
     }
   }
   const machine = describeMachine(threads, settings, before, observe(host.now, spinMs));
-  return both((side) => records[side].ledger.results({ ...versions[side].label, complete: true, machine }));
+  return both((side) => sheets[side].ledger.results({ ...versions[side].label, complete: true, machine }));
 }
 
-function createRecord(version: Version, { cells, workload, runs, threads }: PairsSpec): Sheet {
+function createSheet(version: Version, { cells, workload, runs, threads }: PairsSpec): Sheet {
   const ledger = createLedger({ cells, ...workload, rule: { runs: runs.length, precisionPct: 100, maxTimeS: 0 } });
   const findingIn = createFinder({ engines: version.engines, threads }, []);
   const hear = (heard: Heard): void => {
@@ -97,12 +98,12 @@ function createRecord(version: Version, { cells, workload, runs, threads }: Pair
 
 async function checkBoth(
   { cells, workload }: PairsSpec,
-  records: Both<Sheet>,
+  sheets: Both<Sheet>,
   settings: WorkerSettings,
   { temporaryFile }: PairsHost,
 ): Promise<void> {
   for (const side of SIDES) {
-    const { version, ledger, hear } = records[side];
+    const { version, ledger, hear } = sheets[side];
     const unchecked = { cells, workload, settings, temporaryFile, hear, isUncounted: ledger.isUncounted };
     await ofVersion(version, checkModels({ ...unchecked, engines: version.engines }, new Map()));
   }
@@ -110,8 +111,10 @@ async function checkBoth(
 
 /** A pair of processes of an engine. */
 interface Pair {
+  /** Thrown for each pair, so that what comes with the place meets either side as often. */
+  readonly order: readonly Side[];
   readonly spec: PairsSpec;
-  readonly records: Both<Sheet>;
+  readonly sheets: Both<Sheet>;
   readonly settings: WorkerSettings;
   readonly now: () => number;
   readonly run: number;
@@ -133,11 +136,10 @@ async function workThroughPairs(pair: Pair, cells: readonly CellId[]): Promise<v
 }
 
 /** @returns the cells that are left where one of the two was lost */
-function work({ spec, records, now, run }: Pair, sessions: Both<Session>, cells: readonly CellId[]) {
-  const { workload, rules, seed } = spec;
-  const order = shuffled(SIDES, random(seed, `pair ${run}: sides`));
+function work({ order, spec, sheets, now, run }: Pair, sessions: Both<Session>, cells: readonly CellId[]) {
+  const { workload, rules } = spec;
   const workers = order.map((side) => sessions[side].worker);
-  const sheetOf = (i: number): Sheet => records[order[i] as Side];
+  const sheetOf = (i: number): Sheet => sheets[order[i] as Side];
   let turn = 0;
   const onTurn = (i: number): void => {
     turn = i;
@@ -174,29 +176,26 @@ function work({ spec, records, now, run }: Pair, sessions: Both<Session>, cells:
   );
 }
 
-/**
- * Starts both, and has them get ready: side by side where there is a CPU to spare, then all that is moved to where they
- * measure.
- */
+/** Starts both and has them get ready, side by side where there is a CPU to spare. What is built there moves afterwards. */
 async function openBoth(pair: Pair, cells: readonly CellId[]): Promise<Both<Session>> {
   const { pinnedCpu, spareCpu } = pair.settings;
   const opened: Partial<Record<Side, Session>> = {};
-  const open = async (side: Side, cpu: number | null): Promise<void> => {
+  const open = async (side: Side, cpu: number | null): Promise<Session> => {
     const { task, ...own } = openingOf(pair, side, cells);
-    const session = await ofVersion(
-      own.version,
-      openSession(own.engine, task, { ...pair.settings, pinnedCpu: cpu }, own.hear),
-    );
+    const settings = { ...pair.settings, pinnedCpu: cpu };
+    const session = await ofVersion(own.version, openSession(own.engine, task, settings, own.hear));
     opened[side] = session;
     if (own.engine.builds) await session.getReady(task);
+    return session;
   };
+  const [first, second] = pair.order as [Side, Side];
   try {
-    if (spareCpu === null) for (const side of SIDES) await open(side, pinnedCpu);
-    else await allOf([open('base', pinnedCpu), open('new', spareCpu)]);
-    const { base, new: next } = opened;
-    if (base === undefined || next === undefined) throw new Error('pairs: both must be open'); // allOf has thrown
-    if (pinnedCpu !== null) next.moveTo(pinnedCpu);
-    return { base, new: next };
+    const sessions =
+      spareCpu === null
+        ? [await open(first, pinnedCpu), await open(second, pinnedCpu)]
+        : await allOf([open(first, pinnedCpu), open(second, spareCpu)]);
+    if (spareCpu !== null && pinnedCpu !== null) sessions[1]?.moveTo(pinnedCpu);
+    return both((side) => sessions[pair.order.indexOf(side)] as Session);
   } catch (error) {
     for (const session of Object.values(opened)) await session.close();
     throw error;
@@ -204,9 +203,9 @@ async function openBoth(pair: Pair, cells: readonly CellId[]): Promise<Both<Sess
 }
 
 /** What a process of one of the two is opened with. */
-function openingOf({ spec, records, engine, now }: Pair, side: Side, cells: readonly CellId[]) {
+function openingOf({ spec, sheets, engine, now }: Pair, side: Side, cells: readonly CellId[]) {
   const { workload } = spec;
-  const { version, hear } = records[side];
+  const { version, hear } = sheets[side];
   const own = version.engines.find(({ id }) => id === engine);
   if (own === undefined) throw new Error(`pairs: ${version.name} must have ${engine}`);
   const task: Task = {
@@ -219,9 +218,9 @@ function openingOf({ spec, records, engine, now }: Pair, side: Side, cells: read
 }
 
 /** Waits for all. @throws the first error, once none goes on */
-async function allOf(works: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(works)).find((work) => work.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+async function allOf<T>(works: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(works);
+  return Promise.all(works);
 }
 
 /** @throws EngineRefused that names the version */
