@@ -146,9 +146,9 @@ interface Costs {
 const chunks = (n: number) => Math.ceil(n / Math.min(C, n));
 const padded = (n: number) => Math.min(C, n) * chunks(n);
 
-/** Inverting I + A by blocks: two products of half size at each level, down to 8; an odd size is padded by one. */
+/** Inverting I + A by blocks: two products of half size at each level, down to 4; an odd size is padded by one. */
 function inverse(size: number): number {
-  if (size <= 8) return 0;
+  if (size <= 4) return 0;
   const half = Math.ceil(size / 2);
   return 4 * half ** 3 + 2 * inverse(half);
 }
@@ -166,6 +166,8 @@ const halved = (n: number) => 2 ** Math.ceil(Math.log2(Math.min(C, n)));
 const halvings = (n: number) => Math.ceil(n / halved(n));
 /** Two FLOPs for each pair of two tokens of such a chunk, by halving; what is a token's own is no matrix product. */
 const triangle = (n: number) => halved(n) * (halved(n) - 1);
+/** The sums of one decay a head between any two tokens of a chunk, its start and its end: a product with zeros and ones. */
+const sums = (size: number) => 2 * H * size * (size + 1) ** 2;
 /** KᵀV and QS of such a chunk; and KᵀW, KᵀU, S' and the inverse of the delta rule. */
 const states = (n: number) => 4 * halved(n) * d * D;
 const delta = (n: number) => 4 * halved(n) * d * D + 2 * d * D * D + H * inverse(halved(n));
@@ -217,9 +219,9 @@ const COSTS: Record<string, Costs> = {
   },
   Mamba2: {
     step: () => 4 * d * s + mamba2Maps,
-    // QKᵀ once for all heads; the decays between tokens by outer products of halves
+    // QKᵀ once for all heads
     prefill: (n) =>
-      mamba2Maps * n + halvings(n) * (2 * halved(n) ** 2 * (d + s) + 4 * halved(n) * d * s + triangle(n) * H),
+      mamba2Maps * n + padded(n) * (2 * Math.min(C, n) * (d + s) + 4 * d * s) + chunks(n) * sums(Math.min(C, n)),
     // k, v and Δ of all tokens, q of those that its convolution reads, the gate of the last; less lastDense
     lastPrefill: (n) =>
       2 * d * (s + d + H) * n +
@@ -227,15 +229,16 @@ const COSTS: Record<string, Costs> = {
       4 * d * d +
       2 * d * s -
       (4 * d * d * n + 4 * d * d) +
-      halvings(n) * (2 * halved(n) * d * s + triangle(n) * H),
+      padded(n) * 2 * d * s +
+      chunks(n) * sums(Math.min(C, n)),
   },
   GatedDeltaNet: {
     step: () => 6 * d * D + 4 * d * H + gate,
     prefill: (n) =>
       (4 * d * H + gate) * n +
-      halvings(n) * (10 * halved(n) ** 2 * d + delta(n) + triangle(n) * H + 4 * halved(n) * d * D),
+      halvings(n) * (10 * halved(n) ** 2 * d + delta(n) + sums(halved(n)) + 4 * halved(n) * d * D),
     lastPrefill: (n) =>
-      4 * d * H * n + gate + halvings(n) * (6 * halved(n) ** 2 * d + delta(n) + triangle(n) * H) + 2 * d * D,
+      4 * d * H * n + gate + halvings(n) * (6 * halved(n) ** 2 * d + delta(n) + sums(halved(n))) + 2 * d * D,
     lastExtra: (n) => 2 * d * d * (Math.min(n, 4) - 1),
   },
   KDA: {
