@@ -7,12 +7,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { heedNohup } from '../bin/nohup.js';
 import { runChild } from '../dist/evals/shared/child.js';
 import { interruptible, sayInterrupted } from '../dist/evals/shared/interruption.js';
 import { openTemporaryFolder } from '../dist/evals/shared/temporary_folder.js';
 import { EXIT } from './ending.mjs';
+import { parseFlags } from './flags.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SMALL = '--quick --models LinearTransformer --hidden_dim 64 --vocab_size 1000 --seq_lengths 64 256 --n_tokens 3';
@@ -33,23 +33,10 @@ Progress goes to stderr, a line a suite to stdout. Exit code: 0 when every suite
   --help           this text
 
 What is measured unless flags are given: ${SMALL}`;
-const text = (value) => ({ type: 'string', default: value });
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    ...{
-      identical: text('1'),
-      slowed: text('1'),
-      by: text('20'),
-      margin: text('10'),
-      runs: text('12'),
-      sets: text('2'),
-      seed: text('0'),
-    },
-    json: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
+const { values, positionals } = parseFlags({
+  ...{ identical: '1', slowed: '1', by: '20', margin: '10', runs: '12', sets: '2', seed: '0' },
+  json: null,
 });
 const flags = positionals.length > 0 ? positionals : SMALL.split(' ');
 
