@@ -40,9 +40,10 @@ export function openLaboratory(
   const folder = openTemporaryFolder();
   let files = 0;
   const compareModels = (flags: readonly string[], runs: number): Promise<Results> => {
+    const file = folder.file(`${++files}.json`);
     stderr.write(`measuring: ${countText(runs, 'process')}\n`);
     const limitS = runs * (process_timeout ?? CELLS_A_PROCESS * cellTimeoutOf(flags));
-    return runCompareModels(checkout, flags, folder.file(`${++files}.json`), runs, 1000 * limitS, life);
+    return runCompareModels(checkout, flags, file, runs, 1000 * limitS, life);
   };
   return {
     [Symbol.dispose]: () => folder[Symbol.dispose](),
