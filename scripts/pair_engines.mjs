@@ -21,7 +21,7 @@ import { check, UserError } from '../dist/src/errors.js';
 import { countText } from '../dist/src/report/format.js';
 import { toTerminal } from '../dist/src/report/terminal.js';
 import { rowNames } from '../dist/src/results/cell.js';
-import { median } from '../dist/src/statistics.js';
+import { max, median, min } from '../dist/src/statistics.js';
 import { EXIT } from './ending.mjs';
 import { parseFlags } from './flags.mjs';
 
@@ -119,7 +119,7 @@ function tableOf({ base, new: next }, { names }) {
     const other = base.cells[i];
     const ratios = pairRatios(other, cell);
     const ms = [cell, other].map(({ summary, reason }) => (summary ? summary.value_ms.toPrecision(3) : reason));
-    const range = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2)).join(' to ');
+    const range = [min(ratios), max(ratios)].map((ratio) => ratio.toFixed(2)).join(' to ');
     const ratio = ratios.length === 0 ? ['', ''] : [median(ratios).toFixed(2), range];
     return [nameOf(cell), cell.phase, String(cell.n), ...ms, ...ratio];
   });
