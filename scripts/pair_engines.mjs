@@ -2,25 +2,16 @@
  * Times two engines in pairs of processes, a sample each in turns (docs/decisions/010-pairs.md): their ratio is good to a
  * few percent with a few pairs, where processes that are timed one after the other differ by some 10. `--help` says how.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { heedNohup } from '../bin/nohup.js';
-import { parseLengths } from '../dist/evals/compare_models/lengths.js';
-import { runConfigOf, specOf } from '../dist/evals/compare_models/plan.js';
-import { labelOf, withOwnModels } from '../dist/evals/compare_models/run.js';
-import { parseWorkload } from '../dist/evals/compare_models.js';
+import { planPairs, timePairs } from '../dist/evals/check_regressions/pairs.js';
+import { runEverywhere } from '../dist/evals/compare_models/rerun.js';
 import { boldOn } from '../dist/evals/shared/bold.js';
 import { interruptible, sayInterrupted } from '../dist/evals/shared/interruption.js';
-import { openTemporaryFolder } from '../dist/evals/shared/temporary_folder.js';
+import { createOutputWriter, prepareOutput } from '../dist/evals/shared/output.js';
 import { pairRatios } from '../dist/src/bench/gate/paired_cells.js';
-import { inPairs } from '../dist/src/bench/protocol/plan.js';
-import { measurePairs } from '../dist/src/bench/run/pairs.js';
-import { pinnableCpus } from '../dist/src/bench/run/process/pinning.js';
-import { workerLimits } from '../dist/src/bench/run/process/session.js';
 import { check, UserError } from '../dist/src/errors.js';
-import { countText } from '../dist/src/report/format.js';
 import { toTerminal } from '../dist/src/report/terminal.js';
-import { rowNames } from '../dist/src/results/cell.js';
+import { isMeasured, rowNames } from '../dist/src/results/cell.js';
 import { max, median, min } from '../dist/src/statistics.js';
 import { EXIT } from './ending.mjs';
 import { parseFlags } from './flags.mjs';
@@ -47,19 +38,17 @@ if (values.help) {
 }
 heedNohup();
 try {
-  const plan = await planOf(positionals);
+  const { plan, task, names } = await planOf(positionals);
+  if (values.json) prepareOutput(values.json, { file: '--json', folder: '--json' });
   const results = await interruptible(
     () => 'nothing was written',
-    (life) => measure(plan, life),
+    (life) => timePairs(plan, task, life, process),
   );
-  if (values.json) {
-    mkdirSync(dirname(values.json), { recursive: true });
-    writeFileSync(values.json, `${JSON.stringify(merged(results, plan), null, 1)}\n`);
-  }
-  console.log(toTerminal([tableOf(results, plan)], boldOn(process.stdout), process.stdout.columns));
-  process.exitCode = [...results.base.cells, ...results.new.cells].every(({ status }) => status === 'ok')
-    ? EXIT.ok
-    : EXIT.failed;
+  const writer = createOutputWriter(process);
+  if (values.json) writer.write(values.json, `${JSON.stringify(merged(results, names), null, 1)}\n`);
+  console.log(toTerminal([tableOf(results, names)], boldOn(process.stdout), process.stdout.columns));
+  const areMeasured = [...results.base.cells, ...results.new.cells].every(isMeasured);
+  process.exitCode = writer.exitCode(areMeasured ? EXIT.ok : EXIT.failed);
 } catch (error) {
   if (error instanceof UserError) console.error(`error: ${error.message}`);
   process.exitCode = error instanceof UserError ? EXIT.usage : sayInterrupted(error, process.stderr);
@@ -67,43 +56,34 @@ try {
 
 /** What is to be measured, with the second engine under the first one's name: a pair is of one cell. */
 async function planOf(argv) {
-  const flags = await withOwnModels(await parseWorkload(argv, process));
-  const { lengths } = parseLengths(flags.seq_lengths);
   const pairs = Number(values.pairs);
   check(Number.isSafeInteger(pairs) && pairs > 0, `--pairs: must be a whole number of at least 1, got ${values.pairs}`);
-  const spec = specOf(flags, lengths, null);
-  const asked = [...new Set(spec.cells.map(({ engine }) => engine))];
+  const plan = await planPairs(argv, process);
+  const { engines, cells } = plan.spec;
+  const asked = [...new Set(cells.map(({ engine }) => engine))];
   check(asked.length === 2, `--engines, --peer: must be two, got ${asked.join(', ')}`);
-  const [first, second] = asked.map((id) => spec.engines.find((engine) => engine.id === id));
+  check(runEverywhere(cells), '--models: each must be on both engines, got one that is on one alone');
+  const [first, second] = asked.map((id) => engines.find((engine) => engine.id === id));
   const phases = values.phases.split(',');
-  const cells = spec.cells.filter(({ engine, phase }) => engine === first.id && phases.includes(phase));
-  check(cells.length > 0, `--phases: must be some of prefill, decode, generate, got ${values.phases}`);
-  const label = labelOf(flags, runConfigOf(flags, pairs, lengths, [], null), argv);
-  const version = (engine) => ({ name: engine.id, engines: [{ ...engine, id: first.id }], label });
-  const runs = Array.from({ length: pairs }, (_, run) => run);
+  const own = cells.filter(({ engine, phase }) => engine === first.id && phases.includes(phase));
+  check(own.length > 0, `--phases: must be some of prefill, decode, generate, got ${values.phases}`);
+  const version = (engine) => ({
+    ...{ name: engine.id, engines: [{ ...engine, id: first.id }], label: plan.labelOf(pairs) },
+  });
   return {
+    plan,
     names: { new: first.id, base: second.id },
-    versions: { new: version(first), base: version(second) },
-    spec: { ...spec, cells, rules: inPairs(spec.rules), runs, seed: flags.seed },
-    flags,
+    task: {
+      cells: own,
+      runs: Array.from({ length: pairs }, (_, run) => run),
+      seed: plan.flags.seed,
+      versions: { new: version(first), base: version(second) },
+    },
   };
 }
 
-async function measure({ spec, versions, flags }, life) {
-  const folder = openTemporaryFolder();
-  const onPair = (run) =>
-    console.error(`measuring: pair ${run + 1} of ${spec.runs.length}, ${countText(spec.cells.length, 'cell')}`);
-  const processes = { ...life, ...workerLimits(flags.cell_timeout), ...pinnableCpus(flags.threads) };
-  const now = () => performance.now();
-  try {
-    return await measurePairs(spec, versions, { ...processes, now, temporaryFile: folder.file, onPair });
-  } finally {
-    folder[Symbol.dispose]();
-  }
-}
-
 /** Both in one file, each engine under its own name. */
-function merged(results, { names }) {
+function merged(results, names) {
   const { base, new: next } = results;
   const renamed = (items, key, name) => items.map((item) => ({ ...item, [key]: name }));
   return {
@@ -113,7 +93,7 @@ function merged(results, { names }) {
   };
 }
 
-function tableOf({ base, new: next }, { names }) {
+function tableOf({ base, new: next }, names) {
   const nameOf = rowNames(next.cells);
   const rows = next.cells.map((cell, i) => {
     const other = base.cells[i];

@@ -2,33 +2,15 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Measured } from '../../src/bench/gate/gate.js';
-import { inPairs } from '../../src/bench/protocol/plan.js';
-import {
-  type Both,
-  both,
-  measurePairs,
-  type PairsHost,
-  type PairsSpec,
-  type Version,
-} from '../../src/bench/run/pairs.js';
+import { type Both, both, type Version } from '../../src/bench/run/pairs.js';
 import type { Life } from '../../src/bench/run/process/launch.js';
-import { NOT_PINNED, pinnableCpus } from '../../src/bench/run/process/pinning.js';
-import { workerLimits } from '../../src/bench/run/process/session.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import type { Engine } from '../../src/engines/engine.js';
 import { check } from '../../src/errors.js';
-import { countText } from '../../src/report/format.js';
 import type { CellId } from '../../src/results/cell.js';
-import { max } from '../../src/statistics.js';
-import type { Flags } from '../compare_models/flags.js';
-import { parseLengths } from '../compare_models/lengths.js';
-import { runConfigOf, specOf } from '../compare_models/plan.js';
-import { readPrompt } from '../compare_models/prompt.js';
-import { labelOf, withOwnModels } from '../compare_models/run.js';
-import { parseWorkload } from '../compare_models.js';
 import type { Streams } from '../shared/command_line.js';
 import { WORKER_FILE } from '../shared/package_folder.js';
-import { openTemporaryFolder } from '../shared/temporary_folder.js';
+import { planPairs, timePairs } from './pairs.js';
 
 /** What is measured of two checkouts. */
 export interface Comparison {
@@ -49,37 +31,25 @@ export async function compareCheckouts(
   streams: Streams,
 ): Promise<Comparison> {
   const workers = both((side) => workerOf(resolve(folders[side])));
-  const flags = await withOwnModels(await parseWorkload(argv, streams));
-  const { lengths } = parseLengths(flags.seq_lengths);
-  const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt, max(lengths));
-  const plan = specOf(flags, lengths, prompt);
-  checkEngines(plan.engines);
-  const versions = both((side): Version => {
-    const config = runConfigOf(flags, plan.runs, lengths, [], prompt);
-    return {
+  const plan = await planPairs(argv, streams);
+  const { cells: all, engines, runs: planned } = plan.spec;
+  checkEngines(engines);
+  const versions = both(
+    (side): Version => ({
       name: folders[side],
-      engines: plan.engines.map((engine) => runBy(engine, workers[side])),
-      label: labelOf(flags, config, argv, resolve(folders[side])),
-    };
-  });
+      engines: engines.map((engine) => runBy(engine, workers[side])),
+      label: plan.labelOf(planned, resolve(folders[side])),
+    }),
+  );
   let done = 0;
   return {
-    cells: plan.cells,
-    async measure(runs, cells = plan.cells) {
-      using folder = openTemporaryFolder();
-      const numbers = Array.from({ length: runs }, (_, i) => done + i);
-      done += runs;
-      const onPair = (run: number): void =>
-        void streams.stderr.write(`measuring: pair ${run + 1} of ${done}, ${countText(cells.length, 'cell')}\n`);
-      const spec: PairsSpec = { ...plan, cells, rules: inPairs(plan.rules), runs: numbers, seed };
-      return measurePairs(spec, versions, { ...hostOf(flags, life), temporaryFile: folder.file, onPair });
+    cells: all,
+    measure(count, cells = all) {
+      const runs = Array.from({ length: count }, (_, i) => done + i);
+      done += count;
+      return timePairs(plan, { cells, runs, seed, versions }, life, streams);
     },
   };
-}
-
-function hostOf(flags: Flags, life: Life): Omit<PairsHost, 'temporaryFile' | 'onPair'> {
-  const cpus = flags.no_pin ? NOT_PINNED : pinnableCpus(flags.threads);
-  return { ...life, ...workerLimits(flags.cell_timeout), ...cpus, now: () => performance.now() };
 }
 
 /** A peer is the same program whatever the checkout. */

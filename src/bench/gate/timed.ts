@@ -55,22 +55,22 @@ function together(sets: readonly ProcessSet[]): ProcessSet {
   };
 }
 
-/** Compares the processes of two runs: in pairs where they are, since a pair knows its ratio better than its times. */
-export function compare({ base, new: next, ratios }: ProcessSet, tail: number): Comparison {
-  const [baseMs, newMs] = [median([...base]), median([...next])];
+/** New over base: in pairs where the processes are, since a pair knows its ratio better than its times. */
+const ratioOf = ({ base, new: next, ratios }: ProcessSet): number =>
+  ratios === null ? median([...next]) / median([...base]) : median([...ratios]);
+
+/** Compares the processes of two runs. */
+export function compare(set: ProcessSet, tail: number): Comparison {
+  const { base, new: next, ratios } = set;
   return {
-    baseMs,
-    newMs,
-    ratio: ratios === null ? newMs / baseMs : median([...ratios]),
+    baseMs: median([...base]),
+    newMs: median([...next]),
+    ratio: ratioOf(set),
     interval: ratios === null ? ratioInterval(base, next, tail) : medianInterval(ratios, tail),
     baseProcesses: base.length,
     newProcesses: next.length,
   };
 }
-
-/** New over base. */
-const ratioOf = ({ base, new: next, ratios }: ProcessSet): number =>
-  ratios === null ? median([...next]) / median([...base]) : median([...ratios]);
 
 /**
  * The verdict on one cell.
