@@ -5,6 +5,7 @@ import { MODES, type ParityFlags } from './check_parity/flags.js';
 import { BACKENDS } from './compare_models/flags.js';
 import { createCommand, oneOf, runCommand, type Streams } from './shared/command_line.js';
 import { engineOptions } from './shared/engines/engine_option.js';
+import { modelFileOption } from './shared/own_models.js';
 
 const GOLDEN_FILE = `
 A golden file is a safetensors file (test/fixtures holds some; more in docs/models.md) with
@@ -32,7 +33,8 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     new Option('--backend <word>', 'as before --engine').argParser(oneOf('--backend', BACKENDS)).hideHelp(),
     new Option('--mode <word>', 'as before --engine').argParser(oneOf('--mode', MODES)).hideHelp(),
   ];
-  for (const option of [...engineOptions('the first of tensorflow-eager, wasm that loads'), ...before])
+  const own = modelFileOption('a model of your own, which golden files may name (docs/own_models.md)');
+  for (const option of [own, ...engineOptions('the first of tensorflow-eager, wasm that loads'), ...before])
     command.addOption(option);
   return runCommand<ParityFlags>(command, argv, streams, async (flags, [folder = '.'], safe) => {
     const { checkFolder } = await import('./check_parity/run.js');

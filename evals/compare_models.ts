@@ -16,6 +16,7 @@ import {
   type Streams,
   wholeNumber,
 } from './shared/command_line.js';
+import { modelFileOption } from './shared/own_models.js';
 
 const EXAMPLES = `
 Exit code: 0 all cells were measured, 1 some were not (failed, timed out, skipped), 2 bad input or usage, or an export
@@ -85,12 +86,7 @@ export function modelOptions(): Option[] {
       '<names...>',
       `${MODEL_NAMES.join(', ')}, or a group (${Object.keys(MODEL_GROUPS).join(', ')}); MODEL(option=value,…) a variant of it, 3*MODEL+MODEL a hybrid of such layers, MODEL@ENGINE on that engine alone`,
     ),
-    new Option(
-      '--model <file>',
-      'a model of your own: a module that exports a mixer (docs/own_models.md); --models may name it; repeatable',
-    )
-      .default([])
-      .argParser((file, others: readonly string[]) => [...others, file]),
+    modelFileOption('a model of your own: a module that exports a mixer (docs/own_models.md); --models may name it'),
     whole('vocab_size', 1, 'V, size of the vocabulary'),
     whole('hidden_dim', 1, 'd, model dim'),
     whole('num_layers', 1, 'L, layers'),

@@ -9,6 +9,7 @@ import { check, UserError } from '../src/errors.js';
 import { shapeOf } from '../src/models/model.js';
 import { createModel } from '../src/models/registry.js';
 import { placeHost } from './shared/engines/place_host.js';
+import { addOwnModels } from './shared/own_models.js';
 
 for (const signal of SIGNALS) process.on(signal, () => undefined); // the parent decides
 globalThis.console = new Console(process.stderr); // stdout is the protocol's
@@ -25,7 +26,7 @@ const host = {
     createModel(model, shapeOf(shape), options, way),
 };
 try {
-  for (const file of files) await (await import('../src/own/load.js')).addModelFile(file, '--model');
+  await addOwnModels(files);
   const input = process.stdin.setEncoding('utf8');
   const own = findOwnEngine(engine, '--engine');
   const place = own.devices.find((known) => known === device);

@@ -3,6 +3,7 @@ import { Option } from 'commander';
 import { MODEL_NAMES } from '../src/models/registry.js';
 import { DEFAULTS, type ExportFlags } from './export_onnx/flags.js';
 import { createCommand, runCommand, type Streams, wholeNumber } from './shared/command_line.js';
+import { modelFileOption } from './shared/own_models.js';
 
 const FILES = `
 Writes prefill.onnx, step.onnx (and a step of its own for each kind that ends a period of the model), weights.bin, and
@@ -23,6 +24,7 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
   const whole = (name: keyof typeof DEFAULTS, min: number, help: string): Option =>
     new Option(`--${name} <n>`, help).default(DEFAULTS[name]).argParser(wholeNumber(`--${name}`, min));
   const options = [
+    modelFileOption('a model of your own, which <model> may name: a module that exports a mixer (docs/own_models.md)'),
     whole('n', 1, 'tokens of the prompt'),
     whole('n_tokens', 0, 'tokens after it that there is room for'),
     whole('batch_size', 1, 'B, rows'),

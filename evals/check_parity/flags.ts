@@ -6,6 +6,7 @@ import type { EngineFlags } from '../shared/engines/engine_option.js';
 export const MODES = ['eager', 'compiled'] as const;
 
 export interface ParityFlags extends EngineFlags {
+  readonly model: readonly string[];
   readonly backend?: (typeof BACKENDS)[number];
   readonly mode?: (typeof MODES)[number];
 }

@@ -16,6 +16,7 @@ import { askedBefore, enginesBefore } from '../compare_models/engines.js';
 import type { Streams } from '../shared/command_line.js';
 import { usableEngine } from '../shared/engines/engine_option.js';
 import { placeHost } from '../shared/engines/place_host.js';
+import { addOwnModels } from '../shared/own_models.js';
 import type { ParityFlags } from './flags.js';
 
 type Row = { readonly file: string; readonly model: string; readonly tokens: number; readonly parity: Parity };
@@ -27,6 +28,7 @@ export async function checkFolder(folder: string, flags: ParityFlags, { stdout, 
   const { engine, note } = askedEngine(flags);
   if (note !== null) stderr.write(`${note}\n`);
   const own = usableEngine(engine, flags.device);
+  await addOwnModels(flags.model);
   const files = await goldenFiles(folder);
   const place = await openPlace({ ...own, device: flags.device }, placeHost, 1, true);
   const rows: Row[] = [];

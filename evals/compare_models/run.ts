@@ -19,6 +19,7 @@ import { EXPORT_FORMATS, parseFormats } from '../shared/formats.js';
 import { interruptible } from '../shared/interruption.js';
 import { lockFile } from '../shared/lock_file.js';
 import { createOutputWriter, outputFile, prepareOutput } from '../shared/output.js';
+import { addOwnModels } from '../shared/own_models.js';
 import { packageFolder, packageVersion } from '../shared/package_folder.js';
 import { shellLine } from '../shared/shell.js';
 import { openTemporaryFolder } from '../shared/temporary_folder.js';
@@ -90,10 +91,7 @@ export async function compareModels(given: Flags, argv: readonly string[], strea
 
 /** With the models of one's own as rows, unless --models says them all. */
 export async function withOwnModels(flags: Flags): Promise<Flags> {
-  if (flags.model.length === 0) return flags;
-  const { addModelFile } = await import('../../src/own/load.js');
-  const names: string[] = [];
-  for (const file of new Set(flags.model)) names.push(await addModelFile(file, '--model'));
+  const names = await addOwnModels(flags.model);
   return flags.models === DEFAULTS.models ? { ...flags, models: [...flags.models, ...names] } : flags;
 }
 

@@ -2,6 +2,7 @@
 import { DEFAULTS as MEASURED } from '../compare_models/flags.js';
 
 export interface ExportFlags {
+  readonly model: readonly string[];
   readonly n: number;
   readonly n_tokens: number;
   readonly batch_size: number;

@@ -12,6 +12,7 @@ import { randomWeights, storedWeights, type WeightSource } from '../../src/model
 import { recordingProblem } from '../../src/onnx_check.js';
 import { initBackend } from '../../src/tf.js';
 import type { Streams } from '../shared/command_line.js';
+import { addOwnModels } from '../shared/own_models.js';
 import { exampleOf } from './example.js';
 import type { ExportFlags } from './flags.js';
 import { prepareFolder, writeExport } from './folder.js';
@@ -19,15 +20,16 @@ import { prepareFolder, writeExport } from './folder.js';
 /** @returns the exit code @throws UserError naming the flag: of a model, a file of weights or a folder that cannot be had */
 export async function exportOnnx(expression: string, flags: ExportFlags, { stdout, stderr }: Streams): Promise<number> {
   const shape = shapeOf(flags);
+  await addOwnModels(flags.model);
   checkShape(shape, (size) => `--${size}`);
-  const { model: name, options } = parseRow(expression, {}, shape, 'model', (size) => `--${size}`);
+  const { name, model: kind, options } = parseRow(expression, {}, shape, 'model', (size) => `--${size}`);
   const problem = recordingProblem();
   check(problem === null, `export-onnx: cannot record: ${problem}`);
   const weights = weightsOf(flags);
   const folder = resolve(flags.output_dir);
   prepareFolder(folder);
   await initBackend('wasm');
-  const model = await createModel(name, shape, options);
+  const model = { ...(await createModel(kind, shape, options)), name }; // with its options in it
   const most = flags.n + flags.n_tokens;
   const { page, files } = modelFiles(model, model.init(weights), { n: flags.n, batch: flags.batch_size, most });
   writeExport(folder, files);

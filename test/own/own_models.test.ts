@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ModelPage } from '../../src/exported/model_files.js';
 import type { Results } from '../../src/results/schema.js';
 import { type Build, build } from '../support/built.js';
+import { goldenBytes, ofModel } from '../support/golden_files.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 let built: Build;
@@ -180,6 +182,54 @@ describe('compare-models --model', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/MyModel: prefill: must not throw, got TypeError: x\.size is not a function/);
   });
+});
+
+test('check-parity --model judges it by golden files that name it', { timeout: LIMIT }, async () => {
+  // What reads no token but its own is a window of one.
+  const file = fileOf(`import { dense, denseParameters, recurrent, tf } from 'attnscale/models';
+export const name = 'Alone';
+export const mixer = ({ hiddenDim: d }) => recurrent({
+  parameters: (weights) => ({ v: denseParameters(weights, ['v'], d, d), o: denseParameters(weights, ['o'], d, d) }),
+  empty: (B) => tf.zeros([B, 1]),
+  prefill: ({ v, o }, past, x, lastOnly) => {
+    const [B, T] = x.shape;
+    return { y: dense(dense(lastOnly ? tf.slice(x, [0, T - 1, 0], [B, 1, d]) : x, v), o), state: tf.clone(past) };
+  },
+  step: ({ v, o }, past, x) => ({ y: dense(dense(x, v), o), state: tf.clone(past) }),
+  stateFloats: 1,
+});
+`);
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'alone.safetensors'), ofModel(goldenBytes('window-w1.safetensors'), 'Alone'));
+  for (const engine of ['wasm', 'onnx']) {
+    const { code, stdout } = await run('check_parity', [folder, '--model', file, '--engine', engine]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/alone\.safetensors .* Alone .* ok/)]);
+  }
+  const unknown = await run('check_parity', [folder]);
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('no model is called Alone')]);
+});
+
+test('export-onnx --model writes it and variants of it; a whole model is refused', { timeout: LIMIT }, async () => {
+  const sizes = '--n 7 --n_tokens 4 --vocab_size 32 --hidden_dim 16 --num_layers 1 --num_heads 2 --ff_dim 16'.split(
+    ' ',
+  );
+  const [folder, file] = [temporaryFolder(), fileOf(TEMPLATE)];
+  const exported = await run(
+    'export_onnx',
+    ['MyModel(scale=2)+DeltaNet', ...sizes, '--num_layers', '2', '--model', file],
+    folder,
+  );
+  expect(exported.code).toBe(0);
+  const page: ModelPage = JSON.parse(readFileSync(join(folder, 'exported/model.json'), 'utf8'));
+  expect([page.model, page.steps.length]).toEqual(['MyModel(scale=2)+DeltaNet', 1]);
+
+  const whole = fileOf(`export const name = 'Whole';
+export const model = () => ({ init: () => [], prefill() {}, step() {}, stateFloats: () => ({ inUse: 0, allocated: 0 }) });`);
+  const { code, stderr } = await run('export_onnx', ['Whole', ...sizes, '--model', whole], folder);
+  expect([code, stderr]).toEqual([
+    2,
+    'error: Whole: a whole model cannot be written to a file; export a mixer instead\n',
+  ]);
 });
 
 test('attnscale/models holds what a model file needs and nothing else', { timeout: LIMIT }, () => {

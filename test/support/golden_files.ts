@@ -66,6 +66,13 @@ export function withElement(name: string, index: number, value: number): Uint8Ar
   return bytes;
 }
 
+/** A golden file as one of another model. */
+export function ofModel(bytes: Uint8Array, model: string): Uint8Array {
+  const { header, data } = split(bytes);
+  const fixture = { ...JSON.parse(header.__metadata__?.fixture ?? ''), model };
+  return fileOf(JSON.stringify({ ...header, __metadata__: { fixture: JSON.stringify(fixture) } }), data);
+}
+
 /** The data is a view of the bytes. */
 function split(bytes: Uint8Array): { header: Header; data: Uint8Array } {
   const start = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
