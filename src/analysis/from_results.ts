@@ -4,7 +4,7 @@ import { group } from 'd3-array';
 import { check } from '../errors.js';
 import { countText, shapeText, tokensText } from '../report/format.js';
 import { orderText, paceText } from '../report/sentences.js';
-import { isMeasured, processTime, rowNames } from '../results/cell.js';
+import { isMeasured, processTime, rowNames, statusText } from '../results/cell.js';
 import { orderOf } from '../results/drift.js';
 import { settingOf } from '../results/facts.js';
 import type { Cell, EngineEntry, Results } from '../results/schema.js';
@@ -110,10 +110,7 @@ function addedNote({ config: { added_lengths: added = [], seq_lengths: asked } }
 function cellNotes(cells: readonly Cell[], nameOf: (cell: Cell) => string): string[] {
   return cells
     .filter((cell) => !isMeasured(cell) || cell.processes.length === 0)
-    .map(
-      (cell) =>
-        `${nameOf(cell)} at n = ${cell.n} is left out: ${cell.status}${cell.reason ? ` (${cell.reason})` : ''}.`,
-    );
+    .map((cell) => `${nameOf(cell)} at n = ${cell.n} is left out: ${statusText(cell)}.`);
 }
 
 /** Peers that may compute something else. */

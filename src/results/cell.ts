@@ -20,5 +20,9 @@ export function rowNames(cells: readonly Pick<CellId, 'engine'>[]): (cell: Omit<
 
 export const isMeasured = ({ status }: Pick<Cell, 'status'>): boolean => status === 'ok';
 
+/** What became of a cell, for people: its status, and why. */
+export const statusText = ({ status, reason }: Pick<Cell, 'status' | 'reason'>): string =>
+  reason === null ? status : `${status} (${reason})`;
+
 /** A process's value of a cell, in ms: the minimum of its samples. */
 export const processTime = ({ samples_ms }: Pick<ProcessRun, 'samples_ms'>): number => min(samples_ms);

@@ -4,7 +4,7 @@
  */
 import { check } from '../../errors.js';
 import { type Random, random } from '../../random.js';
-import { cellKey, isMeasured } from '../../results/cell.js';
+import { cellKey, isMeasured, statusText } from '../../results/cell.js';
 import type { Results } from '../../results/schema.js';
 import { max, median, min, quantile } from '../../statistics.js';
 import { type Calibration, MAX_FALSE_ALARMS, type Rule, type SuiteRule } from './calibration.js';
@@ -78,7 +78,7 @@ function measuredValues(results: Results, where: string): number[][] {
   check(results.complete, `${where}: complete: must be true, got false; resume the run to complete it`);
   return results.cells.map((cell) => {
     const name = `${where}: cells: ${cellKey(cell)}`;
-    check(isMeasured(cell), `${name}: must be ok, got ${cell.reason ?? cell.status}`);
+    check(isMeasured(cell), `${name}: must be ok, got ${statusText(cell)}`);
     const values = processValues(cell);
     check(values.length >= MIN_PROCESSES, `${name}: needs ${MIN_PROCESSES} processes, got ${values.length}`);
     return values;

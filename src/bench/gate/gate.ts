@@ -1,6 +1,6 @@
 /** The gate as a whole: what two runs say, measuring again where that is possible (docs/gate.md). */
 import { check } from '../../errors.js';
-import { type CellId, cellKey, isMeasured } from '../../results/cell.js';
+import { type CellId, cellKey, isMeasured, statusText } from '../../results/cell.js';
 import type { Cell, Results } from '../../results/schema.js';
 import { min } from '../../statistics.js';
 import { type ChangesResults, differences } from './comparable.js';
@@ -114,7 +114,7 @@ function verdictOn(
   const own = sets.get(cellKey(id));
   if (own !== undefined) return judge(id, own, rules);
   const missing = isMeasured(next) ? 'no base to compare with' : 'not measured in either run';
-  return unmeasured(id, rules.margin, `${missing}: ${base.status}`);
+  return unmeasured(id, rules.margin, `${missing}: ${statusText(base)}`);
 }
 
 function againOf(cell: CellId, { base, new: next }: Measured, source: Source): ProcessSet {
@@ -131,7 +131,7 @@ function measuredIn(results: Results, cell: CellId): Cell {
   const found = results.cells.find((other) => cellKey(other) === cellKey(cell));
   check(
     found !== undefined && isMeasured(found),
-    `measuring again: ${cellKey(cell)} must be ok, got ${found === undefined ? 'no such cell' : (found.reason ?? found.status)}`,
+    `measuring again: ${cellKey(cell)} must be ok, got ${found === undefined ? 'no such cell' : statusText(found)}`,
   );
   return found;
 }

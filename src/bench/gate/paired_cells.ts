@@ -1,6 +1,6 @@
 /** The cells of two runs side by side, refused where one of them lacks what the other has. */
 import { check } from '../../errors.js';
-import { type CellId, cellKey, isMeasured, processTime } from '../../results/cell.js';
+import { type CellId, cellKey, isMeasured, processTime, statusText } from '../../results/cell.js';
 import type { Cell, Results } from '../../results/schema.js';
 import { mean, median } from '../../statistics.js';
 
@@ -52,8 +52,7 @@ export function pairCells(base: NamedResults, next: NamedResults): CellPair[] {
     const other = ofNew.get(key);
     check(other !== undefined, `${next.name}: cells: needs ${key} as in ${base.name}, got none`);
     const lost = isMeasured(cell) && !isMeasured(other);
-    const why = other.reason === null ? other.status : `${other.status} (${other.reason})`;
-    check(!lost, `${next.name}: cells: ${key}: must be ok as in ${base.name}, got ${why}`);
+    check(!lost, `${next.name}: cells: ${key}: must be ok as in ${base.name}, got ${statusText(other)}`);
     const { model, phase, n, engine } = cell;
     return { id: { model, phase, n, engine }, base: cell, new: other };
   });
