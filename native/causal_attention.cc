@@ -17,15 +17,14 @@
 #include <cfloat>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <type_traits>
 #include <vector>
 
 #include "panels.h"
 #include "registry.h"
+#include "threads.h"
 
 namespace {
 
@@ -33,10 +32,9 @@ namespace {
 constexpr int64_t kBlock = 64;
 /** So far before a row that every query sees what lies between. */
 constexpr int64_t kFromTheStart = -(int64_t{1} << 40);
-/** Columns of a product that are summed at a time. */
-constexpr int64_t kColumns = 8;
-/** Multiplications and additions that take far longer than starting a thread. */
-constexpr double kWorthAThread = 1e8;
+/** Columns of a product that are summed at a time: half as many as there are registers. */
+template <typename V>
+constexpr int64_t kColumns = kLanes<V> == 16 ? 8 : 4;
 
 struct KeysValues {
   const float* keys;    // [rows, depth]
@@ -150,16 +148,16 @@ INLINE void Read(Block<V>& block, const float* values, int64_t width, int64_t co
   const auto panel = [&] {
     return Panel{block.read.data() + from, width, values + from, width, block.scores, kCount, 1, kCount, count, kept};
   };
-  for (; from + 2 * kLanes<V> <= width; from += 2 * kLanes<V>) MultiplyPanel<V, 2, kColumns>(panel());
-  for (; from + kLanes<V> <= width; from += kLanes<V>) MultiplyPanel<V, 1, kColumns>(panel());
-  for (; from < width; from += kLanes<Lanes8>) MultiplyPanel<Lanes8, 1, kColumns>(panel());
+  for (; from + 2 * kLanes<V> <= width; from += 2 * kLanes<V>) MultiplyPanel<V, 2, kColumns<V>>(panel());
+  for (; from + kLanes<V> <= width; from += kLanes<V>) MultiplyPanel<V, 1, kColumns<V>>(panel());
+  for (; from < width; from += kLanes<Lanes8>) MultiplyPanel<Lanes8, 1, kColumns<V>>(panel());
 }
 
 /** `count` keys and values, of which the first query sees [begin, seen), each after it one further on. */
 template <typename V>
 INLINE void See(Block<V>& block, const Call& call, KeysValues at, int64_t count, int64_t begin, int64_t seen) {
   constexpr int64_t kCount = Block<V>::kCount;
-  MultiplyPanel<V, 2, kColumns>({block.scores, kCount, block.turned.data(), kCount, at.keys, 1, call.depth, count,
+  MultiplyPanel<V, 2, kColumns<V>>({block.scores, kCount, block.turned.data(), kCount, at.keys, 1, call.depth, count,
                                  call.depth, nullptr});
   if (seen < count || begin + kCount > 1) Hide<V>(block.scores, count, begin, seen);
   float kept[kCount];
@@ -217,21 +215,14 @@ Attend AttendOfThisProcessor() {
   return AttendAvx;  // which libtensorflow needs as well
 }
 
-/** As many as TensorFlow computes an operation with, if there is work for them. */
-int64_t ThreadsFor(const Call& call) {
-  const char* asked = std::getenv("TF_NUM_INTRAOP_THREADS");
+/** Multiplications and additions. */
+double WorkOf(const Call& call) {
   const double seen = call.window == 0 ? call.used + call.rows - call.queries / 2. : call.window;
-  const double pairs = static_cast<double>(call.stack) * call.queries * seen;
-  const double worth = pairs * (call.depth + call.width) / kWorthAThread;
-  return std::max<int64_t>(1, std::min<double>(asked == nullptr ? 1 : std::atol(asked), worth));
+  return static_cast<double>(call.stack) * call.queries * seen * (call.depth + call.width);
 }
 
 void AttendWith(Attend attend, const Call& call) {
-  std::atomic<int64_t> taken{0};
-  std::vector<std::thread> others;
-  for (int64_t i = ThreadsFor(call) - 1; i > 0; i--) others.emplace_back(attend, std::cref(call), std::ref(taken));
-  attend(call, taken);
-  for (std::thread& other : others) other.join();
+  InThreads(ThreadsFor(WorkOf(call)), [&](std::atomic<int64_t>& taken) { attend(call, taken); });
 }
 
 }  // namespace

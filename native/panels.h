@@ -19,6 +19,7 @@ using Lanes4 = float __attribute__((vector_size(16)));
 #define FOR_AVX512 __attribute__((target("avx512f,avx512vl,fma")))
 #define FOR_AVX __attribute__((target("avx")))
 #define FOR_AVX2 __attribute__((target("avx2,fma")))
+#define UNROLL _Pragma("GCC unroll 16")  // what is written out stays in registers
 #define INLINE [[gnu::always_inline]] inline  // so that a function for a processor has templates compiled for it
 
 template <typename V>
@@ -51,20 +52,23 @@ struct Panel {
 /** N columns of a panel R vectors high. */
 template <typename V, int R, int N>
 INLINE void MultiplyColumns(const Panel& p, int64_t column) {
-  V sums[N][R] = {};
+  V sums[N][R];
+  UNROLL for (int c = 0; c < N; c++) {
+    UNROLL for (int r = 0; r < R; r++) sums[c][r] = V{};
+  }
   for (int64_t k = 0; k < p.k; k++) {
     V left[R];
-    for (int r = 0; r < R; r++) left[r] = Load<V>(p.left + k * p.left_step + r * kLanes<V>);
-    for (int c = 0; c < N; c++) {
+    UNROLL for (int r = 0; r < R; r++) left[r] = Load<V>(p.left + k * p.left_step + r * kLanes<V>);
+    UNROLL for (int c = 0; c < N; c++) {
       const float right = p.right[k * p.right_row + (column + c) * p.right_column];
-      for (int r = 0; r < R; r++) sums[c][r] += left[r] * right;
+      UNROLL for (int r = 0; r < R; r++) sums[c][r] += left[r] * right;
     }
   }
-  for (int c = 0; c < N; c++) {
-    for (int r = 0; r < R; r++) {
-      float* out = p.out + (column + c) * p.out_step + r * kLanes<V>;
-      if (p.kept != nullptr) sums[c][r] += Load<V>(out) * p.kept[column + c];
-      Store(out, sums[c][r]);
+  UNROLL for (int c = 0; c < N; c++) {
+    float* out = p.out + (column + c) * p.out_step;
+    UNROLL for (int r = 0; r < R; r++) {
+      if (p.kept != nullptr) sums[c][r] += Load<V>(out + r * kLanes<V>) * p.kept[column + c];
+      Store(out + r * kLanes<V>, sums[c][r]);
     }
   }
 }
@@ -73,7 +77,8 @@ template <typename V, int R, int N>
 INLINE void MultiplyPanel(const Panel& p) {
   int64_t column = 0;
   for (; column + N <= p.n; column += N) MultiplyColumns<V, R, N>(p, column);
-  for (; column < p.n; column++) MultiplyColumns<V, R, 1>(p, column);
+  for (; column + 2 <= p.n; column += 2) MultiplyColumns<V, R, 2>(p, column);
+  if (column < p.n) MultiplyColumns<V, R, 1>(p, column);
 }
 
 /** to[j * to_step + i] = from[i * from_step + j] for i and j below 8. */
