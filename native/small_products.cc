@@ -16,6 +16,7 @@
 
 #include <cstdint>
 
+#include "large_products.h"
 #include "panels.h"
 
 extern "C" const char* TF_Version();
@@ -111,6 +112,8 @@ extern "C" void __xla_cpu_runtime_EigenMatMulF32(const void* options, float* out
                                                  int32_t right_transposed) {
   static const auto original =
       reinterpret_cast<decltype(&__xla_cpu_runtime_EigenMatMulF32)>(Original("__xla_cpu_runtime_EigenMatMulF32"));
+  const bool lies_as_it_should = !left_transposed && !right_transposed;
+  if (kMultiply == MultiplyAvx2 && lies_as_it_should && MultiplyLarge(out, left, right, m, n, k)) return;
   if (MultiplySmall(kMultiply, out, left, right, m, n, k, 1, left_transposed, right_transposed)) return;
   original(options, out, left, right, m, n, k, left_transposed, right_transposed);
 }

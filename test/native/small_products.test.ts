@@ -24,6 +24,7 @@ interface Shape {
 const shapes: Shape[] = COLUMNS.flatMap((columns, i) =>
   DEPTHS.map((depth, j) => ({ rows: ROWS[(i + j) % ROWS.length]!, depth, columns })),
 );
+shapes.push({ rows: 200, depth: 600, columns: 144 }, { rows: 70, depth: 40, columns: 512 });
 
 /** The largest error of `got` [batch, rows, columns], over the most that `depth` roundings of float32 can make it. */
 function errorOverBound(a: tf.Tensor, b: tf.Tensor, got: tf.Tensor): number {

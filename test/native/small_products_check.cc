@@ -1,5 +1,5 @@
-// Every code of native/small_products.cc that this processor runs, on every small shape of a table, against sums in
-// double. Prints what is wrong; the shapes that MultiplySmall leaves to XLA are counted.
+// Every code of native/small_products.cc that this processor runs, on every small shape of a table and some large ones,
+// against sums in double. Prints what is wrong; the shapes that MultiplySmall leaves to XLA are counted.
 #include "../../native/small_products.cc"
 
 #include <cmath>
@@ -84,10 +84,39 @@ void Check(const char* name, Multiply multiply) {
   std::printf("%s %d of %d\n", name, taken, all);
 }
 
+/** Products of one matrix that MultiplyLarge takes, and that it takes those. */
+void CheckLarge() {
+  for (int64_t m : {16, 48, 512}) {
+    for (int64_t n : {64, 65, 197, 400}) {
+      for (int64_t k : {1, 128, 512, 513, 1100}) {
+        const auto left = Random(m * k), right = Random(k * n);
+        std::vector<float> out(m * n, NAN);
+        bool right_so_far = MultiplyLarge(out.data(), left.data(), right.data(), m, n, k);
+        for (int64_t i = 0; i < m * n; i += m * n > 10000 ? 7 : 1) {
+          double sum = 0, magnitude = 0;
+          for (int64_t j = 0; j < k; j++) {
+            const double term = static_cast<double>(left[j * m + i % m]) * right[i / m * k + j];
+            sum += term;
+            magnitude += std::fabs(term);
+          }
+          right_so_far = right_so_far && std::fabs(out[i] - sum) <= (k + 1) * magnitude / (1 << 24);
+        }
+        if (!right_so_far) std::printf("wrong: large m %ld n %ld k %ld\n", m, n, k);
+      }
+    }
+  }
+  std::vector<float> some(64 * 64);
+  const auto takes = [&](int64_t m, int64_t n, int64_t k) {
+    return MultiplyLarge(some.data(), some.data(), some.data(), m, n, k);
+  };
+  if (takes(8, 64, 8) || takes(16, 63, 8) || takes(2048, 64, 512)) std::puts("wrong: large takes too much");
+}
+
 }  // namespace
 
 int main() {
+  setenv("TF_NUM_INTRAOP_THREADS", "1", 1);
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) Check("avx512", MultiplyAvx512);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) Check("avx2", MultiplyAvx2);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) Check("avx2", MultiplyAvx2), CheckLarge();
 }
