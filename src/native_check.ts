@@ -46,14 +46,15 @@ function isThere(path: string): boolean {
   }
 }
 
-/** What native/ adds to XLA: products of small matrices, causal attention, results in memory. */
-export type NativeCode = 'small_products' | 'causal_attention' | 'materialize';
+/** What native/ adds to XLA: products of small matrices, causal attention, results in memory, the feed-forward. */
+export type NativeCode = 'small_products' | 'causal_attention' | 'materialize' | 'feed_forward';
 
 /** A name that an addon contains if it carries that code. */
 const SYMBOLS: Readonly<Record<NativeCode, string>> = {
   small_products: '__xla_cpu_runtime_EigenMatMulF32',
   causal_attention: 'attnscale_causal_attention',
   materialize: 'attnscale_materialize',
+  feed_forward: 'attnscale_feed_forward',
 };
 
 /**

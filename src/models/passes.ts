@@ -13,11 +13,11 @@ import { mapTree, type Tree, tidyTree } from '../tree.js';
 import type { AnyMixer, Cursor, LayerState, Mixed } from './mixer.js';
 import type { ModelShape } from './model.js';
 import type { AddRows } from './parts/attention.js';
+import { type FeedForward, feedForward } from './parts/feed_forward.js';
 import {
   type Dense,
   dense,
   denseParameters,
-  gelu,
   lastPosition,
   layerNorm,
   type Norm,
@@ -27,13 +27,7 @@ import { scoped, type WeightSource } from './weights.js';
 
 /** Steps that one call decodes at most. */
 export const BLOCK_STEPS = 32;
-type Layer = {
-  readonly norm1: Norm;
-  readonly mixer: Tree;
-  readonly norm2: Norm;
-  readonly ffIn: Dense;
-  readonly ffOut: Dense;
-};
+type Layer = FeedForward & { readonly norm1: Norm; readonly mixer: Tree };
 export type Parameters = {
   readonly embedding: tf.Tensor2D; // [V, d]
   readonly layers: readonly Layer[];
@@ -232,10 +226,6 @@ export function appendAll(
 
 function ended(mixed: readonly { readonly state: LayerState; readonly rows: Tree }[]): Ended {
   return { layers: mixed.map(({ state }) => state), rows: mixed.map(({ rows }) => rows) };
-}
-
-function feedForward<X extends tf.Tensor>(layer: Layer, x: X): X {
-  return tidyTree(() => tf.add(x, dense(gelu(dense(layerNorm(x, layer.norm2), layer.ffIn)), layer.ffOut)));
 }
 
 /** Logits [B, V] of x [B, d]. */
