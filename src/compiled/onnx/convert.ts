@@ -41,6 +41,8 @@ interface Model {
 interface Scope {
   readonly model: Model;
   readonly nodes: OnnxNode[];
+  /** What nodes of these inputs and attributes are called. */
+  readonly written: Map<string, readonly Ref[]>;
   readonly known: Map<string, Known>;
 }
 
@@ -66,7 +68,7 @@ export function onnxModel(
     reshaped: new Map(),
     made: 0,
   };
-  const scope: Scope = { model, nodes: [], known: new Map() };
+  const scope: Scope = { model, nodes: [], written: new Map(), known: new Map() };
   const values: Known[] = main.args.map(({ name, shape, dtype }, i) => {
     const constant = captured[i - inputs.length];
     return constant ? { ...constant, constant } : { name: inputs[i] ?? name, shape, dtype };
@@ -75,7 +77,7 @@ export function onnxModel(
     scope.known.set(name, values[i] as Known);
   });
   writeNodes(scope, main.nodes);
-  const results = main.results.map(({ ref }, i) => write(scope, 'Identity', [refTo(scope, ref)], outputs[i]));
+  const results = main.results.map(({ ref }, i) => pass(scope, refTo(scope, ref), outputs[i] as Ref));
   const fed = values.flatMap(({ name, shape, dtype, constant }) =>
     constant ? [] : [{ name: name as Ref, shape, dtype }],
   );
@@ -115,10 +117,26 @@ function initializer({ initializers, small }: Model, { dtype, shape, bytes }: Om
 }
 
 /** Adds a node of one output. */
-function write(scope: Scope, op: string, inputs: readonly Ref[], name?: Ref, attrs: OnnxAttrs = {}): Ref {
-  const output = name ?? `${op}_${scope.model.made++}`;
-  scope.nodes.push({ op, inputs, outputs: [output], attrs });
-  return output;
+function write(scope: Scope, op: string, inputs: readonly Ref[], attrs?: OnnxAttrs): Ref {
+  return writeMany(scope, op, inputs, 1, attrs)[0] as Ref;
+}
+
+/** Adds a node, but where there is one that computes the same. */
+function writeMany(scope: Scope, op: string, inputs: readonly Ref[], count: number, attrs: OnnxAttrs = {}): Ref[] {
+  const content = `${op}(${inputs})${JSON.stringify(attrs)}`;
+  const same = scope.written.get(content);
+  if (same) return [...same];
+  const id = scope.model.made++;
+  const outputs = count === 1 ? [`${op}_${id}`] : Array.from({ length: count }, (_, i) => `${op}_${id}_${i}`);
+  scope.nodes.push({ op, inputs, outputs, attrs });
+  scope.written.set(content, outputs);
+  return outputs;
+}
+
+/** Passes a tensor on by another name. */
+function pass(scope: Scope, x: Ref, name: Ref): Ref {
+  scope.nodes.push({ op: 'Identity', inputs: [x], outputs: [name], attrs: {} });
+  return name;
 }
 
 /** What was given several shapes one after the other is given the last; nothing where that is its first. */
@@ -127,20 +145,13 @@ function writeReshape(scope: Scope, x: Ref, from: readonly number[] | null, to: 
   const first = reshaped.get(x) ?? { x, shape: from };
   if (first.shape?.join() === to.join() && first.shape.length === to.length) return first.x;
   const attrs = to.includes(0) ? { allowzero: { int: 1 } } : {};
-  const output = write(scope, 'Reshape', [first.x, places(scope.model, to)], undefined, attrs);
+  const output = write(scope, 'Reshape', [first.x, places(scope.model, to)], attrs);
   reshaped.set(output, first);
   return output;
 }
 
 const places = (model: Model, values: readonly number[]): Ref =>
   initializer(model, { dtype: 'int64', shape: [values.length], bytes: bytesOf(values, 'int64') });
-
-function writeMany(scope: Scope, op: string, inputs: readonly Ref[], count: number, attrs: OnnxAttrs = {}): Ref[] {
-  const id = scope.model.made++;
-  const outputs = Array.from({ length: count }, (_, i) => `${op}_${id}_${i}`);
-  scope.nodes.push({ op, inputs, outputs, attrs });
-  return outputs;
-}
 
 function writeNodes(scope: Scope, nodes: readonly GraphNode[]): void {
   for (const node of nodes) {
@@ -203,7 +214,7 @@ function callFor(scope: Scope, { op, inputs, attrs, outputs }: GraphNode): OnnxC
     ),
     outputs,
     input: (i) => refTo(scope, inputs[i] as string),
-    add: (name, from, more) => write(scope, name, from, undefined, more),
+    add: (name, from, more) => write(scope, name, from, more),
     addMany: (name, from, count, more) => writeMany(scope, name, from, count, more),
     reshape: (x, from, to) => writeReshape(scope, x, from, to),
     places: (values) => places(scope.model, values),
@@ -220,7 +231,7 @@ function bodyOf({ model }: Scope, { attrs: { body } }: GraphNode): GraphFunction
 function writeFused(scope: Scope, node: GraphNode): readonly Ref[] {
   const body = bodyOf(scope, node);
   const inner = innerScope(scope, body, node.inputs);
-  writeNodes({ ...inner, nodes: scope.nodes }, body.nodes);
+  writeNodes({ ...inner, nodes: scope.nodes, written: scope.written }, body.nodes);
   return body.results.map(({ ref }) => refTo(inner, ref));
 }
 
@@ -239,7 +250,7 @@ function writeLoop(scope: Scope, node: GraphNode): readonly Ref[] {
   });
   const toInt = { to: { int: ONNX_TYPES.int32 } };
   const at = body.args[states] as TensorSpec & { name: string };
-  inner.known.set(at.name, { ...at, name: write(inner, 'Cast', [iteration], undefined, toInt) });
+  inner.known.set(at.name, { ...at, name: write(inner, 'Cast', [iteration], toInt) });
   writeNodes(inner, body.nodes);
   const { once, each } = byChange(inner.nodes, [iteration, going, ...entering.map(({ name }) => name)]);
   for (const repeated of once) scope.nodes.push(repeated);
@@ -251,7 +262,7 @@ function writeLoop(scope: Scope, node: GraphNode): readonly Ref[] {
     inputs: [{ name: iteration, shape: [], dtype: 'int64' as const }, { name: going, ...flag }, ...entering],
     outputs: [{ name: next[0] as Ref, ...flag }, ...described(inner, body, next.slice(1))],
   };
-  const count = write(scope, 'Cast', [refTo(scope, node.inputs[states] as string)], undefined, {
+  const count = write(scope, 'Cast', [refTo(scope, node.inputs[states] as string)], {
     to: { int: ONNX_TYPES.int64 },
   });
   const id = model.made++;
@@ -276,13 +287,13 @@ function byChange(nodes: readonly OnnxNode[], changing: readonly Ref[]): Record<
 /** The names by which results leave a body: what its nodes make as it is, once, since to pass it on would copy it. */
 function leaving(body: Scope, results: readonly Ref[]): Ref[] {
   const own = new Set(body.nodes.flatMap(({ outputs }) => outputs));
-  return results.map((result) => (own.delete(result) ? result : write(body, 'Identity', [result])));
+  return results.map((result) => (own.delete(result) ? result : pass(body, result, `passed_${body.model.made++}`)));
 }
 
 /** A scope for a function whose arguments from `first` on are what `refs` name outside. */
 function innerScope(outer: Scope, { args }: GraphFunction, refs: readonly string[], first = 0): Scope {
   const known = refs.map((ref, i) => [args[first + i]?.name ?? '', knownOf(outer, ref)] as const);
-  return { model: outer.model, nodes: [], known: new Map(known) };
+  return { model: outer.model, nodes: [], written: new Map(), known: new Map(known) };
 }
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;

@@ -152,7 +152,7 @@ export const boolReduction =
 
 function reduce(op: OnnxCall, operator: string, x: Ref): Ref {
   const axes = op.values(1);
-  if (axes.length === 0) return op.add('Identity', [x]);
+  if (axes.length === 0) return x;
   const isOfOne = axes.every((axis) => op.shape(0).at(axis) === 1);
   if (isOfOne) return op.reshape(x, op.shape(0), op.outputs[0]?.shape ?? []);
   return op.add(operator, [x, op.places(axes)], { keepdims: { int: Number(op.bool('keep_dims')) } });

@@ -26,15 +26,16 @@ export const transpose: OnnxForm = (op) => {
   return op.add('Transpose', [op.input(0)], { perm: { ints: axes } });
 };
 
-/** Elements [from, to) of each axis by steps. */
+/** Elements [from, to) of each axis by steps; all of them as they are. */
 function sliced(op: OnnxCall, from: readonly number[], to: readonly number[], steps: readonly number[]): Ref {
+  const isWhole = op.shape(0).every((size, axis) => from[axis] === 0 && to[axis] === size && steps[axis] === 1);
+  if (isWhole) return op.input(0);
   const axes = from.map((_, axis) => axis);
   return op.add('Slice', [op.input(0), ...[from, to, axes, steps].map(op.places)]);
 }
 
 export const slice: OnnxForm = (op) => {
   const from = op.values(1);
-  if (from.length === 0) return op.add('Identity', [op.input(0)]);
   return sliced(
     op,
     from,
@@ -59,7 +60,7 @@ const FIRST = -(2 ** 31);
 
 export const reverse: OnnxForm = (op) => {
   const axes = op.values(1);
-  if (axes.length === 0) return op.add('Identity', [op.input(0)]);
+  if (axes.length === 0) return op.input(0);
   const each = (value: number): Ref => op.places(axes.map(() => value));
   return op.add('Slice', [op.input(0), each(-1), each(FIRST), op.places(axes), each(-1)]);
 };
