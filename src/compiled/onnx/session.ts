@@ -6,6 +6,7 @@ import type { GraphInfo, Session } from '../session.js';
 import { onnxModel } from './convert.js';
 import { onnxFile, weightsFile } from './file.js';
 import type { OnnxGraph, OnnxModel } from './graph.js';
+import { LEFT_OUT } from './optimizers.js';
 import { readBack } from './read_back.js';
 import { openModel, type Place, type RuntimeTensor, runModel } from './runtime.js';
 import { constantOf } from './self_contained.js';
@@ -20,8 +21,7 @@ const SHARED_BYTES = 2 ** 20;
 /** What is best for speed on a CPU, measured (docs/onnx_engine.md). */
 function settingsOf({ main }: Graph): object {
   return {
-    // It scales a product as it goes, which leaves the fast way for a row times a matrix.
-    optimization: { disable_specified_optimizers: 'MatMulScaleFusion' },
+    optimization: { disable_specified_optimizers: LEFT_OUT },
     // A row reads a matrix faster as it lies; many rows do not.
     ...(main.nodes.some(({ op }) => op === LOOP) && { session: { disable_prepacking: '1' } }),
   };

@@ -1,0 +1,65 @@
+/**
+ * What ONNX Runtime does to a graph on a CPU before it first runs. Of its optimisers four find something that pays in what
+ * is recorded: ConstantFolding, MatmulTransposeFusion, NchwcTransformer and QuickGeluFusion. The others search it for
+ * what it does not have, or rewrite it for no gain: without them a graph is loaded in 0.6 to 0.8 of the time and runs as
+ * fast (docs/onnx_engine.md).
+ */
+const OTHERS = [
+  'AttentionFusion',
+  'Avx2WeightS8ToU8Transformer',
+  'BiasDropoutFusion',
+  'BiasGeluFusion',
+  'BiasSkipLayerNormFusion',
+  'BiasSoftmaxFusion',
+  'CommonSubexpressionElimination',
+  'ConstantSharing',
+  'ConvActivationFusion',
+  'ConvAddActivationFusion',
+  'DivMulFusion',
+  'DoubleQDQPairsRemover',
+  'DynamicQuantizeMatMulFusion',
+  'EmbedLayerNormFusion',
+  'EnsureUniqueDQForNodeUnit',
+  'FastGeluFusion',
+  'FreeDimensionOverrideTransformer',
+  'GatherToSliceFusion',
+  'GatherToSplitFusion',
+  'GeluFusionL1',
+  'GeluFusionL2',
+  'GemmActivationFusion',
+  'GemmSumFusion',
+  'GemmTransposeFusion',
+  'GroupQueryAttentionFusion',
+  'GroupQueryAttentionPreNormFusion',
+  'LabelEncoderFusion',
+  'LayerNormFusionL1',
+  'LayerNormFusionL2',
+  'Level1_RuleBasedTransformer',
+  'Level2_RuleBasedTransformer',
+  'MatMulActivationFusion',
+  'MatMulAddFusion',
+  'MatMulIntegerToFloatFusion',
+  'MatMulNBitsFusion',
+  'MatMulNBitsMlpFusion',
+  'MatMulNBitsQkvFusion',
+  // It scales a product as it goes, which leaves the fast way for a row times a matrix.
+  'MatMulScaleFusion',
+  'MatMul_BatchNormalization_Fusion',
+  'NhwcTransformer',
+  'NotWhereFusion',
+  'Pad_Fusion',
+  'PropagateCastOps',
+  'QDQFinalCleanupTransformer',
+  'QDQPropagationTransformer',
+  'QDQS8ToU8Transformer',
+  'QDQSelectorActionTransformer',
+  'ReshapeFusion',
+  'SimplifiedLayerNormFusion',
+  'SkipLayerNormFusion',
+  'SliceConcatToSpaceToDepthFusion',
+  'TransposeOptimizer',
+  'WeightBiasQuantization',
+];
+
+/** In the form that the runtime's setting takes. */
+export const LEFT_OUT = OTHERS.join(';');
