@@ -30,10 +30,13 @@ export async function planPairs(argv: readonly string[], streams: Streams): Prom
   const flags = await withOwnModels(await parseWorkload(argv, streams));
   const { lengths } = parseLengths(flags.seq_lengths);
   const prompt = flags.prompt === undefined ? null : readPrompt(flags.prompt, max(lengths));
+  const spec = specOf(flags, lengths, prompt);
+  const rules = inPairs(spec.rules);
+  const configOf = (runs: number) => ({ ...runConfigOf(flags, runs, lengths, [], prompt), rounds: rules.rounds });
   return {
     flags,
-    spec: specOf(flags, lengths, prompt),
-    labelOf: (runs, checkout) => labelOf(flags, runConfigOf(flags, runs, lengths, [], prompt), argv, checkout),
+    spec: { ...spec, rules },
+    labelOf: (runs, checkout) => labelOf(flags, configOf(runs), argv, checkout),
   };
 }
 
@@ -56,7 +59,7 @@ export async function timePairs(
   using folder = openTemporaryFolder();
   const cpus = flags.no_pin ? NOT_PINNED : pinnableCpus(flags.threads);
   const last = 1 + max(task.runs);
-  return await measurePairs({ ...spec, ...task, rules: inPairs(spec.rules) }, versions, {
+  return await measurePairs({ ...spec, ...task }, versions, {
     ...{ ...life, ...workerLimits(flags.cell_timeout), ...cpus },
     now: () => performance.now(),
     temporaryFile: folder.file,

@@ -3,6 +3,7 @@
  * constants are of the machine of results/README.md.
  */
 
+import { inRound, takesOneRound } from '../../src/bench/protocol/plan.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import type { CellId } from '../../src/results/cell.js';
 
@@ -26,16 +27,18 @@ const START_MS = 2000;
 /** Without processes that are added for precision. */
 export function estimateMs({ cells, runs, workload, rules }: RunSpec): number {
   const flops = denseFlopsPerToken(workload.shape) * workload.batchSize;
-  const { warmup, samples } = rules;
+  const { warmup } = rules;
   const callMs = (cell: CellId): number => callOf(cell, flops, workload.nTokens, speedOf(cell));
   const cellMs = (cell: CellId): number => {
     const call = callMs(cell);
     const warm = Math.max(warmup.minMs, Math.min(warmup.minCalls * call, warmup.maxMs + call));
     const prompt = cell.phase === 'decode' ? (cell.n * flops) / speedOf(cell).flopsPerMs : 0;
     const built = speedOf(cell).graphMs[rules.compileThoroughly ? 'thorough' : 'quick'];
-    return (
-      built + prompt + call + warm + Math.max(samples.minMs, Math.min(samples.minCount * call, samples.maxMs + call))
-    );
+    const { samples, rounds } = takesOneRound(rules, prompt + call)
+      ? { ...rules, rounds: 1 }
+      : { ...inRound(rules), rounds: rules.rounds };
+    const sampled = Math.max(samples.minMs, Math.min(samples.minCount * call, samples.maxMs + call));
+    return built + warm + rounds * (prompt + call + sampled);
   };
   const sum = (ms: (cell: CellId) => number): number => cells.reduce((total, cell) => total + ms(cell), START_MS);
   return sum(callMs) + runs * sum(cellMs);

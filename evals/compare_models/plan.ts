@@ -1,5 +1,5 @@
 /** From the flags of compare-models to what is to be measured. */
-import { DEFAULT_RULES, QUICK_RULES } from '../../src/bench/protocol/plan.js';
+import { DEFAULT_RULES, QUICK_RULES, type SamplingRules } from '../../src/bench/protocol/plan.js';
 import type { RunSpec } from '../../src/bench/run/run.js';
 import { check } from '../../src/errors.js';
 import { shapeOf } from '../../src/models/model.js';
@@ -35,7 +35,7 @@ export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt 
       seed: flags.seed,
       promptBytes: prompt && Array.from(prompt.bytes),
     },
-    rules: flags.quick ? QUICK_RULES : DEFAULT_RULES,
+    rules: rulesOf(flags),
     runs: flags.runs ?? (flags.quick ? 1 : DEFAULT_RUNS),
     precisionPct: flags.precision,
     maxTimeS: flags.max_time,
@@ -43,6 +43,8 @@ export function specOf(flags: Flags, lengths: readonly number[], prompt: Prompt 
     threads: flags.threads,
   };
 }
+
+const rulesOf = ({ quick }: Flags): SamplingRules => (quick ? QUICK_RULES : DEFAULT_RULES);
 
 const sizesOf = ({ vocab_size, hidden_dim, num_layers, num_heads, ff_dim }: Flags): RunSpec['workload']['shape'] => ({
   ...{ vocab_size, hidden_dim, num_layers, num_heads, ff_dim },
@@ -76,6 +78,7 @@ export function runConfigOf(
     batch_size: flags.batch_size,
     runs,
     quick: flags.quick,
+    rounds: rulesOf(flags).rounds,
     recompute: flags.recompute,
     prompt: prompt === null ? null : prompt.sha256,
     cell_timeout_s: flags.cell_timeout,

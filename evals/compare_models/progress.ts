@@ -33,7 +33,7 @@ function createBar(stderr: Streams['stderr']): ProgressView {
       if (heard.type === 'start') doing = printable(`${heard.cell.model} ${heard.cell.phase} ${heard.cell.n}`);
       if (heard.type === 'built') doing = 'building graphs';
       bar.setTotal(total);
-      bar.update(done, { doing, left: left === null ? '' : `${left} left, ` });
+      bar.update(Math.floor(done), { doing, left: left === null ? '' : `${left} left, ` });
     },
     stop: () => bar.stop(),
   };
@@ -51,9 +51,9 @@ function createLines(stderr: Streams['stderr']): ProgressView {
       if (total > known) stderr.write(`not precise enough yet: ${total - done} measured once more\n`);
       known = total;
       nextLine ||= done + total / LINES;
-      if (heard.type !== 'measured' || done < nextLine) return;
+      if ((heard.type !== 'measured' && heard.type !== 'start') || done < nextLine) return;
       nextLine = done + total / LINES;
-      stderr.write(`${done} of ${total} measured${left === null ? '' : `, ${left} left`}\n`);
+      stderr.write(`${Math.floor(done)} of ${total} measured${left === null ? '' : `, ${left} left`}\n`);
     },
     stop: () => undefined,
   };

@@ -149,6 +149,10 @@ const config = closed({
   batch_size: count.min(1),
   runs: count.min(1),
   quick: z.boolean(),
+  rounds: count
+    .min(1)
+    .optional()
+    .describe('times that a process goes through its cells, with a share of the samples each; absent: once'),
   recompute: z.boolean(),
   prompt: z
     .string()

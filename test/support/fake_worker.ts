@@ -118,6 +118,7 @@ export const SPEC: RunSpec = {
     warmup: { minCalls: 1, minMs: 0, maxCalls: 1, maxMs: 1 },
     warmSpread: 1,
     samples: { minCount: 1, minMs: 0, maxMs: 1 },
+    rounds: 1,
     minSampleMs: 0,
     compileThoroughly: false,
   },

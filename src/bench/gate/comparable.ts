@@ -45,6 +45,7 @@ function machineFields({ machine, tool, engines, config }: Pick<Results, 'machin
     'machine.pinned_cpu': isPinned(machine) ? 'pinned' : 'not pinned',
     'tool.node': tool.node,
     'config.quick': config.quick,
+    'config.rounds': config.rounds ?? 1,
     ...Object.assign({}, ...engines.map(engineFields)),
   };
 }
@@ -61,7 +62,7 @@ const optionFields = (prefix: string, options: Fields, changesResults: ChangesRe
 function configDifferences(base: Results, next: Results, changesResults: ChangesResults): Difference[] {
   const given = ({ options }: Results['config']): Fields => optionFields('', options, changesResults);
   const fields = ({ config }: Results): Fields => {
-    const { added_lengths, quick, precision_pct, max_time_s, ...work } = config;
+    const { added_lengths, quick, rounds, precision_pct, max_time_s, ...work } = config;
     return prefixed('config', { ...work, options: given(config) });
   };
   return differing(fields(base), fields(next));

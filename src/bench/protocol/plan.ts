@@ -16,6 +16,8 @@ export interface SamplingRules {
   /** Warm when the last `minCalls` calls are within this fraction of each other. */
   readonly warmSpread: number;
   readonly samples: { readonly minCount: number; readonly minMs: number; readonly maxMs: number };
+  /** Times that a process goes through its cells, with a share of the samples each (docs/decisions/011-rounds.md). */
+  readonly rounds: number;
   /** Calls are batched until a sample takes this long. */
   readonly minSampleMs: number;
   /** Whether compiled mode takes its time to build fast graphs. */
@@ -99,6 +101,7 @@ export const DEFAULT_RULES: SamplingRules = {
   warmup: { minCalls: 2, minMs: 50, maxCalls: 10, maxMs: 2000 },
   warmSpread: 0.05,
   samples: { minCount: 5, minMs: 100, maxMs: 3000 },
+  rounds: 4,
   minSampleMs: 10,
   compileThoroughly: true,
 };
@@ -108,6 +111,7 @@ export const QUICK_RULES: SamplingRules = {
   warmup: { minCalls: 1, minMs: 0, maxCalls: 3, maxMs: 300 },
   warmSpread: 0.1,
   samples: { minCount: 2, minMs: 30, maxMs: 500 },
+  rounds: 1,
   minSampleMs: 5,
   compileThoroughly: false,
 };
@@ -119,7 +123,21 @@ export const QUICK_RULES: SamplingRules = {
 export const inPairs = ({ samples, ...rules }: SamplingRules): SamplingRules => ({
   ...rules,
   samples: { ...samples, minCount: 8 * samples.minCount },
+  rounds: 1,
 });
+
+/** What takes as long to be got ready has more than a moment of the machine in each of its samples. */
+const LONG_MS = 500;
+
+/** Whether all samples of a cell are taken in the first round. @param readyMs time to get it ready, but for its graphs */
+export const takesOneRound = ({ rounds }: SamplingRules, readyMs: number): boolean =>
+  rounds === 1 || readyMs >= LONG_MS;
+
+/** What is asked for in one of the rounds. */
+export function inRound({ samples: { minCount, minMs, maxMs }, rounds, ...rules }: SamplingRules): SamplingRules {
+  const samples = { minCount: Math.ceil(minCount / rounds), minMs: minMs / rounds, maxMs: maxMs / rounds };
+  return { ...rules, samples, rounds: 1 };
+}
 
 /**
  * The cells in the order in which process `run` measures them: shuffled, n within a series too, so that a machine that

@@ -2,10 +2,18 @@
 import { type CellId, cellKey } from '../../results/cell.js';
 import type { ProcessRun } from '../../results/schema.js';
 import type { ReplyOf } from '../protocol/messages.js';
-import { decodeSteps, type SamplingRules, singleSteps, type Workload, workOf } from '../protocol/plan.js';
+import {
+  decodeSteps,
+  inRound,
+  type SamplingRules,
+  singleSteps,
+  takesOneRound,
+  type Workload,
+  workOf,
+} from '../protocol/plan.js';
 import { Failure } from './process/connection.js';
 import type { Worker } from './process/session.js';
-import { type Clock, type Samples, type Timed, takeSamples } from './sampling.js';
+import { type Clock, type Samples, type Timed, takeSamples, type Warm, warmUp } from './sampling.js';
 
 /** How long something took, in ms, by the worker's clock and by ours. */
 interface Timing {
@@ -52,6 +60,36 @@ export async function measureCell(
 }
 
 /**
+ * What measures the cells of a process in rounds: called once a round, it returns what is known of a cell by then.
+ * @throws as `measureCell`
+ */
+export function createRounds(
+  workload: Workload,
+  rules: SamplingRules,
+  now: Clock,
+): (worker: Worker, cell: CellId) => Promise<Measured> {
+  type Known = { readonly warm: Warm; readonly measured: Measured; readonly isWhole: boolean };
+  const cells = new Map<string, Known>();
+  const measure = async (worker: Worker, cell: CellId, before: Known | undefined): Promise<Known> => {
+    const subject = await createSubject(worker, cell, workload, now);
+    return releasedAfter([subject], async () => {
+      const isWhole = before === undefined && takesOneRound(rules, subject.readyMs);
+      const [warm] = before ? [before.warm] : await warmUp([subject.run], rules);
+      const [samples] = await takeSamples([subject.run], [warm as Warm], isWhole ? rules : inRound(rules));
+      const measured = await subject.finish(samples as Samples, before?.measured);
+      return { warm: warm as Warm, measured, isWhole };
+    });
+  };
+  return async (worker, cell) => {
+    const before = cells.get(cellKey(cell));
+    if (before?.isWhole) return before.measured;
+    const known = await measure(worker, cell, before);
+    cells.set(cellKey(cell), known);
+    return known.measured;
+  };
+}
+
+/**
  * Measures a cell in several workers, which take turns, a sample each.
  * @param onTurn hears whose turn it is: of what is thrown, the last one is the cause
  * @returns what each measured @throws as `measureCell`
@@ -65,8 +103,7 @@ export async function measureInTurns(
   onTurn: (worker: number) => void = () => undefined,
 ): Promise<Measured[]> {
   const subjects: Subject[] = [];
-  const measured: Measured[] = [];
-  try {
+  return releasedAfter(subjects, async () => {
     for (const [i, worker] of workers.entries()) {
       onTurn(i);
       subjects.push(await createSubject(worker, cell, workload, now));
@@ -78,11 +115,19 @@ export async function measureInTurns(
           return run(repeats);
         },
     );
-    for (const [i, samples] of (await takeSamples(timed, rules)).entries()) {
+    const measured: Measured[] = [];
+    for (const [i, samples] of (await takeSamples(timed, await warmUp(timed, rules), rules)).entries()) {
       onTurn(i);
       measured.push(await (subjects[i] as Subject).finish(samples));
     }
     return measured;
+  });
+}
+
+/** Does work with cells that are held; where it fails they are freed, unless that is done. */
+async function releasedAfter<T>(subjects: readonly Subject[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     if (error instanceof Failure) await Promise.all(subjects.map(({ release }) => release()));
     throw error;
@@ -92,14 +137,22 @@ export async function measureInTurns(
 /** A cell that a worker holds ready to be timed. */
 interface Subject {
   readonly run: Timed;
-  /** Takes what is not sampled, and frees the cell. @throws Failure when its times cannot be believed */
-  finish(samples: Samples): Promise<Measured>;
+  /** How long that took, but for its graphs. */
+  readonly readyMs: number;
+  /**
+   * Takes what is not sampled, and frees the cell.
+   * @param before what was measured of it before, in the same process @returns both
+   * @throws Failure when its times cannot be believed
+   */
+  finish(samples: Samples, before?: Measured): Promise<Measured>;
   /** Frees the cell, unless that is done. */
   release(): Promise<unknown>;
 }
 
 async function createSubject(worker: Worker, cell: CellId, workload: Workload, now: Clock): Promise<Subject> {
+  const start = now();
   const { compile_ms, steps, single } = await prepare(worker, cell, workload);
+  const readyMs = now() - start - compile_ms;
   const timings: Timing[] = [];
   const timed = async <T>(asked: () => Promise<T>, insideOf: (reply: T) => number): Promise<T> => {
     const start = now();
@@ -127,21 +180,25 @@ async function createSubject(worker: Worker, cell: CellId, workload: Workload, n
   const perCall = steps ?? 1;
   return {
     run,
+    readyMs,
     release,
-    async finish({ warmupMs, samplesMs, repeats }) {
+    async finish({ warmupMs, samplesMs, repeats }, before) {
       for (let more = 0; more < MORE_CALLS && longAndLeftOut(timings); more++) await run(repeats);
-      const stepsMs = single === null ? null : await singleStepsMs(single);
+      const stepsMs = single === null || before ? null : await singleStepsMs(single);
       const { peak_rss_bytes, leaked_tensors } = await release();
       checkClock(timings, [...samplesMs, ...(stepsMs ?? [])]);
-      return {
+      const samples_ms = samplesMs.map((ms) => ms / perCall);
+      const first = {
         warmup_ms: warmupMs.map((ms) => ms / perCall),
         compile_ms,
-        samples_ms: samplesMs.map((ms) => ms / perCall),
-        steps,
-        steps_ms: stepsMs,
-        batch: repeats * perCall,
+        ...{ samples_ms, steps, steps_ms: stepsMs, batch: repeats * perCall, peak_rss_bytes, leaked_tensors },
+      };
+      if (before === undefined) return first;
+      return {
+        ...before,
+        samples_ms: [...before.samples_ms, ...samples_ms],
         peak_rss_bytes,
-        leaked_tensors,
+        leaked_tensors: leaked_tensors === null ? null : leaked_tensors + (before.leaked_tensors ?? 0),
       };
     },
   };

@@ -21,6 +21,8 @@ import {
   type Session,
   type Task,
   untilLost,
+  type Visit,
+  visitsOf,
   type Worker,
   type WorkerSettings,
 } from './process/session.js';
@@ -136,7 +138,7 @@ async function workThroughPairs(pair: Pair, cells: readonly CellId[]): Promise<v
 }
 
 /** @returns the cells that are left where one of the two was lost */
-function work({ order, spec, sheets, now, run }: Pair, sessions: Both<Session>, cells: readonly CellId[]) {
+async function work({ order, spec, sheets, now, run }: Pair, sessions: Both<Session>, cells: readonly CellId[]) {
   const { workload, rules } = spec;
   const workers = order.map((side) => sessions[side].worker);
   const sheetOf = (i: number): Sheet => sheets[order[i] as Side];
@@ -160,7 +162,7 @@ function work({ order, spec, sheets, now, run }: Pair, sessions: Both<Session>, 
       return error;
     }
   };
-  const measure = async (cell: CellId, position: number): Promise<void> => {
+  const measure = async ({ cell, position }: Visit): Promise<void> => {
     try {
       const measured = await measureInTurns(workers, cell, workload, rules, now, onTurn);
       for (const [i, one] of measured.entries()) {
@@ -171,9 +173,10 @@ function work({ order, spec, sheets, now, run }: Pair, sessions: Both<Session>, 
       throw error instanceof Failure && other instanceof Lost ? new Lost(error.status, error.message) : error;
     }
   };
-  return untilLost(cells, startOver, measure, (cell, { status, message }) =>
+  const left = await untilLost(visitsOf(cells), startOver, measure, (cell, { status, message }) =>
     sheetOf(turn).hear({ type: 'failed', cell, status, reason: message }),
   );
+  return left.map(({ cell }) => cell);
 }
 
 /** Starts both and has them get ready, side by side where there is a CPU to spare. What is built there moves afterwards. */

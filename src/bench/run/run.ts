@@ -13,7 +13,7 @@ import { checkModels } from './checking.js';
 import { describeMachine, type Observation, observe } from './environment.js';
 import { createFinder } from './findings.js';
 import { createLedger, enter, type Finding, type ResultsHead } from './ledger.js';
-import { buildCell, measureCell } from './measuring.js';
+import { buildCell, createRounds } from './measuring.js';
 import { createPace } from './pace.js';
 import { mostProcesses, type StoppingRule } from './precision.js';
 import type { Heard, Task, Worker, WorkerHost, WorkerSettings } from './process/session.js';
@@ -45,7 +45,7 @@ export interface RunHost extends WorkerHost {
 }
 
 export interface Progress {
-  /** Cells measured, each counted once a process. */
+  /** Cells measured, each counted once a process; of one that is measured in rounds its share. */
   readonly done: number;
   /** With those that can still be measured; it grows when processes are added. */
   readonly total: number;
@@ -86,7 +86,8 @@ export async function runBenchmark(
       host.note(finding, () => results(null));
       enter(ledger, finding);
     }
-    host.onProgress({ ...ledger.progress(runs), heard });
+    const { done, total } = ledger.progress(runs);
+    host.onProgress({ done: done + pace.visits() / spec.rules.rounds, total, heard });
   };
   const { isUncounted, isOpen } = ledger;
   const references = new Map<string, Reference>();
@@ -156,15 +157,18 @@ function createMeasuring(
     worker.startOver();
     hear({ type: 'compared', comparison: { model, engine: engine.id, relative_error } });
   };
-  return (engine, cells, run) => ({
-    cells,
-    loading: (model) =>
-      loadOf(workload, model, engine.command === null ? null : (references.get(model)?.weights ?? null)),
-    ready: (worker, cell) => buildCell(worker, cell, workload, now),
-    async work(worker, cell, position) {
-      await compare(engine, cell.model, worker);
-      const measured = await measureCell(worker, cell, workload, rules, now);
-      return { type: 'measured', cell, process: { run, order: position, ...measured } };
-    },
-  });
+  return (engine, cells, run) => {
+    const measure = createRounds(workload, rules, now);
+    return {
+      cells,
+      rounds: rules.rounds,
+      loading: (model) =>
+        loadOf(workload, model, engine.command === null ? null : (references.get(model)?.weights ?? null)),
+      ready: (worker, cell) => buildCell(worker, cell, workload, now),
+      async work(worker, cell, position) {
+        await compare(engine, cell.model, worker);
+        return { type: 'measured', cell, process: { run, order: position, ...(await measure(worker, cell)) } };
+      },
+    };
+  };
 }

@@ -329,7 +329,10 @@ describe('exit codes', () => {
     const run = bareRun(suiteCells(2), [QUIET, QUIET]);
     const failed = { ...run.cells[1]!, status: 'timeout' as const, reason: '120 s', processes: [] };
     const report = await gate({ ...run, cells: [run.cells[0]!, failed] }, { ...run, cells: [run.cells[0]!, failed] });
-    expect(report.timed[1]).toMatchObject({ verdict: 'cannot tell', reason: 'not measured in either run: timeout (120 s)' });
+    expect(report.timed[1]).toMatchObject({
+      verdict: 'cannot tell',
+      reason: 'not measured in either run: timeout (120 s)',
+    });
     expect(outcomeOf(report)).toBe('cannot tell');
   });
   test('all clear is 0', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkClock, measureCell, measureInTurns, toBuild } from '../../../src/bench/run/measuring.js';
+import type { SamplingRules } from '../../../src/bench/protocol/plan.js';
+import { checkClock, createRounds, measureCell, measureInTurns, toBuild } from '../../../src/bench/run/measuring.js';
 import { Failure } from '../../../src/bench/run/process/connection.js';
 import type { Worker } from '../../../src/bench/run/process/session.js';
 import type { CellId } from '../../../src/results/cell.js';
@@ -120,6 +121,62 @@ describe('two workers measure a cell in turns', () => {
       expect(asked.slice(asked.indexOf(`${worker} ${at}`) + 1)).toEqual(freed);
     },
   );
+});
+
+describe('a process measures a cell in rounds', () => {
+  const { workload } = SPEC;
+  const decode: CellId = { ...(SPEC.cells[0] as CellId), phase: 'decode' };
+  const rules: SamplingRules = { ...SPEC.rules, samples: { minCount: 6, minMs: 0, maxMs: 12_000 }, rounds: 3 };
+  /** A worker whose i-th run takes 3200 + 32 i ms for 32 steps, and a cell `readyMs` to get ready but for its graphs. */
+  function workerOf(readyMs: number) {
+    const asked: string[] = [];
+    let [ms, runs, releases] = [0, 0, 0];
+    const ask = async (type: string): Promise<unknown> => {
+      asked.push(type);
+      if (type === 'prepare') ms += readyMs + 70;
+      if (type === 'steps') ms += 32;
+      if (type !== 'run') {
+        const released = { peak_rss_bytes: 10 + releases, leaked_tensors: 1 };
+        if (type === 'release') releases++;
+        return { compile_ms: 70, ms: Array(32).fill(1), ...released };
+      }
+      const took = 3200 + 32 * runs++;
+      ms += took;
+      return { ms: took, tokens: [1] };
+    };
+    const worker = { ask, load: async () => ({ period: null }) } as unknown as Worker;
+    return { worker, asked, measure: createRounds(workload, rules, () => ms) };
+  }
+
+  test('with a share of the samples in each, warmed up and stepped in the first', async () => {
+    const { worker, asked, measure } = workerOf(20);
+    const first = await measure(worker, decode);
+    expect(first).toMatchObject({ warmup_ms: [100], samples_ms: [101, 102], peak_rss_bytes: 10, leaked_tensors: 1 });
+    await measure(worker, decode);
+    const whole = await measure(worker, decode);
+    expect(whole).toEqual({
+      ...{ ...first, samples_ms: [101, 102, 103, 104, 105, 106], peak_rss_bytes: 12, leaked_tensors: 3 },
+    });
+    expect(whole).toMatchObject({ steps: 32, steps_ms: Array(32).fill(1), batch: 32, compile_ms: 70 });
+    const round = ['prepare', 'run', 'run', 'release'];
+    expect(asked).toEqual(['prepare', 'run', 'run', 'run', 'steps', 'release', ...round, ...round]);
+  });
+
+  test('each cell for itself', async () => {
+    const { worker, measure } = workerOf(20);
+    await measure(worker, decode);
+    expect((await measure(worker, { ...decode, n: 77 })).samples_ms).toHaveLength(2);
+    expect((await measure(worker, decode)).samples_ms).toHaveLength(4);
+  });
+
+  test('but one that takes half a second to get ready, which is sampled at once', async () => {
+    const { worker, asked, measure } = workerOf(500);
+    const first = await measure(worker, decode);
+    expect(first.samples_ms).toEqual([101, 102, 103, 104]); // no more begin after 12 s
+    const before = asked.length;
+    expect(await measure(worker, decode)).toBe(first);
+    expect(asked).toHaveLength(before);
+  });
 });
 
 test('a decode cell builds the graphs of the prefill and the generate of its length', () => {

@@ -72,9 +72,9 @@ test('a process is expected to start and to take its cells as slowly as any befo
   };
   for (const slowness of [1, 3, 2]) {
     after(200 * slowness, { type: 'ready', engine: 'wasm' } as never);
-    after(1, { type: 'start', cell: a });
+    after(1, { type: 'start', cell: a, isLast: true });
     after(10 * slowness, { type: 'measured', cell: a } as never);
-    after(1, { type: 'start', cell: b });
+    after(1, { type: 'start', cell: b, isLast: true });
     after(50, { type: 'measured', cell: b } as never);
   }
   expect(pace.expectedMs([])).toBe(0);

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SamplingRules } from '../../../src/bench/protocol/plan.js';
-import { type Samples, takeSamples } from '../../../src/bench/run/sampling.js';
+import { type Samples, takeSamples, warmUp } from '../../../src/bench/run/sampling.js';
 
 const RULES: SamplingRules = {
   warmup: { minCalls: 3, minMs: 250, maxCalls: 10, maxMs: 2000 },
   warmSpread: 0.05,
   samples: { minCount: 5, minMs: 500, maxMs: 3000 },
+  rounds: 1,
   minSampleMs: 10,
   compileThoroughly: true,
 };
@@ -19,7 +20,7 @@ async function sample(msOf: (i: number) => number, rules = RULES): Promise<Sampl
     calls.push(repeats);
     return sum(Array.from({ length: repeats }, () => msOf(repeat++)));
   };
-  const [samples] = await takeSamples([timed], rules);
+  const [samples] = await takeSamples([timed], await warmUp([timed], rules), rules);
   return { ...(samples as Samples), calls };
 }
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
@@ -110,7 +111,8 @@ describe('two that take turns', () => {
       order.push(name);
       return repeats * ms;
     };
-    const samples = await takeSamples([timed('a', first), timed('b', second)], RULES_OF_TWO);
+    const both = [timed('a', first), timed('b', second)];
+    const samples = await takeSamples(both, await warmUp(both, RULES_OF_TWO), RULES_OF_TWO);
     return { samples, order: order.join('') };
   }
   test('are sampled there and back again, as often, and with as many repeats', async () => {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { NOT_PINNED } from '../../../src/bench/run/process/pinning.js';
 import {
   EngineRefused,
@@ -133,6 +133,70 @@ test('what was left by one process is tried by others', async () => {
     'failed generate 16',
   ]);
   expect(engine.asked()).toHaveLength(4);
+});
+
+const PREFILLS = cells.filter(({ phase }) => phase === 'prefill'); // 8, 16, 32
+/** How often a process was asked for a cell by then, as a finding. */
+function rounds(): Task {
+  const visits = new Map<CellId, number>();
+  const { loading, work } = taskOf(PREFILLS);
+  return {
+    ...{ cells: PREFILLS, rounds: 3, loading },
+    async work(worker, cell, position) {
+      await work(worker, cell, position);
+      visits.set(cell, (visits.get(cell) ?? 0) + 1);
+      return { type: 'measured', cell, process: { order: visits.get(cell) } as never };
+    },
+  };
+}
+const found = (heard: readonly Heard[]): string[] =>
+  heard.flatMap((one) => {
+    if (one.type === 'measured') return [`${one.cell.n}: ${one.process.order}`];
+    return one.type === 'failed' ? [`${one.cell.n}: ${one.status}`] : [];
+  });
+const work = async (engine: Engine) => {
+  const { settings, heard, note } = start(engine);
+  return { left: await workThrough(engine, rounds(), settings, note), heard };
+};
+
+describe('in rounds', () => {
+  test('all cells are worked on in turns, and told of after the last round', async () => {
+    const { left, heard } = await work(fakeEngine());
+    expect(left).toEqual([]);
+    const round = started('prefill', 8, 16, 32);
+    const last = PREFILLS.flatMap(({ n }) => [...started('prefill', n), `measured prefill ${n}`]);
+    expect(textOf(heard)).toEqual(['ready', ...round, ...round, ...last]);
+    expect(heard.flatMap((one) => (one.type === 'start' ? [one.isLast] : []))).toEqual([
+      ...Array(6).fill(false),
+      ...Array(3).fill(true),
+    ]);
+    expect(found(heard)).toEqual(['8: 3', '16: 3', '32: 3']);
+  });
+
+  test('a cell that fails in a later one is not visited again, nor are longer ones, which keep what is known', async () => {
+    const { left, heard } = await work(fakeEngine(`if (cell.n === 16 && times === 1) throw new Error('no more');`));
+    expect(left).toEqual([]);
+    expect(found(heard)).toEqual(['32: 1', '16: failed', '8: 3']);
+  });
+
+  test('of a process that dies, what it measured is told, and only the others are left', async () => {
+    const { left, heard } = await work(fakeEngine(`if (cell.n === 8 && times === 1) process.exit(3);`));
+    expect(left).toEqual([]);
+    expect(found(heard)).toEqual(['16: 1', '32: 1', '8: failed']);
+    const early = await work(fakeEngine(`if (cell.n === 32) process.exit(3);`));
+    expect(early.left).toEqual([]);
+    expect(found(early.heard)).toEqual(['32: failed', '8: 1', '16: 1']);
+  });
+
+  test('an abort tells what was measured by then', async () => {
+    const engine = fakeEngine(`if (cell.n === 16 && times === 1) await forever();`);
+    const { settings, heard, note, abortion } = start(engine, {
+      hear: (one) =>
+        heard.filter(({ type }) => type === 'start').length === 5 && one.type === 'start' && abortion.abort(),
+    });
+    await expect(workThrough(engine, rounds(), settings, note)).rejects.toThrow();
+    expect(found(heard)).toEqual(['8: 2', '16: 1', '32: 1']);
+  });
 });
 
 test('what hears of it may end the process with an error', async () => {

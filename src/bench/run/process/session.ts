@@ -39,7 +39,13 @@ export interface Task {
   loading(model: string): Details<'load'>;
   /** Has what a cell needs built, as far as it stays built. @returns how long that took, in ms */
   ready?(worker: Worker, cell: CellId): Promise<number>;
-  /** Does what is to be done for a cell. @param position of the cell among those of this process */
+  /** Times that all cells are worked on, one after the other; 1 where it is not said. */
+  readonly rounds?: number;
+  /**
+   * Does what is to be done for a cell in a round.
+   * @param position of the cell among those of this process
+   * @returns what is known of it by then, which is told once: after the last round, or when there are no more
+   */
   work(worker: Worker, cell: CellId, position: number): Promise<Finding | null>;
 }
 
@@ -47,7 +53,8 @@ export interface Task {
 export type Heard =
   | { readonly type: 'ready'; readonly engine: string; readonly info: EngineInfo }
   | { readonly type: 'built'; readonly cell: CellId; readonly ms: number }
-  | { readonly type: 'start'; readonly cell: CellId }
+  /** @property isLast whether the cell is not visited again */
+  | { readonly type: 'start'; readonly cell: CellId; readonly isLast: boolean }
   | Finding;
 
 /** The program of an engine cannot be used at all. */
@@ -100,45 +107,82 @@ export async function openSession(
     ...{ worker, moveTo, bye, close },
     async getReady({ cells, ready }) {
       if (ready === undefined) return;
-      await untilLost(cells, worker.startOver, async (cell) =>
+      await untilLost(visitsOf(cells), worker.startOver, async ({ cell }) =>
         hear({ type: 'built', cell, ms: await ready(worker, cell) }),
       );
     },
-    async work({ cells, work }) {
-      const left = await untilLost(
-        cells,
-        worker.startOver,
-        async (cell, position) => {
-          hear({ type: 'start', cell });
-          const finding = await work(worker, cell, position);
-          if (finding !== null) hear(finding);
-        },
-        (cell, { status, message }) => hear({ type: 'failed', cell, status, reason: message }),
-      );
+    async work({ cells, rounds, work }) {
+      const left = await workInRounds(visitsOf(cells, rounds), worker, work, hear);
       if (left.length === 0) await bye();
       return left;
     },
   };
 }
 
-/** Does what is to be done for cells; one that fails spares the longer ones. @returns what is left where the process is lost */
-export async function untilLost(
-  cells: readonly CellId[],
-  startOver: () => void,
-  work: (cell: CellId, position: number) => Promise<void>,
-  onFailure: (cell: CellId, failure: Failure | Lost) => void = () => undefined,
+/** One of the times that a process works on a cell. */
+export interface Visit {
+  readonly cell: CellId;
+  /** Of the cell among those of the process. */
+  readonly position: number;
+  readonly isLast: boolean;
+}
+
+/** All cells, in each round in the same order: so the visits of each are as far apart as they can be. */
+export const visitsOf = (cells: readonly CellId[], rounds = 1): Visit[] =>
+  Array.from({ length: rounds }, (_, round) =>
+    cells.map((cell, position) => ({ cell, position, isLast: round === rounds - 1 })),
+  ).flat();
+
+/** @returns the cells of which nothing is known yet, where the process was lost */
+async function workInRounds(
+  visits: readonly Visit[],
+  worker: Worker,
+  work: Task['work'],
+  hear: (heard: Heard) => void,
 ): Promise<readonly CellId[]> {
-  let left = cells;
-  for (const [position, cell] of cells.entries()) {
-    if (!left.includes(cell)) continue;
-    left = left.filter((other) => other !== cell);
+  const found = new Map<CellId, Finding>();
+  const tell = (cell: CellId): void => {
+    const finding = found.get(cell);
+    found.delete(cell);
+    if (finding) hear(finding);
+  };
+  const visit = async ({ cell, position, isLast }: Visit): Promise<void> => {
+    hear({ type: 'start', cell, isLast });
+    const finding = await work(worker, cell, position);
+    if (finding !== null) found.set(cell, finding);
+    if (isLast) tell(cell);
+  };
+  try {
+    const left = await untilLost(visits, worker.startOver, visit, (cell, { status, message }) => {
+      found.delete(cell);
+      for (const other of [...found.keys()]) if (isLonger(other, cell)) tell(other); // else they would be said to be spared
+      hear({ type: 'failed', cell, status, reason: message });
+    });
+    return [...new Set(left.map(({ cell }) => cell))].filter((cell) => !found.has(cell));
+  } finally {
+    for (const cell of [...found.keys()]) tell(cell);
+  }
+}
+
+/** Works on cells; one that fails is not visited again, nor are the longer ones. @returns what is left where the process is lost */
+export async function untilLost(
+  visits: readonly Visit[],
+  startOver: () => void,
+  work: (visit: Visit) => Promise<void>,
+  onFailure: (cell: CellId, failure: Failure | Lost) => void = () => undefined,
+): Promise<readonly Visit[]> {
+  let left = visits;
+  for (const visit of visits) {
+    if (!left.includes(visit)) continue;
+    left = left.filter((other) => other !== visit);
     startOver();
     try {
-      await work(cell, position);
+      await work(visit);
     } catch (error) {
       if (!(error instanceof Failure || error instanceof Lost)) throw error;
+      const { cell } = visit;
       onFailure(cell, error);
-      left = left.filter((other) => !isLonger(other, cell));
+      left = left.filter((other) => other.cell !== cell && !isLonger(other.cell, cell));
       if (error instanceof Lost) return left;
     }
   }
