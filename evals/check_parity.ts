@@ -5,7 +5,7 @@ import { MODES, type ParityFlags } from './check_parity/flags.js';
 import { BACKENDS } from './compare_models/flags.js';
 import { createCommand, oneOf, runCommand, type Streams } from './shared/command_line.js';
 import { engineOptions } from './shared/engines/engine_option.js';
-import { modelFileOption } from './shared/own_models.js';
+import { modelFileOption } from './shared/engines/own_models.js';
 
 const GOLDEN_FILE = `
 A golden file is a safetensors file (test/fixtures holds some; more in docs/models.md) with

@@ -16,7 +16,7 @@ import {
   type Streams,
   wholeNumber,
 } from './shared/command_line.js';
-import { modelFileOption } from './shared/own_models.js';
+import { modelFileOption } from './shared/engines/own_models.js';
 
 const EXAMPLES = `
 Exit code: 0 all cells were measured, 1 some were not (failed, timed out, skipped), 2 bad input or usage, or an export

@@ -8,8 +8,8 @@ import { findOwnEngine } from '../src/engines/registry.js';
 import { check, UserError } from '../src/errors.js';
 import { shapeOf } from '../src/models/model.js';
 import { createModel } from '../src/models/registry.js';
+import { addOwnModels } from './shared/engines/own_models.js';
 import { placeHost } from './shared/engines/place_host.js';
-import { addOwnModels } from './shared/own_models.js';
 
 for (const signal of SIGNALS) process.on(signal, () => undefined); // the parent decides
 globalThis.console = new Console(process.stderr); // stdout is the protocol's

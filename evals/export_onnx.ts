@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import { MODEL_NAMES } from '../src/models/registry.js';
 import { DEFAULTS, type ExportFlags } from './export_onnx/flags.js';
 import { createCommand, runCommand, type Streams, wholeNumber } from './shared/command_line.js';
-import { modelFileOption } from './shared/own_models.js';
+import { modelFileOption } from './shared/engines/own_models.js';
 
 const FILES = `
 Writes prefill.onnx, step.onnx (and a step of its own for each kind that ends a period of the model), weights.bin, and

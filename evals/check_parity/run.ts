@@ -15,8 +15,8 @@ import { toTerminal } from '../../src/report/terminal.js';
 import { askedBefore, enginesBefore } from '../compare_models/engines.js';
 import type { Streams } from '../shared/command_line.js';
 import { usableEngine } from '../shared/engines/engine_option.js';
+import { addOwnModels } from '../shared/engines/own_models.js';
 import { placeHost } from '../shared/engines/place_host.js';
-import { addOwnModels } from '../shared/own_models.js';
 import type { ParityFlags } from './flags.js';
 
 type Row = { readonly file: string; readonly model: string; readonly tokens: number; readonly parity: Parity };

@@ -12,7 +12,7 @@ import { randomWeights, storedWeights, type WeightSource } from '../../src/model
 import { recordingProblem } from '../../src/onnx_check.js';
 import { initBackend } from '../../src/tf.js';
 import type { Streams } from '../shared/command_line.js';
-import { addOwnModels } from '../shared/own_models.js';
+import { addOwnModels } from '../shared/engines/own_models.js';
 import { exampleOf } from './example.js';
 import type { ExportFlags } from './flags.js';
 import { prepareFolder, writeExport } from './folder.js';

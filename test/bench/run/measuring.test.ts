@@ -123,33 +123,32 @@ describe('two workers measure a cell in turns', () => {
   );
 });
 
-describe('a process measures a cell in rounds', () => {
-  const { workload } = SPEC;
-  const decode: CellId = { ...(SPEC.cells[0] as CellId), phase: 'decode' };
-  const rules: SamplingRules = { ...SPEC.rules, samples: { minCount: 6, minMs: 0, maxMs: 12_000 }, rounds: 3 };
-  /** A worker whose i-th run takes 3200 + 32 i ms for 32 steps, and a cell `readyMs` to get ready but for its graphs. */
-  function workerOf(readyMs: number) {
-    const asked: string[] = [];
-    let [ms, runs, releases] = [0, 0, 0];
-    const ask = async (type: string): Promise<unknown> => {
-      asked.push(type);
-      if (type === 'prepare') ms += readyMs + 70;
-      if (type === 'steps') ms += 32;
-      if (type !== 'run') {
-        const released = { peak_rss_bytes: 10 + releases, leaked_tensors: 1 };
-        if (type === 'release') releases++;
-        return { compile_ms: 70, ms: Array(32).fill(1), ...released };
-      }
-      const took = 3200 + 32 * runs++;
-      ms += took;
-      return { ms: took, tokens: [1] };
-    };
-    const worker = { ask, load: async () => ({ period: null }) } as unknown as Worker;
-    return { worker, asked, measure: createRounds(workload, rules, () => ms) };
-  }
+const decode: CellId = { ...(SPEC.cells[0] as CellId), phase: 'decode' };
+const IN_ROUNDS: SamplingRules = { ...SPEC.rules, samples: { minCount: 6, minMs: 0, maxMs: 12_000 }, rounds: 3 };
+/** A worker whose i-th run takes 3200 + 32 i ms for 32 steps, and a cell `readyMs` to get ready but for its graphs. */
+function slowWorker(readyMs: number, compileMs = 70) {
+  const asked: string[] = [];
+  let [ms, runs, releases] = [0, 0, 0];
+  const ask = async (type: string): Promise<unknown> => {
+    asked.push(type);
+    if (type === 'prepare') ms += readyMs + compileMs;
+    if (type === 'steps') ms += 32;
+    if (type !== 'run') {
+      const released = { peak_rss_bytes: 10 + releases, leaked_tensors: 1 };
+      if (type === 'release') releases++;
+      return { compile_ms: compileMs, ms: Array(32).fill(1), ...released };
+    }
+    const took = 3200 + 32 * runs++;
+    ms += took;
+    return { ms: took, tokens: [1] };
+  };
+  const worker = { ask, load: async () => ({ period: null }) } as unknown as Worker;
+  return { worker, asked, measure: createRounds(SPEC.workload, IN_ROUNDS, () => ms) };
+}
 
+describe('a process measures a cell in rounds', () => {
   test('with a share of the samples in each, warmed up and stepped in the first', async () => {
-    const { worker, asked, measure } = workerOf(20);
+    const { worker, asked, measure } = slowWorker(20);
     const first = await measure(worker, decode);
     expect(first).toMatchObject({ warmup_ms: [100], samples_ms: [101, 102], peak_rss_bytes: 10, leaked_tensors: 1 });
     await measure(worker, decode);
@@ -163,19 +162,27 @@ describe('a process measures a cell in rounds', () => {
   });
 
   test('each cell for itself', async () => {
-    const { worker, measure } = workerOf(20);
+    const { worker, measure } = slowWorker(20);
     await measure(worker, decode);
     expect((await measure(worker, { ...decode, n: 77 })).samples_ms).toHaveLength(2);
     expect((await measure(worker, decode)).samples_ms).toHaveLength(4);
   });
 
   test('but one that takes half a second to get ready, which is sampled at once', async () => {
-    const { worker, asked, measure } = workerOf(500);
+    const { worker, asked, measure } = slowWorker(500);
     const first = await measure(worker, decode);
     expect(first.samples_ms).toEqual([101, 102, 103, 104]); // no more begin after 12 s
     const before = asked.length;
     expect(await measure(worker, decode)).toBe(first);
     expect(asked).toHaveLength(before);
+  });
+
+  test('or one whose graphs are built again, once that shows', async () => {
+    const { worker, measure } = slowWorker(20, 480);
+    expect((await measure(worker, decode)).samples_ms).toHaveLength(2);
+    const whole = await measure(worker, decode);
+    expect(whole.samples_ms).toHaveLength(2 + 4);
+    expect(await measure(worker, decode)).toBe(whole);
   });
 });
 

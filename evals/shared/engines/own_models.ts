@@ -10,7 +10,7 @@ export const modelFileOption = (help: string): Option =>
 /** Makes the models of files known by name. @returns their names @throws UserError naming a file that holds none */
 export async function addOwnModels(files: readonly string[]): Promise<string[]> {
   if (files.length === 0) return [];
-  const { addModelFile } = await import('../../src/own/load.js');
+  const { addModelFile } = await import('../../../src/own/load.js');
   const names: string[] = [];
   for (const file of new Set(files)) names.push(await addModelFile(file, '--model'));
   return names;
