@@ -160,7 +160,10 @@ const matchesRecurrence = (rule: Rule, byChannel: boolean) => (mode: { readonly 
   const run = (mode.run ?? eager)(
     (_: [], inputs: { q: Chunks; k: Chunks; v: Chunks }, log: Chunks, start: Chunks) => {
       const { o, S } = chunkRules[rule](inputs, decayOf(log), start, false);
-      return { o: unchunked(o), S: tf.squeeze<tf.Tensor3D>(S, [0]) };
+      const last = { ...inputs, q: tf.slice(inputs.q, [0, 0, 0, 0], [1, -1, 1, -1]) };
+      const { S: alone } = chunkRules[rule](last, decayOf(log), start, true);
+      const [state, end] = [S, alone].map((each) => tf.squeeze<tf.Tensor3D>(each, [0])) as [tf.Tensor3D, tf.Tensor3D];
+      return { o: unchunked(o), S: state, end };
     },
     { optimize: 'whole' },
   );
@@ -168,11 +171,12 @@ const matchesRecurrence = (rule: Rule, byChannel: boolean) => (mode: { readonly 
   const got = tf.tidy(() => {
     const { q, k, v } = inputsOf(given, rule, C);
     const out = run([], { q, k, v }, logs(C), startOf(given));
-    const values = valuesOf(out);
-    tf.dispose([out.o, out.S]);
+    const values = { ...valuesOf(out), end: out.end.arraySync() };
+    tf.dispose([out.o, out.S, out.end]);
     return values as unknown as tf.TensorContainer;
-  }) as unknown as Values;
+  }) as unknown as Values & { readonly end: Rows };
   expectValues(got, expected, 'by chunks');
+  expectValues({ o: got.o, S: got.end }, expected, 'where the last position alone is read');
   if (byChannel && mode.run === undefined)
     expectValues(
       bySteps(

@@ -1,5 +1,6 @@
 /** What takes several recorded operations and ONNX has as one, which its runtimes compute faster. */
 import { ONNX_TYPES, type OnnxCall, type OnnxForm, type Ref } from '../ops/onnx_call.js';
+import { isLarge } from '../ops/onnx_math.js';
 import { asOutput, isMatrix, matrixOf } from '../ops/onnx_products.js';
 import type { Constant, GraphNode, TensorSpec } from '../record/graph.js';
 
@@ -10,7 +11,10 @@ export interface Recorded {
   spec(ref: string): TensorSpec;
 }
 
-/** An op, of reductions one that keeps its axes, and the patterns of its inputs, a constant scalar, or a name that stands for one and the same reference wherever it comes. */
+/**
+ * An op, of reductions one that keeps its axes, of products one without transpositions, and the patterns of its inputs, a
+ * constant scalar, or a name that stands for one and the same reference wherever it comes.
+ */
 type Pattern = readonly Pattern[] | number | string;
 
 interface Idiom {
@@ -22,6 +26,8 @@ interface Idiom {
   readonly onnx: OnnxForm;
 }
 
+/** Before a pattern: that in any shape. */
+const RESHAPED = '';
 const mean = (x: Pattern): Pattern => ['RealDiv', ['Sum', x, 'axes'], 'count'];
 const centred: Pattern = ['Sub', 'x', mean('x')];
 const scale: Pattern = ['Rsqrt', ['Add', mean(['Square', centred]), 'epsilon']];
@@ -83,6 +89,35 @@ function placesBefore(op: OnnxCall, before: readonly number[]): Ref {
   return op.reshape(op.places(places.flat()), null, [...before, 1, before.length + 1]);
 }
 
+const isOfMatrices = (of: (name: string) => string, spec: Recorded['spec']): boolean =>
+  [of('a'), of('b')].every((side) => isMatrix(spec(side)));
+
+/** Columns from which on products of their own are as fast as parts of a wide one. */
+const WIDE = 64;
+
+/** Whether wide maps side by side are taken apart, and their weights are less than what comes of them. */
+function isOfMaps(of: (name: string) => string, { spec, constant }: Recorded, { inputs, outputs }: GraphNode): boolean {
+  const { shape } = spec(inputs[0] as string);
+  const [rows = 0, depth = 0] = spec(of('a')).shape.slice(-2);
+  const [axis = 0] = numbersOf(constant(of('axis')));
+  const isLast = (axis + shape.length) % shape.length === shape.length - 1;
+  const areColumns = shape.at(-1) === lengthOf(spec(of('b')));
+  const areWide = outputs.every((part) => lengthOf(part) >= WIDE);
+  return isLast && areColumns && areWide && rows > depth && isOfMatrices(of, spec);
+}
+
+/** A product for each of some maps, whose weights, constants, the runtime takes apart before it first runs. */
+function products(op: OnnxCall, sizes: readonly number[], bias?: Ref): Ref[] {
+  const [a, b] = [matrixOf(op, 0), matrixOf(op, 1)];
+  const parts = (x: Ref, axis: number): Ref[] =>
+    op.addMany('Split', [x, op.places(sizes)], sizes.length, { axis: { int: axis } });
+  const [weights, biases] = [parts(b, 1), bias && parts(bias, 0)];
+  return weights.map((weight, i) => {
+    const y = biases ? op.add('Gemm', [a, weight, biases[i] as Ref]) : op.add('MatMul', [a, weight]);
+    return op.reshape(y, null, op.outputs[i]?.shape ?? []);
+  });
+}
+
 const IDIOMS: readonly Idiom[] = [
   {
     pattern: ['Add', ['Mul', ['Mul', centred, scale], 'gain'], 'bias'],
@@ -122,8 +157,10 @@ const IDIOMS: readonly Idiom[] = [
     onnx: (op) => op.add('Gelu', [op.input(0)]),
   },
   {
+    // One node less; of a large tensor it goes number by number, and takes longer.
     pattern: ['Add', ['Relu', 'x'], ['Exp', ['Minimum', 'x', 0]]],
     inputs: ['x'],
+    holds: (of, { spec }) => !isLarge(spec(of('x')).shape),
     onnx: (op) => op.add('Add', [op.add('Elu', [op.input(0)]), op.scalar(1, 'float32')]),
   },
   {
@@ -141,19 +178,25 @@ const IDIOMS: readonly Idiom[] = [
     // tfjs multiplies two matrices with a bias as two batches of one.
     pattern: ['Add', ['BatchMatMulV2', 'a', 'b'], 'bias'],
     inputs: ['a', 'b', 'bias'],
-    holds: (of, { spec, producer }, { inputs }) => {
-      const product = producer(inputs[0] as string);
-      return isRow(spec(of('bias'))) && isPlain(product) && [of('a'), of('b')].every((side) => isMatrix(spec(side)));
-    },
+    holds: (of, { spec }) => isRow(spec(of('bias'))) && isOfMatrices(of, spec),
     onnx: (op) => {
       const [a, b] = [matrixOf(op, 0), matrixOf(op, 1)];
       return asOutput(op, op.add('Gemm', [a, b, op.input(2)]));
     },
   },
+  {
+    pattern: ['SplitV', [RESHAPED, ['MatMul', 'a', 'b']], 'sizes', 'axis'],
+    inputs: ['a', 'b', 'sizes'],
+    holds: isOfMaps,
+    onnx: (op) => products(op, op.values(2)),
+  },
+  {
+    pattern: ['SplitV', [RESHAPED, ['Add', ['BatchMatMulV2', 'a', 'b'], 'bias']], 'sizes', 'axis'],
+    inputs: ['a', 'b', 'sizes', 'bias'],
+    holds: (of, recorded, last) => isRow(recorded.spec(of('bias'))) && isOfMaps(of, recorded, last),
+    onnx: (op) => products(op, op.values(2), op.input(3)),
+  },
 ];
-
-const isPlain = (product: GraphNode | undefined): boolean =>
-  Object.values(product?.attrs ?? {}).every((attr) => !('bool' in attr && attr.bool));
 
 /** The idiom that ends with a node: its inputs and its form. */
 export function idiomOf(node: GraphNode, recorded: Recorded): { inputs: readonly string[]; onnx: OnnxForm } | null {
@@ -172,7 +215,8 @@ function matches(
   recorded: Recorded,
   names: Map<string, string>,
 ): boolean {
-  if (node === undefined || node.op !== op || leavesAxes(node)) return false;
+  if (op === RESHAPED) return matches(patterns[0] as readonly Pattern[], reshapedBy(node, recorded), recorded, names);
+  if (node === undefined || node.op !== op || leavesAxes(node) || transposes(node)) return false;
   return patterns.every((pattern, i) => {
     const ref = node.inputs[i] ?? '';
     if (typeof pattern === 'object') return matches(pattern, recorded.producer(ref), recorded, names);
@@ -185,6 +229,14 @@ function matches(
 
 const leavesAxes = ({ attrs: { keep_dims: kept } }: GraphNode): boolean =>
   kept !== undefined && 'bool' in kept && !kept.bool;
+
+const transposes = ({ attrs: { adj_x, adj_y, transpose_a, transpose_b } }: GraphNode): boolean =>
+  [adj_x, adj_y, transpose_a, transpose_b].some((side) => side !== undefined && 'bool' in side && side.bool);
+
+/** What gives a tensor its elements. */
+function reshapedBy(node: GraphNode | undefined, recorded: Recorded): GraphNode | undefined {
+  return node?.op === 'Reshape' ? reshapedBy(recorded.producer(node.inputs[0] ?? ''), recorded) : node;
+}
 
 /** The elements of a constant of floats or integers; one of those that are all equal. */
 function numbersOf(constant: Constant | undefined): number[] {

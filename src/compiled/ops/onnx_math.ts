@@ -1,7 +1,7 @@
 /** The ONNX forms of operations element by element, and of reductions. */
 import type { DType } from '../record/graph.js';
 import { ONNX_TYPES, type OnnxAttrs, type OnnxCall, type OnnxForm, type Ref } from './onnx_call.js';
-import { axisOf } from './shapes.js';
+import { axisOf, sizeOf } from './shapes.js';
 
 const inputsOf = (op: OnnxCall): Ref[] => op.inputs.map((_, i) => op.input(i));
 
@@ -55,6 +55,24 @@ export const log1p: OnnxForm = (op) => {
   const near = op.add('Div', [op.add('Mul', [x, far]), op.add('Sub', [u, one])]);
   const isSame = op.add('Equal', [u, one]);
   return op.add('Where', [isSame, x, op.add('Where', [isNear(op, x), near, far])]);
+};
+
+/** From here on a pass of the runtime over a tensor takes longer than what else a node costs, a microsecond or two. */
+const LARGE_ELEMENTS = 4096;
+export const isLarge = (shape: readonly number[]): boolean => sizeOf(shape) >= LARGE_ELEMENTS;
+
+/**
+ * ln(1 + e^x). The runtime's operator goes number by number, so a large one is max(x, 0) + ln u, u = 1 + y as rounded,
+ * y = e^-|x|, and what that has lost, y - (u - 1): half the time.
+ */
+export const softplus: OnnxForm = (op) => {
+  const x = op.input(0);
+  if (!isLarge(op.shape(0))) return op.add('Softplus', [x]);
+  const one = op.scalar(1, 'float32');
+  const y = op.add('Exp', [op.add('Neg', [op.add('Abs', [x])])]);
+  const u = op.add('Add', [y, one]);
+  const lost = op.add('Sub', [y, op.add('Sub', [u, one])]);
+  return op.add('Add', [op.add('Relu', [x]), op.add('Add', [op.add('Log', [u]), lost])]);
 };
 
 const isNear = (op: OnnxCall, x: Ref): Ref => op.add('Less', [op.add('Abs', [x]), op.scalar(0.5, 'float32')]);
@@ -155,7 +173,22 @@ function reduce(op: OnnxCall, operator: string, x: Ref): Ref {
   if (axes.length === 0) return x;
   const isOfOne = axes.every((axis) => op.shape(0).at(axis) === 1);
   if (isOfOne) return op.reshape(x, op.shape(0), op.outputs[0]?.shape ?? []);
+  if (operator === 'ReduceSum' && isOfManyRows(op.shape(0), axes)) return sumOfRows(op, x);
   return op.add(operator, [x, op.places(axes)], { keepdims: { int: Number(op.bool('keep_dims')) } });
+}
+
+const isOfManyRows = (shape: readonly number[], axes: readonly number[]): boolean =>
+  axes.length === 1 &&
+  shape.length > 1 &&
+  axisOf(axes, shape.length) === shape.length - 2 &&
+  (shape.at(-2) ?? 0) >= 256;
+
+/** Of many rows by a product with ones, where the reduction takes ten times as long. */
+function sumOfRows(op: OnnxCall, x: Ref): Ref {
+  const rows = op.shape(0).at(-2) ?? 0;
+  const ones = op.constant([1], { shape: [1, rows], dtype: 'float32' });
+  const kept = [...op.shape(0).slice(0, -2), 1, op.shape(0).at(-1) ?? 0];
+  return op.reshape(op.add('MatMul', [ones, x]), kept, op.outputs[0]?.shape ?? []);
 }
 
 export const extremeAt =

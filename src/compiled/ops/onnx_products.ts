@@ -1,7 +1,7 @@
 /** The ONNX forms of matrix products and convolutions. */
 import type { TensorSpec } from '../record/graph.js';
 import type { OnnxCall, OnnxForm, Ref } from './onnx_call.js';
-import { convolutionOf } from './shapes.js';
+import { convolutionOf, sizeOf } from './shapes.js';
 
 /** A product of two matrices. */
 export const matrixProduct: OnnxForm = (op) =>
@@ -29,6 +29,7 @@ export const batchProduct: OnnxForm = (op) => {
     return asOutput(op, productOf(op, [matrixOf(op, 0), matrixOf(op, 1)], op.bool('adj_x'), op.bool('adj_y')));
   }
   if (op.shape(0).at(op.bool('adj_x') ? -2 : -1) === 1) return outerProduct(op);
+  if (isOfManyRows(op)) return dotProducts(op);
   const side = (i: number, isTransposed: boolean): Ref => {
     const rank = op.shape(i).length;
     if (!isTransposed) return op.input(i);
@@ -44,6 +45,21 @@ function outerProduct(op: OnnxCall): Ref {
   const column = op.reshape(op.input(0), op.shape(0), [...op.shape(0).slice(0, -2), rows, 1]);
   const row = op.reshape(op.input(1), op.shape(1), [...op.shape(1).slice(0, -2), 1, columns]);
   return op.add('Mul', [column, row]);
+}
+
+/** Calls of a product of one row and one column that take longer than two nodes over all of them. */
+const MANY = 256;
+
+const isOfManyRows = (op: OnnxCall): boolean => {
+  const [rows, columns] = op.outputs[0]?.shape.slice(-2) ?? [];
+  const areRows = !op.bool('adj_x') && op.bool('adj_y') && rows === 1 && columns === 1;
+  return areRows && sizeOf(op.outputs[0]?.shape ?? []) >= MANY;
+};
+
+/** Of rows and rows: the sums of their products, element by element. */
+function dotProducts(op: OnnxCall): Ref {
+  const terms = op.add('Mul', [op.input(0), op.input(1)]);
+  return op.add('ReduceSum', [terms, op.places([-1])], { keepdims: { int: 1 } });
 }
 
 export const einsum: OnnxForm = (op) =>

@@ -118,7 +118,7 @@ export const table: Readonly<Record<string, Row>> = {
   Sinh: each(as('Sinh')),
   Slice: row(shapes.asSaidBy(2), moves.slice),
   Softmax: each(as('Softmax', { axis: { int: -1 } }), 'softmax'),
-  Softplus: activation(as('Softplus')),
+  Softplus: activation(math.softplus),
   SplitV: row(shapes.divided, moves.parts),
   Sqrt: each(as('Sqrt')),
   Square: each(math.square),

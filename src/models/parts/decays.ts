@@ -134,6 +134,23 @@ function tokensBetween(C: number): tf.Tensor2D {
 }
 
 /**
+ * What is left of each token after the last one, exp g(j, T], and of the state before, exp g(0, T] as rows [1, B * H, D or 1, 1].
+ * Sums over what is after a token in its chunk, and over the chunks after that, are products with zeros and ones.
+ * @param log g, [N, B * H, C, D or 1]
+ */
+export function untilLast(log: Chunks): { readonly left: Chunks; readonly across: Chunks } {
+  const [N, , C] = log.shape;
+  const g = tf.maximum(log, LEAST_LOG);
+  const totals: Chunks = tf.sum(g, 2, true);
+  const after = tf.matMul(lowerTriangle(N, 1), tf.reshape(totals, [N, -1]), true);
+  const inChunk = tf.matMul(tf.transpose(lowerTriangle(C, 1)), g);
+  return {
+    left: tf.exp(tf.add(inChunk, tf.reshape(after, totals.shape))),
+    across: tf.transpose(tf.exp(tf.sum(totals, 0, true)), [0, 1, 3, 2]),
+  };
+}
+
+/**
  * One decay a channel and token, by halving: blocks of 1, 2, 4, … tokens become those of twice the size, in which the
  * late half reads the early one through the boundary between them,
  *

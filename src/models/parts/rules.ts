@@ -9,10 +9,11 @@
  * Where ONNX Runtime is to do either token by token, its operator takes their place.
  */
 import { hasLinearAttention, linearAttention, TAKES_STEPS } from '../../compiled/linear_attention.js';
+import { isForXla } from '../../compiled/record/recording.js';
 import { scan } from '../../compiled/scan.js';
 import * as tf from '../../tf.js';
 import { type Chunks, joinChunks, splitChunks } from './chunks.js';
-import type { Decay, Read } from './decays.js';
+import { type Decay, type Read, untilLast } from './decays.js';
 import { unitLowerInverse } from './triangles.js';
 
 export interface Inputs {
@@ -76,12 +77,24 @@ function weighted({ q, k, v, rate }: CorrectingInputs): Inputs {
 export function additiveRule(inputs: Inputs, decay: Decay, start: Chunks, lastOnly: boolean): Ruled {
   if (hasLinearAttention()) return byOperator(inputs, decay.log, null, start, lastOnly);
   const { q, k, v } = inputs;
+  // XLA makes one loop of what happens to keys chunk by chunk, where ONNX Runtime has a node for each part of it.
+  if (lastOnly && !isForXla()) {
+    const S = stateAtEnd(inputs, decay, start);
+    return { o: tf.matMul(q, S), S };
+  }
   const { keys, across, reads } = decay(k, ...(lastOnly ? [] : [q]));
   const next = (state: Chunks, kept: Chunks, gain: Chunks): Chunks => tf.add(tf.mul(kept, state), gain);
   const { before, last: S } = scan(next, start, across, tf.matMul(keys, v, true, false));
   const [read] = reads;
   if (read === undefined) return { o: tf.matMul(q, S), S };
   return { o: tf.add(tf.matMul(read.entering, before()), tf.matMul(read.scores, v)), S };
+}
+
+/** The last state alone: a sum of what each token wrote, as far as it is left then. */
+function stateAtEnd({ k, v }: Inputs, { log }: Decay, start: Chunks): Chunks {
+  const { left, across } = untilLast(log ?? tf.zeros([...k.shape.slice(0, 3), 1] as Chunks['shape']));
+  const gains = tf.matMul(tf.mul(k, left), v, true, false);
+  return tf.add(tf.mul(across, start), tf.sum(gains, 0, true));
 }
 
 /**

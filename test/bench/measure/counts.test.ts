@@ -168,6 +168,8 @@ const halvings = (n: number) => Math.ceil(n / halved(n));
 const triangle = (n: number) => halved(n) * (halved(n) - 1);
 /** The sums of one decay a head between any two tokens of a chunk, its start and its end: a product with zeros and ones. */
 const sums = (size: number) => 2 * H * size * (size + 1) ** 2;
+/** The sums of decays from each token to the last one, in its chunk and in those after it: products with zeros and ones. */
+const untilLast = (size: number, count: number, width: number) => 2 * width * (count * size ** 2 + count ** 2);
 /** KᵀV and QS of such a chunk; and KᵀW, KᵀU, S' and the inverse of the delta rule. */
 const states = (n: number) => 4 * halved(n) * d * D;
 const delta = (n: number) => 4 * halved(n) * d * D + 2 * d * D * D + H * inverse(halved(n));
@@ -210,12 +212,13 @@ const COSTS: Record<string, Costs> = {
   RetNet: {
     step: () => 4 * d * D + gate, // kᵀv, qS; the table's fifth d·D is γS
     prefill: (n) => gate * n + padded(n) * (4 * Math.min(C, n) * d + 4 * d * D),
-    lastPrefill: (n) => gate + padded(n) * 2 * d * D + 2 * d * D,
+    lastPrefill: (n) => gate + padded(n) * 2 * d * D + 2 * d * D + untilLast(Math.min(C, n), chunks(n), H),
   },
   GLA: {
     step: () => 4 * d * D + gate + 4 * d * r,
     prefill: (n) => (gate + 4 * d * r) * n + halvings(n) * (triangle(n) * d + 2 * halved(n) ** 2 * d + states(n)),
-    lastPrefill: (n) => gate + 4 * d * r * n + (halvings(n) * states(n)) / 2 + 2 * d * D,
+    lastPrefill: (n) =>
+      gate + 4 * d * r * n + (halvings(n) * states(n)) / 2 + 2 * d * D + untilLast(halved(n), halvings(n), d),
   },
   Mamba2: {
     step: () => 4 * d * s + mamba2Maps,
