@@ -23,8 +23,11 @@ export interface Scanned<X extends tf.Tensor> {
  * @param xs [N, ...] each, float32, N >= 1
  */
 export function scan<X extends tf.Tensor>(step: Step<X>, initial: X, ...xs: Rows<X>): Scanned<X> {
-  return (isForXla() ? scanInLoop : scanInSteps)(step, initial, xs);
+  return (scansInLoop() ? scanInLoop : scanInSteps)(step, initial, xs);
 }
+
+/** Whether the steps of a `scan` are a loop rather than written out. */
+export const scansInLoop = isForXla;
 
 function scanInSteps<X extends tf.Tensor>(step: Step<X>, initial: X, xs: Rows<X>): Scanned<X> {
   const N = rowsOf(xs);

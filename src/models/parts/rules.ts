@@ -9,8 +9,7 @@
  * Where ONNX Runtime is to do either token by token, its operator takes their place.
  */
 import { hasLinearAttention, linearAttention, TAKES_STEPS } from '../../compiled/linear_attention.js';
-import { isForXla } from '../../compiled/record/recording.js';
-import { scan } from '../../compiled/scan.js';
+import { scan, scansInLoop } from '../../compiled/scan.js';
 import * as tf from '../../tf.js';
 import { type Chunks, joinChunks, splitChunks } from './chunks.js';
 import { type Decay, type Read, untilLast } from './decays.js';
@@ -77,8 +76,8 @@ function weighted({ q, k, v, rate }: CorrectingInputs): Inputs {
 export function additiveRule(inputs: Inputs, decay: Decay, start: Chunks, lastOnly: boolean): Ruled {
   if (hasLinearAttention()) return byOperator(inputs, decay.log, null, start, lastOnly);
   const { q, k, v } = inputs;
-  // XLA makes one loop of what happens to keys chunk by chunk, where ONNX Runtime has a node for each part of it.
-  if (lastOnly && !isForXla()) {
+  // A loop over chunks is faster than sums over all; steps written out are slower.
+  if (lastOnly && !scansInLoop()) {
     const S = stateAtEnd(inputs, decay, start);
     return { o: tf.matMul(q, S), S };
   }
