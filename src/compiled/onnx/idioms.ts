@@ -201,6 +201,7 @@ const IDIOMS: readonly Idiom[] = [
 /** The idiom that ends with a node: its inputs and its form. */
 export function idiomOf(node: GraphNode, recorded: Recorded): { inputs: readonly string[]; onnx: OnnxForm } | null {
   for (const { pattern, inputs, holds, onnx } of IDIOMS) {
+    if (pattern[0] !== node.op) continue;
     const names = new Map<string, string>();
     const of = (name: string): string => names.get(name) ?? '';
     if (!matches(pattern, node, recorded, names) || holds?.(of, recorded, node) === false) continue;
