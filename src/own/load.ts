@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { register } from 'node:module';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { check, messageOf } from '../errors.js';
+import { check, messageOf, UserError } from '../errors.js';
 import { MODEL_GROUPS } from '../models/groups.js';
 import type { AnyMixer } from '../models/mixer.js';
 import type { ModelShape, Runner } from '../models/model.js';
@@ -36,7 +36,9 @@ let isHooked = false;
 export async function addModelFile(path: string, where: string): Promise<string> {
   const file = resolve(path);
   check(existsSync(file), `${where}: no such file, got ${path}`);
-  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+  const sha256 = createHash('sha256')
+    .update(bytesOf(file, `${where}: ${path}`))
+    .digest('hex');
   const found = await load(file, `${where}: ${path}`);
   const name = checkModelFile(found, basename(file, extname(file)), `${where}: ${path}`);
   const { options = {}, mixer, model } = found;
@@ -52,6 +54,14 @@ export async function addModelFile(path: string, where: string): Promise<string>
     }),
   });
   return name;
+}
+
+function bytesOf(file: string, where: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new UserError(`${where}: must be a file that can be read, got ${messageOf(error)}`);
+  }
 }
 
 async function load(file: string, where: string): Promise<ModelFile> {

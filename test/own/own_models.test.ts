@@ -130,6 +130,7 @@ describe('what is no model file', () => {
   test.each([
     ['needs a file, or --new and a file', []],
     ['no such file, got none.js', ['none.js']],
+    ['.: must be a file that can be read, got EISDIR: illegal operation on a directory, read', ['.']],
   ])('%s', { timeout: LIMIT }, async (message, argv) => {
     const { code, stderr } = await run('check_laws', argv);
     expect([code, stderr]).toEqual([2, `error: check-laws: ${message}\n`]);
