@@ -19,9 +19,9 @@
 #include <cstdint>
 #include <sstream>
 #include <string>
-#include <type_traits>
 #include <vector>
 
+#include "exponential.h"
 #include "panels.h"
 #include "registry.h"
 #include "threads.h"
@@ -53,28 +53,6 @@ struct Call {
   KeysValues near, far;
   float* out;  // [queries, width]
 };
-
-template <typename V>
-using Bits = std::conditional_t<kLanes<V> == 16, uint32_t __attribute__((vector_size(64))),
-                                uint32_t __attribute__((vector_size(32)))>;
-
-/** e^x for x <= 0, within two units in the last place; 0 where it would be below the smallest normal number; NaN of NaN. */
-template <typename V>
-INLINE V Exp(const V& x) {
-  // 1.5 · 2^23 + 127: what is added to it is rounded to an integer, of which the lowest bits are the exponent of a float.
-  const V rounder = V{} + 12583039.f;
-  const V shifted = x * 1.44269504f + rounder;
-  const V n = shifted - rounder;
-  const V r = x - n * 0.693359375f - n * -2.12194440e-4f;  // ln 2 in two parts; both, and the polynomial: Cephes expf
-  V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  const V power = p * r * r + r + 1.f;
-  const V two_to_n = (V)((Bits<V>)shifted << 23);
-  return x <= -87.f ? V{} : power * two_to_n;  // a product, since a NaN is one of any factor
-}
 
 /** Queries side by side in the lanes of two vectors, and what they have seen so far. */
 template <typename V>
@@ -209,12 +187,6 @@ FOR_AVX512 void AttendAvx512(const Call& call, std::atomic<int64_t>& taken) { At
 FOR_AVX2 void AttendAvx2(const Call& call, std::atomic<int64_t>& taken) { AttendBlocks<Lanes8>(call, taken); }
 FOR_AVX void AttendAvx(const Call& call, std::atomic<int64_t>& taken) { AttendBlocks<Lanes8>(call, taken); }
 
-Attend AttendOfThisProcessor() {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return AttendAvx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return AttendAvx2;
-  return AttendAvx;  // which libtensorflow needs as well
-}
-
 /** Multiplications and additions. */
 double WorkOf(const Call& call) {
   const double seen = call.window == 0 ? call.used + call.rows - call.queries / 2. : call.window;
@@ -247,7 +219,7 @@ extern "C" void attnscale_causal_attention(void* out, const void** in, const cha
   }
   if (call.window > 0) call.from = static_cast<int64_t>(*input(3));
   call.out = static_cast<float*>(out);
-  static const Attend attend = AttendOfThisProcessor();
+  static const Attend attend = ForThisProcessor<Attend>(AttendAvx512, AttendAvx2, AttendAvx);
   AttendWith(attend, call);
 }
 

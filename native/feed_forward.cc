@@ -57,13 +57,6 @@ INLINE void PackMaps(Packed& packed, const Call& call) {
   }
 }
 
-template <typename V>
-INLINE float SumOf(const V& vector) {
-  float sum = 0;
-  for (int64_t i = 0; i < kLanes<V>; i++) sum += vector[i];
-  return sum;
-}
-
 /** Layer norm of a row. */
 template <typename V>
 INLINE void Normalize(float* to, const float* x, const Call& call) {
@@ -81,7 +74,7 @@ INLINE void Normalize(float* to, const float* x, const Call& call) {
   }
 }
 
-/** x Φ(x). erf as a quotient of polynomials, the one XLA has, within 4e-7; NaN of NaN. */
+/** x Φ(x). erf as a quotient of polynomials, Eigen's, within 4e-7; NaN of NaN. */
 template <typename V>
 INLINE V Gelu(const V& x) {
   V z = x * 0.70710678f;
@@ -157,12 +150,6 @@ FOR_AVX2 void FeedAvx2(const Call& c, const Packed& p, std::atomic<int64_t>& tak
 FOR_AVX void PackAvx(Packed& packed, const Call& call) { PackMaps<Lanes8>(packed, call); }
 FOR_AVX void FeedAvx(const Call& c, const Packed& p, std::atomic<int64_t>& taken) { FeedBlocks<Lanes8>(c, p, taken); }
 
-Processor ThisProcessor() {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return {PackAvx512, FeedAvx512};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {PackAvx2, FeedAvx2};
-  return {PackAvx, FeedAvx};  // which libtensorflow needs as well
-}
-
 }  // namespace
 
 /**
@@ -177,7 +164,8 @@ extern "C" void attnscale_feed_forward(void* out, const void** in, const char* s
   call.x = input(0), call.gain = input(1), call.bias = input(2);
   call.in = input(3), call.in_bias = input(4), call.out = input(5), call.out_bias = input(6);
   call.y = static_cast<float*>(out);
-  static const Processor processor = ThisProcessor();
+  static const auto processor =
+      ForThisProcessor<Processor>({PackAvx512, FeedAvx512}, {PackAvx2, FeedAvx2}, {PackAvx, FeedAvx});
   thread_local Packed packed;  // kept: memory that is new costs as much as a fourth of 256 tokens
   processor.pack(packed, call);
   const double work = 2. * call.tokens * call.d * call.f;

@@ -37,6 +37,20 @@ INLINE void Store(float* to, const V& vector) {
   std::memcpy(to, &vector, sizeof(V));
 }
 
+template <typename V>
+INLINE float SumOf(const V& vector) {
+  float sum = 0;
+  UNROLL for (int64_t i = 0; i < kLanes<V>; i++) sum += vector[i];
+  return sum;
+}
+
+/** What this processor can run of code for three; AVX is what libtensorflow needs as well. */
+template <typename Code>
+Code ForThisProcessor(Code avx512, Code avx2, Code avx) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return avx512;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? avx2 : avx;
+}
+
 /** Some rows of a product. */
 struct Panel {
   float* out;

@@ -46,16 +46,17 @@ function isThere(path: string): boolean {
   }
 }
 
-/** What native/ adds to XLA: products of small matrices, causal attention, results in memory, the feed-forward. */
-export type NativeCode = 'small_products' | 'causal_attention' | 'materialize' | 'feed_forward';
+/** What native/ adds to XLA: products, causal attention, results in memory, the feed-forward, softplus. */
+export type NativeCode = keyof typeof SYMBOLS;
 
 /** A name that an addon contains if it carries that code. */
-const SYMBOLS: Readonly<Record<NativeCode, string>> = {
+const SYMBOLS = {
   small_products: '__xla_cpu_runtime_EigenMatMulF32',
   causal_attention: 'attnscale_causal_attention',
   materialize: 'attnscale_materialize',
   feed_forward: 'attnscale_feed_forward',
-};
+  softplus: 'attnscale_softplus',
+} as const;
 
 /**
  * The code of native/ that the addon carries; none where it is not to be loaded.

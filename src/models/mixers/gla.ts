@@ -15,7 +15,7 @@ import type { ModelShape } from '../model.js';
 import { type Chunks, halvedChunk, splitChunks } from '../parts/chunks.js';
 import { channelDecay } from '../parts/decays.js';
 import { type GatedMaps, gatedInputs, gatedMaps } from '../parts/gated_inputs.js';
-import { type Dense, dense, denseParameters } from '../parts/layers.js';
+import { type Dense, dense, denseParameters, softplus } from '../parts/layers.js';
 import { gatedOutput, type NormedOutput, outputParameters } from '../parts/outputs.js';
 import { additiveRule, additiveStep } from '../parts/rules.js';
 
@@ -35,7 +35,7 @@ export function glaMixer({ hiddenDim: d, numHeads: H }: ModelShape, { scan_chunk
   const D = d / H;
   /** g of x by the first of its two maps, [B, T, r], by chunks of C tokens, [N, B * H, C, D]. */
   const logDecay = ({ f2 }: Parameters, low: tf.Tensor3D | undefined, C: number): Chunks =>
-    splitChunks(tf.div(tf.softplus(tf.neg(dense(low as tf.Tensor3D, f2))), -TEMPERATURE), H, C);
+    splitChunks(tf.div(softplus(tf.neg(dense(low as tf.Tensor3D, f2))), -TEMPERATURE), H, C);
   return recurrent<Parameters, State>({
     parameters: (weights) => ({
       ...gatedMaps(weights, d, { f1: r }),

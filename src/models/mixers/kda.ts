@@ -16,7 +16,7 @@ import type { ModelShape } from '../model.js';
 import { splitChunks } from '../parts/chunks.js';
 import { channelDecay } from '../parts/decays.js';
 import { gatedDelta } from '../parts/gated_delta.js';
-import { type Dense, dense, denseParameters, denseWeight, matMulLast } from '../parts/layers.js';
+import { type Dense, dense, denseParameters, denseWeight, matMulLast, softplus } from '../parts/layers.js';
 
 type Parameters = {
   readonly g2: Dense; // [D, d]
@@ -39,7 +39,7 @@ export function kdaMixer(shape: ModelShape, options: { readonly scan_chunk: numb
       dt_bias: tf.tensor1d(weights.get('dt_bias', [d])),
     }),
     logDecay: ({ f2, A_log, dt_bias }, low, C) =>
-      splitChunks(tf.mul(tf.neg(tf.exp(A_log)), tf.softplus(tf.add(matMulLast(low, f2), dt_bias))), H, C),
+      splitChunks(tf.mul(tf.neg(tf.exp(A_log)), softplus(tf.add(matMulLast(low, f2), dt_bias))), H, C),
     decayBy: channelDecay,
     gate: ({ g2 }, low) => tf.sigmoid(dense(low, g2)),
   });

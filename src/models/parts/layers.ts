@@ -1,9 +1,12 @@
 /** Tensor functions that more than one model uses. */
+import { nativeCall } from '../../compiled/native_call.js';
 import * as tf from '../../tf.js';
 import type { WeightSource } from '../weights.js';
 
 const LAYER_NORM_EPS = 1e-5;
 const L2_NORM_EPS = 1e-6;
+/** Fewer numbers are not worth a call that XLA cannot see into. */
+const LEAST_SOFTPLUS = 8192;
 
 export type Dense = { readonly weight: tf.Tensor2D /* [in, out] */; readonly bias: tf.Tensor1D /* [out] */ };
 export type Norm = { readonly gain: tf.Tensor1D; readonly bias: tf.Tensor1D };
@@ -85,6 +88,12 @@ export function rmsNorm<X extends tf.Tensor>(x: X, scale = 1): X {
 
 /** x sigmoid(x), also called swish. */
 export const silu = <X extends tf.Tensor>(x: X): X => tf.mul(x, tf.sigmoid(x));
+
+/** max(x, 0) + log1p(exp(-|x|)); native/softplus.cc where there are many. */
+export function softplus<X extends tf.Tensor>(x: X): X {
+  const inTensors = (): X => tf.softplus(x);
+  return x.size < LEAST_SOFTPLUS ? inTensors() : nativeCall<X>('softplus', [x], [x.size], x.shape, inTensors);
+}
 
 /** x Φ(x), the exact form. */
 export function gelu<X extends tf.Tensor>(x: X): X {
