@@ -1,15 +1,12 @@
 /** Causal attention in tensors, and by native/causal_attention.cc where XLA calls it. */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findCompiler } from '../../scripts/native_addon.mjs';
 import { compile } from '../../src/compiled/compile.js';
 import { softmaxMixer } from '../../src/models/mixers/softmax.js';
 import { attendCausally, attendWindow } from '../../src/models/parts/attention.js';
 import * as tf from '../../src/tf.js';
 import { disposeTree } from '../../src/tree.js';
+import { hasCompiler, runProgram } from '../support/native_program.js';
 import { SMALL } from '../support/session.js';
-import { temporaryFolder } from '../support/temporary.js';
 
 const { backend, nativeCode } = await tf.initBackend('auto');
 const onTensorflow = test.skipIf(backend !== 'tensorflow');
@@ -142,13 +139,6 @@ test('Softmax is left to XLA whole where scores are few, or where the addon make
   ]);
 });
 
-const isLinuxX64 = process.platform === 'linux' && process.arch === 'x64';
-const compiler = isLinuxX64 ? await findCompiler().catch(() => null) : null;
-test.skipIf(compiler === null)('all code that this processor can run attends exactly, but for roundings', () => {
-  const [command, ...flags] = compiler!;
-  const [source, program] = [join(import.meta.dirname, 'causal_attention_check.cc'), join(temporaryFolder(), 'check')];
-  const compiled = spawnSync(command!, [...flags, '-std=c++17', '-O1', '-w', source, '-pthread', '-o', program]);
-  expect(compiled.status).toBe(0);
-  const { status, stdout } = spawnSync(program, { encoding: 'utf8' });
-  expect({ status, stdout }).toEqual({ status: 0, stdout: 'checked\n' });
+test.skipIf(!hasCompiler)('all code that this processor can run attends exactly, but for roundings', () => {
+  expect(runProgram('causal_attention_check.cc', '-w', '-pthread')).toEqual({ status: 0, stdout: 'checked\n' });
 });

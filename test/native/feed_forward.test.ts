@@ -1,13 +1,10 @@
 /** The feed-forward block in tensors, and by native/feed_forward.cc where XLA calls it. */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findCompiler } from '../../scripts/native_addon.mjs';
 import { compile } from '../../src/compiled/compile.js';
 import { type FeedForward, feedForward } from '../../src/models/parts/feed_forward.js';
 import * as tf from '../../src/tf.js';
 import { disposeTree } from '../../src/tree.js';
-import { temporaryFolder } from '../support/temporary.js';
+import { hasCompiler, runProgram } from '../support/native_program.js';
 
 const { backend, nativeCode } = await tf.initBackend('auto');
 
@@ -62,13 +59,6 @@ test.skipIf(backend !== 'tensorflow')('a position that is NaN or infinite by XLA
   disposeTree([layer, x, y]);
 });
 
-const isLinuxX64 = process.platform === 'linux' && process.arch === 'x64';
-const compiler = isLinuxX64 ? await findCompiler().catch(() => null) : null;
-test.skipIf(compiler === null)('all code that this processor can run feeds forward exactly, but for roundings', () => {
-  const [command, ...flags] = compiler!;
-  const [source, program] = [join(import.meta.dirname, 'feed_forward_check.cc'), join(temporaryFolder(), 'check')];
-  const compiled = spawnSync(command!, [...flags, '-std=c++17', '-O1', '-w', source, '-pthread', '-o', program]);
-  expect(compiled.status).toBe(0);
-  const { status, stdout } = spawnSync(program, { encoding: 'utf8' });
-  expect({ status, stdout }).toEqual({ status: 0, stdout: 'checked\n' });
+test.skipIf(!hasCompiler)('all code that this processor can run feeds forward exactly, but for roundings', () => {
+  expect(runProgram('feed_forward_check.cc', '-w', '-pthread')).toEqual({ status: 0, stdout: 'checked\n' });
 });

@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findCompiler } from '../../scripts/native_addon.mjs';
 import { compile } from '../../src/compiled/compile.js';
 import * as tf from '../../src/tf.js';
 import { disposeTree } from '../../src/tree.js';
+import { hasCompiler, runProgram } from '../support/native_program.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const { backend, nativeCode } = await tf.initBackend('auto');
@@ -70,14 +70,8 @@ test.skipIf(backend !== 'tensorflow').each(forms)(
   },
 );
 
-const isLinuxX64 = process.platform === 'linux' && process.arch === 'x64';
-const compiler = isLinuxX64 ? await findCompiler().catch(() => null) : null;
-test.skipIf(compiler === null)('all code that this processor can run multiplies every shape it takes', () => {
-  const [command, ...flags] = compiler!;
-  const [source, program] = [join(import.meta.dirname, 'small_products_check.cc'), join(temporaryFolder(), 'check')];
-  const compiled = spawnSync(command!, [...flags, '-std=c++17', '-O1', source, '-ldl', '-o', program]);
-  expect(compiled.status).toBe(0);
-  const { status, stdout } = spawnSync(program, { encoding: 'utf8' });
+test.skipIf(!hasCompiler)('all code that this processor can run multiplies every shape it takes', () => {
+  const { status, stdout } = runProgram('small_products_check.cc', '-ldl');
   expect(status).toBe(0);
   expect(stdout.replaceAll(/^avx\w+ 1232 of 2352\n/gm, '')).toBe('');
 });
