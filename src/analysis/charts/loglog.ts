@@ -206,7 +206,7 @@ function legendText({ floor, powerLaw, points }: ModelAnalysis): string {
   return `exponent ${exponentText(floor)}${constant}`;
 }
 
-/** Grey lines of slope 1 and 2 from the lower left corner, named at their ends. */
+/** Grey lines of slope 1 and 2 from the lower left corner, named where no model is. */
 function guides(x: AxisEncoding, y: AxisEncoding): Layer[] {
   const [left = 1, right = 1] = x.scale.domain;
   const [bottom = 1, top = 1] = y.scale.domain;
@@ -225,13 +225,14 @@ function guides(x: AxisEncoding, y: AxisEncoding): Layer[] {
       encoding: { x, y, detail: { field: 'slope' } },
     },
     ...ends.map(({ label, n, value }): Layer => {
-      const atTop = n < right;
-      // At the right edge models have their names: a guide's stands inside.
-      const place = atTop
+      // At the right edge models have their names, and all along the line they may lie: but under its beginning is none.
+      const isAtEnd = n < right;
+      const way = isAtEnd ? 1 : 1 / 8;
+      const place = isAtEnd
         ? ({ align: 'center', baseline: 'bottom', dy: -4 } as const)
-        : ({ align: 'right', baseline: 'bottom', dx: -6, dy: -6 } as const);
+        : ({ align: 'left', baseline: 'top', dx: 6 } as const);
       return {
-        data: { values: [{ n, value, label }] },
+        data: { values: [{ n: left * (n / left) ** way, value: bottom * (value / bottom) ** way, label }] },
         mark: { type: 'text', color: FAINT, fontSize: 12, ...place },
         encoding: { x, y, text: { field: 'label' } },
       };
