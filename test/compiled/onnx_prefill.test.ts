@@ -83,25 +83,28 @@ test.each([true, false])('a sum of many rows is a product, axes kept: %s', (kept
   }
 });
 
-test('of wide maps that are taken apart each is a product of its own, where there are more rows than weights', () => {
+test('of maps that are taken apart each wide one is a product, and narrow neighbours are, where there are more rows than weights', () => {
   const parts = (x: tf.Tensor, sizes: number[]) => tf.split(x, sizes, x.rank - 1);
   const weight = floats(32, 160) as tf.Tensor2D;
   const plain: Fn = (x, w) => parts(tf.reshape(tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D), [2, -1, 160]), [96, 64]);
   const biased: Fn = (x, w, bias) =>
     parts(tf.fused.matMul({ a: x as tf.Tensor2D, b: w as tf.Tensor2D, bias: bias as tf.Tensor }), [64, 96]);
-  const narrow: Fn = (x, w) => parts(tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D), [100, 60]);
+  const mixed: Fn = (x, w, bias) =>
+    parts(tf.fused.matMul({ a: x as tf.Tensor2D, b: w as tf.Tensor2D, bias: bias as tf.Tensor }), [60, 70, 10, 5, 15]);
+  const narrow: Fn = (x, w) => parts(tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D), [40, 60, 60]);
   const byRows: Fn = (x, w) => tf.split(tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D), 2, 0);
-  for (const [fn, rows, areOwn] of [
-    [plain, 64, true],
-    [biased, 64, true],
-    [plain, 32, false],
-    [narrow, 64, false],
-    [byRows, 64, false],
+  for (const [fn, rows, products] of [
+    [plain, 64, 2],
+    [biased, 64, 2],
+    [mixed, 64, 3],
+    [plain, 32, 1],
+    [narrow, 64, 1],
+    [byRows, 64, 1],
   ] as const) {
     // biome-ignore format: one line
     const args = [floats(rows, 32), weight, floats(160)].slice(0, fn.length);
     const { ops, results } = onOnnx(fn, ...args);
-    expect(ops.filter((op) => op === 'MatMul' || op === 'Gemm')).toHaveLength(areOwn ? 2 : 1);
+    expect(ops.filter((op) => op === 'MatMul' || op === 'Gemm')).toHaveLength(products);
     expectSame(results, leaves(fn(...args)));
   }
 });

@@ -92,30 +92,45 @@ function placesBefore(op: OnnxCall, before: readonly number[]): Ref {
 const isOfMatrices = (of: (name: string) => string, spec: Recorded['spec']): boolean =>
   [of('a'), of('b')].every((side) => isMatrix(spec(side)));
 
-/** Columns from which on products of their own are as fast as parts of a wide one. */
+/** Columns from which on a product of their own is as fast as a part of a wider one. */
 const WIDE = 64;
 
-/** Whether wide maps side by side are taken apart, and their weights are less than what comes of them. */
+/** Whether maps side by side, wide ones among them, are taken apart, and their weights are less than what comes of them. */
 function isOfMaps(of: (name: string) => string, { spec, constant }: Recorded, { inputs, outputs }: GraphNode): boolean {
   const { shape } = spec(inputs[0] as string);
   const [rows = 0, depth = 0] = spec(of('a')).shape.slice(-2);
   const [axis = 0] = numbersOf(constant(of('axis')));
   const isLast = (axis + shape.length) % shape.length === shape.length - 1;
   const areColumns = shape.at(-1) === lengthOf(spec(of('b')));
-  const areWide = outputs.every((part) => lengthOf(part) >= WIDE);
-  return isLast && areColumns && areWide && rows > depth && isOfMatrices(of, spec);
+  const hasWide = outputs.some((part) => lengthOf(part) >= WIDE);
+  return isLast && areColumns && hasWide && rows > depth && isOfMatrices(of, spec);
 }
 
-/** A product for each of some maps, whose weights, constants, the runtime takes apart before it first runs. */
+/** Maps that are a product together: each wide one, and narrow neighbours. */
+function groupsOf(sizes: readonly number[]): number[][] {
+  const groups: number[][] = [];
+  let isOpen = false;
+  for (const size of sizes) {
+    if (isOpen && size < WIDE) groups.at(-1)?.push(size);
+    else groups.push([size]);
+    isOpen = size < WIDE;
+  }
+  return groups;
+}
+
+/** A product for each group of some maps, whose weights, constants, the runtime takes apart before it first runs. */
 function products(op: OnnxCall, sizes: readonly number[], bias?: Ref): Ref[] {
   const [a, b] = [matrixOf(op, 0), matrixOf(op, 1)];
-  const parts = (x: Ref, axis: number): Ref[] =>
-    op.addMany('Split', [x, op.places(sizes)], sizes.length, { axis: { int: axis } });
-  const [weights, biases] = [parts(b, 1), bias && parts(bias, 0)];
-  return weights.map((weight, i) => {
+  const split = (x: Ref, parts: readonly number[], axis: number): Ref[] =>
+    parts.length === 1 ? [x] : op.addMany('Split', [x, op.places(parts)], parts.length, { axis: { int: axis } });
+  const groups = groupsOf(sizes);
+  const widths = groups.map((group) => group.reduce((sum, size) => sum + size, 0));
+  const [weights, biases] = [split(b, widths, 1), bias && split(bias, widths, 0)];
+  const columns = weights.flatMap((weight, i) => {
     const y = biases ? op.add('Gemm', [a, weight, biases[i] as Ref]) : op.add('MatMul', [a, weight]);
-    return op.reshape(y, null, op.outputs[i]?.shape ?? []);
+    return split(y, groups[i] as number[], 1);
   });
+  return columns.map((y, i) => op.reshape(y, null, op.outputs[i]?.shape ?? []));
 }
 
 const IDIOMS: readonly Idiom[] = [
