@@ -12,6 +12,7 @@ import { max } from '../../src/statistics.js';
 import type { Flags } from '../compare_models/flags.js';
 import { parseLengths } from '../compare_models/lengths.js';
 import { runConfigOf, specOf } from '../compare_models/plan.js';
+import { createProgress } from '../compare_models/progress.js';
 import { readPrompt } from '../compare_models/prompt.js';
 import { labelOf, withOwnModels } from '../compare_models/run.js';
 import { parseWorkload } from '../compare_models.js';
@@ -58,12 +59,17 @@ export async function timePairs(
 ): Promise<Both<Results>> {
   using folder = openTemporaryFolder();
   const cpus = flags.no_pin ? NOT_PINNED : pinnableCpus(flags.threads);
-  const last = 1 + max(task.runs);
-  return await measurePairs({ ...spec, ...task }, versions, {
-    ...{ ...life, ...workerLimits(flags.cell_timeout), ...cpus },
-    now: () => performance.now(),
-    temporaryFile: folder.file,
-    onPair: (run) =>
-      void stderr.write(`measuring: pair ${run + 1} of ${last}, ${countText(task.cells.length, 'cell')}\n`),
-  });
+  const pairs = countText(task.runs.length, 'pair');
+  stderr.write(`measuring: ${pairs} of processes, ${countText(task.cells.length, 'cell')}\n`);
+  const progress = createProgress(stderr, true);
+  try {
+    return await measurePairs({ ...spec, ...task }, versions, {
+      ...{ ...life, ...workerLimits(flags.cell_timeout), ...cpus },
+      now: () => performance.now(),
+      temporaryFile: folder.file,
+      onProgress: progress.update,
+    });
+  } finally {
+    progress.stop();
+  }
 }

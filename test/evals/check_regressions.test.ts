@@ -230,14 +230,15 @@ describe('two checkouts in pairs of processes', () => {
     const { code, out, err } = await compared(checkout('head'), '--runs', '10', '--sets', '2');
     expect(out).toContain('0 regressed, 0 cannot tell');
     expect(code).toBe(0);
-    expect(err).toContain('measuring: pair 10 of 10, 3 cells');
+    expect(err).toContain('measuring: 10 pairs of processes, 3 cells');
+    expect(err).toMatch(/^2[0-9] of 30 measured, .* left$/m);
   });
   test('a slow-down by 20 % is 1, after a second firing of fresh processes', async () => {
     const { code, out, err } = await compared(checkout('head', 'return 1.2'));
     expect(code).toBe(1);
     expect(out).toContain('1.200x [1.200, 1.200]');
     expect(out).toContain('confirmed by 2 sets of processes');
-    expect(err).toContain('measuring: pair 15 of 15, 3 cells');
+    expect(err).toContain('measuring: 5 pairs of processes, 3 cells');
   });
   test('further sets are of the cells that are asked for, with numbers of their own', async () => {
     const [base, head] = [checkout('base'), checkout('head')];

@@ -24,7 +24,7 @@ test('says the ratio of each cell, and writes both sides into one file', () => {
   const flags = ['--seq_lengths', '16', '--engines', 'onnx', 'wasm'];
   const { status, stdout, stderr } = run(['--pairs', '2', '--phases', 'decode', '--json', json], ...flags);
   expect(status, stderr).toBe(0);
-  expect(stderr).toContain('measuring: pair 2 of 2, 1 cell');
+  expect(stderr).toContain('measuring: 2 pairs of processes, 1 cell\n');
   expect(stdout).toContain('onnx over wasm');
   expect(stdout).toMatch(/LinearTransformer │ decode │ 16 │ [\d.]+ +│ [\d.]+ +│ [\d.]+ +│ [\d.]+ to [\d.]+ │/);
   const { cells, engines } = parseResults(JSON.parse(readFileSync(json, 'utf8')), 'json');

@@ -50,11 +50,8 @@ export interface PairsSpec extends Pick<RunSpec, 'cells' | 'workload' | 'rules' 
   readonly seed: number;
 }
 
-/** What is needed of the world. */
-export interface PairsHost extends Omit<RunHost, 'note' | 'save' | 'onProgress'> {
-  /** Pair `run` is begun. */
-  onPair(run: number): void;
-}
+/** What is needed of the world. Progress counts cells measured by both, each once a pair. */
+export type PairsHost = Omit<RunHost, 'note' | 'save'>;
 
 /** What is known of one of the two, and what adds to it. */
 interface Sheet {
@@ -70,30 +67,42 @@ interface Sheet {
  */
 export async function measurePairs(spec: PairsSpec, versions: Both<Version>, host: PairsHost): Promise<Both<Results>> {
   const { cells, runs, seed, threads, spinMs } = spec;
-  const sheets = both((side) => createSheet(versions[side], spec));
+  let done = 0;
+  const total = cells.length * runs.length;
+  const onHeard = (heard: Heard): void => host.onProgress({ done, total, heard });
+  const sheets = both((side) => createSheet(versions[side], spec, onHeard));
+  const onDone = (): void => {
+    done++;
+  };
   const settings = { ...host, threads, thorough: spec.rules.compileThoroughly };
   const before = observe(host.now, spinMs);
   for (const run of runs) {
     if (run === 0) await checkBoth(spec, sheets, settings, host);
-    host.onPair(run);
     const engines = versions.base.engines.map(({ id }) => id);
     for (const engine of shuffled(engines, random(seed, `pair ${run}: engines`))) {
       const isOpen = (cell: CellId): boolean => SIDES.every((side) => sheets[side].ledger.isOpen(cell, run));
-      const own = shuffledCells(cells, seed, run).filter((cell) => cell.engine === engine && isOpen(cell));
+      const all = shuffledCells(cells, seed, run).filter((cell) => cell.engine === engine);
+      const own = all.filter(isOpen);
+      done += all.length - own.length;
       const order = shuffled(SIDES, random(seed, `pair ${run}: sides`));
-      await workThroughPairs({ order, spec, sheets, settings, now: host.now, run, engine }, own);
+      await workThroughPairs({ order, spec, sheets, settings, now: host.now, run, engine, onDone }, own);
     }
   }
   const machine = describeMachine(threads, settings, before, observe(host.now, spinMs));
   return both((side) => sheets[side].ledger.results({ ...versions[side].label, complete: true, machine }));
 }
 
-function createSheet(version: Version, { cells, workload, runs, threads }: PairsSpec): Sheet {
+function createSheet(
+  version: Version,
+  { cells, workload, runs, threads }: PairsSpec,
+  onHeard: (heard: Heard) => void,
+): Sheet {
   const ledger = createLedger({ cells, ...workload, rule: { runs: runs.length, precisionPct: 100, maxTimeS: 0 } });
   const findingIn = createFinder({ engines: version.engines, threads }, []);
   const hear = (heard: Heard): void => {
     const finding = findingIn(heard);
     if (finding !== null) enter(ledger, finding);
+    onHeard(heard);
   };
   return { version, ledger, hear };
 }
@@ -121,6 +130,8 @@ interface Pair {
   readonly now: () => number;
   readonly run: number;
   readonly engine: string;
+  /** A cell was tried. */
+  onDone(): void;
 }
 
 /** Has pairs of processes work on cells until every one was tried: where one is lost, both are begun afresh. */
@@ -138,7 +149,11 @@ async function workThroughPairs(pair: Pair, cells: readonly CellId[]): Promise<v
 }
 
 /** @returns the cells that are left where one of the two was lost */
-async function work({ order, spec, sheets, now, run }: Pair, sessions: Both<Session>, cells: readonly CellId[]) {
+async function work(
+  { order, spec, sheets, now, run, onDone }: Pair,
+  sessions: Both<Session>,
+  cells: readonly CellId[],
+) {
   const { workload, rules } = spec;
   const workers = order.map((side) => sessions[side].worker);
   const sheetOf = (i: number): Sheet => sheets[order[i] as Side];
@@ -171,6 +186,8 @@ async function work({ order, spec, sheets, now, run }: Pair, sessions: Both<Sess
     } catch (error) {
       const other = await measureAlone(1 - turn, cell, position); // what one cannot do, the other may
       throw error instanceof Failure && other instanceof Lost ? new Lost(error.status, error.message) : error;
+    } finally {
+      onDone();
     }
   };
   const left = await untilLost(visitsOf(cells), startOver, measure, (cell, { status, message }) =>

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { pairRatios } from '../../../src/bench/gate/paired_cells.js';
 import { type Both, both, measurePairs, type PairsSpec } from '../../../src/bench/run/pairs.js';
 import { NOT_PINNED, type PinnableCpus, pinnableCpus } from '../../../src/bench/run/process/pinning.js';
+import type { Progress } from '../../../src/bench/run/run.js';
 import { cellKey } from '../../../src/results/cell.js';
 import type { Results } from '../../../src/results/schema.js';
 import { type FakeEngine, fakeEngine, plainLife, SPEC } from '../../support/fake_worker.js';
@@ -16,13 +17,13 @@ const label = { schema_version, created_at, tool, git, config, config_hash };
 const RULES = { ...SPEC.rules, samples: { minCount: 3, minMs: 0, maxMs: 1000 } };
 const PLAN: PairsSpec = { ...SPEC, cells: SPEC.cells.slice(0, 3), rules: RULES, runs: [0, 1], seed: 1 };
 
-/** Measures pairs of two fake engines. @returns also the pairs that were begun */
+/** Measures pairs of two fake engines. @returns also how much was done of how much, as it went on */
 async function measured(
   engines: Both<FakeEngine>,
   plan: Partial<PairsSpec> = {},
   { cpus = NOT_PINNED, cellTimeoutMs = 60_000 }: { cpus?: PinnableCpus; cellTimeoutMs?: number } = {},
 ) {
-  const pairs: number[] = [];
+  const progress: string[] = [];
   const folder = temporaryFolder();
   const host = {
     ...plainLife(),
@@ -30,10 +31,11 @@ async function measured(
     ...{ cellTimeoutMs, startTimeoutMs: 60_000 },
     now: () => performance.now(),
     temporaryFile: (name: string) => join(folder, name),
-    onPair: (run: number) => void pairs.push(run),
+    onProgress: ({ done, total, heard }: Progress) =>
+      void (heard.type === 'measured' && progress.push(`${heard.process.run}: ${done} of ${total}`)),
   };
   const versions = both((side) => ({ name: `${side} dir`, engines: [engines[side]], label }));
-  return { ...(await measurePairs({ ...PLAN, ...plan }, versions, host)), pairs };
+  return { ...(await measurePairs({ ...PLAN, ...plan }, versions, host)), progress };
 }
 
 const statuses = ({ cells }: Results) => Object.fromEntries(cells.map((cell) => [cellKey(cell), cell.status]));
@@ -57,8 +59,9 @@ describe('two versions of an engine', () => {
 
   test('come out as two runs, whose processes of one number are a pair', async () => {
     const engines = { base: fakeEngine('return 1'), new: fakeEngine('return 1.5') };
-    const { base, new: next, pairs } = await measured(engines);
-    expect(pairs).toEqual([0, 1]);
+    const { base, new: next, progress } = await measured(engines);
+    const runOf = (done: number): number => (done < 3 ? 0 : 1);
+    expect([...new Set(progress)]).toEqual([0, 1, 2, 3, 4, 5].map((done) => `${runOf(done)}: ${done} of 6`));
     for (const [i, cell] of next.cells.entries()) {
       for (const ratio of pairRatios(base.cells[i]!, cell)) expect(ratio).toBeCloseTo(1.5, 9);
       expect(cell.processes.map(({ run }) => run)).toEqual([0, 1]);
