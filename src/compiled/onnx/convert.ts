@@ -1,7 +1,7 @@
 /** A recorded graph as ONNX has it: the forms of the table's rows, one after the other. */
 import { check } from '../../errors.js';
 import { callOf } from '../ops/call.js';
-import { ONNX_TYPES, type OnnxAttrs, type OnnxCall, type OnnxDType, type Ref } from '../ops/onnx_call.js';
+import { ONNX_TYPES, type OnnxAttrs, type OnnxCall, type Ref } from '../ops/onnx_call.js';
 import { table } from '../ops/table.js';
 import {
   CONST,
@@ -15,9 +15,11 @@ import {
   OPERATOR,
   type TensorSpec,
 } from '../record/graph.js';
+import { bytesOf, elementsOf, expanded } from './elements.js';
 import type { Initializer, OnnxModel, OnnxNode, OnnxTensor } from './graph.js';
 import { idiomOf } from './idioms.js';
 import { pruned } from './prune.js';
+import { isSame, know, type Plan, planOf, type Shapes, viewAs, viewOf } from './views.js';
 
 /** What a recorded reference stands for; a constant has no name in the model until it needs one. */
 interface Known extends TensorSpec {
@@ -32,8 +34,7 @@ interface Model {
   readonly initializers: Initializer[];
   /** Small constants, looked up by content. */
   readonly small: Map<string, Ref>;
-  /** What has been given other shapes, by its name after that: its name before, and its shape if that is known. */
-  readonly reshaped: Map<Ref, { readonly x: Ref; readonly shape: readonly number[] | null }>;
+  readonly shapes: Shapes;
   /** Nodes so far, which gives each a name of its own. */
   made: number;
 }
@@ -66,7 +67,7 @@ export function onnxModel(
     functions: new Map(functions.map((each) => [each.name, each])),
     initializers: [],
     small: new Map(),
-    reshaped: new Map(),
+    shapes: { real: new Map(), views: new Map(), places: new Map() },
     made: 0,
   };
   const scope: Scope = { model, nodes: [], written: new Map(), known: new Map() };
@@ -75,7 +76,7 @@ export function onnxModel(
     return constant ? { ...constant, constant } : { name: inputs[i] ?? name, shape, dtype };
   });
   main.args.forEach(({ name }, i) => {
-    scope.known.set(name, values[i] as Known);
+    learn(scope, name, values[i] as Known);
   });
   writeNodes(scope, main.nodes);
   const results = main.results.map(({ ref }, i) => pass(scope, refTo(scope, ref), outputs[i] as Ref));
@@ -100,19 +101,29 @@ function knownOf({ known }: Scope, recorded: string): Known {
   return found;
 }
 
-/** The name that a recorded reference has in the model. */
-function refTo(scope: Scope, recorded: string): Ref {
+/** Says what a recorded reference stands for. */
+function learn({ model, known }: Scope, recorded: string, value: Known): void {
+  known.set(recorded, value);
+  if (value.name !== undefined) know(model.shapes, value.name, value.shape);
+}
+
+/** What forms call a recorded reference. */
+function nameOf(scope: Scope, recorded: string): Ref {
   const found = knownOf(scope, recorded);
   found.name ??= initializer(scope.model, expanded(found.constant as Constant));
   return found.name;
 }
 
-function initializer({ initializers, small }: Model, { dtype, shape, bytes }: Omit<Initializer, 'name'>): Ref {
+/** The name that a recorded reference has in the model, in its shape. */
+const refTo = (scope: Scope, recorded: string): Ref => shaped(scope, nameOf(scope, recorded));
+
+function initializer({ initializers, small, shapes }: Model, { dtype, shape, bytes }: Omit<Initializer, 'name'>): Ref {
   const content = bytes.length > SMALL_BYTES ? null : `${dtype}[${shape}]${Buffer.from(bytes).toString('hex')}`;
   const same = content === null ? undefined : small.get(content);
   if (same !== undefined) return same;
   const name = `constant_${initializers.length}`;
   initializers.push({ name, dtype, shape, bytes });
+  know(shapes, name, shape);
   if (content !== null) small.set(content, name);
   return name;
 }
@@ -122,8 +133,18 @@ function write(scope: Scope, op: string, inputs: readonly Ref[], attrs?: OnnxAtt
   return writeMany(scope, op, inputs, 1, attrs)[0] as Ref;
 }
 
-/** Adds a node, but where there is one that computes the same. */
+/** Adds a node that works on what its inputs have, as far as it can. */
 function writeMany(scope: Scope, op: string, inputs: readonly Ref[], count: number, attrs: OnnxAttrs = {}): Ref[] {
+  const { shapes } = scope.model;
+  if (!inputs.some((input) => shapes.views.has(input))) return writeNode(scope, op, inputs, count, attrs);
+  const plan = planOf(shapes, op, inputs, attrs);
+  const refs = inputs.map((input, i) => shaped(scope, input, plan?.inputs[i]));
+  const outputs = writeNode(scope, op, refs, count, plan?.attrs ?? attrs);
+  return plan ? outputs.map((ref, i) => viewAs(shapes, { ...(plan.outputs[i] as Plan['outputs'][0]), ref })) : outputs;
+}
+
+/** Adds a node, but where there is one that computes the same. */
+function writeNode(scope: Scope, op: string, inputs: readonly Ref[], count: number, attrs: OnnxAttrs): Ref[] {
   const content = `${op}(${inputs})${JSON.stringify(attrs)}`;
   const same = scope.written.get(content);
   if (same) return [...same];
@@ -134,37 +155,57 @@ function writeMany(scope: Scope, op: string, inputs: readonly Ref[], count: numb
   return outputs;
 }
 
+/** The tensor of the model that a name stands for, in the shape that it is said to have or another one. */
+function shaped(scope: Scope, name: Ref, wanted?: readonly number[]): Ref {
+  const view = viewOf(scope.model.shapes, name);
+  if (view === null) return name;
+  const shape = wanted ?? view.shape;
+  return isSame(view.real, shape) ? view.ref : writeReshape(scope, view.ref, shape);
+}
+
+function writeReshape(scope: Scope, x: Ref, shape: readonly number[]): Ref {
+  const attrs = shape.includes(0) ? { allowzero: { int: 1 } } : {};
+  const [output] = writeNode(scope, 'Reshape', [x, places(scope.model, shape)], 1, attrs) as [Ref];
+  know(scope.model.shapes, output, shape);
+  return output;
+}
+
 /** Passes a tensor on by another name. */
 function pass(scope: Scope, x: Ref, name: Ref): Ref {
   scope.nodes.push({ op: 'Identity', inputs: [x], outputs: [name], attrs: {} });
   return name;
 }
 
-/** What was given several shapes one after the other is given the last; nothing where that is its first. */
-function writeReshape(scope: Scope, x: Ref, from: readonly number[] | null, to: readonly number[]): Ref {
-  const { reshaped } = scope.model;
-  const first = reshaped.get(x) ?? { x, shape: from };
-  if (first.shape?.join() === to.join() && first.shape.length === to.length) return first.x;
-  const attrs = to.includes(0) ? { allowzero: { int: 1 } } : {};
-  const output = write(scope, 'Reshape', [first.x, places(scope.model, to)], attrs);
-  reshaped.set(output, first);
-  return output;
+/** The same elements in another shape; of what has an unknown one by a node. */
+function reshaped(scope: Scope, x: Ref, from: readonly number[] | null, shape: readonly number[]): Ref {
+  const { shapes } = scope.model;
+  const view = viewOf(shapes, x);
+  const real = view?.real ?? from;
+  return real ? viewAs(shapes, { ref: view?.ref ?? x, real, shape }) : writeReshape(scope, x, shape);
 }
 
-const places = (model: Model, values: readonly number[]): Ref =>
-  initializer(model, { dtype: 'int64', shape: [values.length], bytes: bytesOf(values, 'int64') });
+function places(model: Model, values: readonly number[]): Ref {
+  // Slices and shapes repeat them often, and to write down their bytes takes longer.
+  const content = `places ${values}`;
+  const same = model.small.get(content);
+  if (same !== undefined) return same;
+  const ref = initializer(model, { dtype: 'int64', shape: [values.length], bytes: bytesOf(values, 'int64') });
+  model.small.set(content, ref);
+  model.shapes.places.set(ref, values);
+  return ref;
+}
 
 function writeNodes(scope: Scope, nodes: readonly GraphNode[]): void {
   for (const node of nodes) {
     const { name, op, outputs } = node;
     if (op === CONST) {
       const { value } = node.attrs;
-      if (value && 'tensor' in value) scope.known.set(name, { ...value.tensor, constant: value.tensor });
+      if (value && 'tensor' in value) learn(scope, name, { ...value.tensor, constant: value.tensor });
       continue;
     }
     const refs = (WRITERS[op] ?? writeOp)(scope, node);
     outputs.forEach(({ shape, dtype }, i) => {
-      scope.known.set(i === 0 ? name : `${name}:${i}`, { shape, dtype, name: refs[i] as Ref, producer: node });
+      learn(scope, i === 0 ? name : `${name}:${i}`, { shape, dtype, name: refs[i] as Ref, producer: node });
     });
   }
 }
@@ -216,11 +257,11 @@ function callFor(scope: Scope, { op, inputs, attrs, outputs }: GraphNode): OnnxC
   // Not spread: V8 takes 30 µs to spread functions, of each node more than all else here.
   return Object.assign(call, {
     outputs,
-    input: (i: number) => refTo(scope, inputs[i] as string),
+    input: (i: number) => nameOf(scope, inputs[i] as string),
     add: (name: string, from: readonly Ref[], more?: OnnxAttrs) => write(scope, name, from, more),
     addMany: (name: string, from: readonly Ref[], count: number, more?: OnnxAttrs) =>
       writeMany(scope, name, from, count, more),
-    reshape: (x: Ref, from: readonly number[] | null, to: readonly number[]) => writeReshape(scope, x, from, to),
+    reshape: (x: Ref, from: readonly number[] | null, to: readonly number[]) => reshaped(scope, x, from, to),
     places: (values: readonly number[]) => places(scope.model, values),
     scalar: (value: number, dtype: DType) => constant([value], { shape: [], dtype }),
     constant,
@@ -236,7 +277,7 @@ function writeFused(scope: Scope, node: GraphNode): readonly Ref[] {
   const body = bodyOf(scope, node);
   const inner = innerScope(scope, body, node.inputs);
   writeNodes({ ...inner, nodes: scope.nodes, written: scope.written }, body.nodes);
-  return body.results.map(({ ref }) => refTo(inner, ref));
+  return body.results.map(({ ref }) => nameOf(inner, ref));
 }
 
 /** The body reads what is outside by its name there, so that only the state goes round. */
@@ -250,15 +291,16 @@ function writeLoop(scope: Scope, node: GraphNode): readonly Ref[] {
     .map(({ shape, dtype }) => ({ name: `state_${model.made++}`, shape, dtype }));
   const inner = innerScope(scope, body, node.inputs.slice(states + 1), states + 1);
   body.args.slice(0, states).forEach(({ name }, i) => {
-    inner.known.set(name, entering[i] as Known);
+    learn(inner, name, entering[i] as Known);
   });
   const toInt = { to: { int: ONNX_TYPES.int32 } };
   const at = body.args[states] as TensorSpec & { name: string };
-  inner.known.set(at.name, { ...at, name: write(inner, 'Cast', [iteration], toInt) });
+  learn(inner, at.name, { ...at, name: write(inner, 'Cast', [iteration], toInt) });
   writeNodes(inner, body.nodes);
+  const results = body.results.map(({ ref }) => refTo(inner, ref));
   const { once, each } = byChange(inner.nodes, [iteration, going, ...entering.map(({ name }) => name)]);
   for (const repeated of once) scope.nodes.push(repeated);
-  const next = leaving({ ...inner, nodes: each }, [going, ...body.results.map(({ ref }) => refTo(inner, ref))]);
+  const next = leaving({ ...inner, nodes: each }, [going, ...results]);
   const flag = { shape: [], dtype: 'bool' } as const;
   const graph = {
     name: body.name,
@@ -298,25 +340,4 @@ function leaving(body: Scope, results: readonly Ref[]): Ref[] {
 function innerScope(outer: Scope, { args }: GraphFunction, refs: readonly string[], first = 0): Scope {
   const known = refs.map((ref, i) => [args[first + i]?.name ?? '', knownOf(outer, ref)] as const);
   return { model: outer.model, nodes: [], written: new Map(), known: new Map(known) };
-}
-
-const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
-
-function bytesOf(values: readonly number[], dtype: OnnxDType): Uint8Array {
-  const array = dtype === 'int64' ? BigInt64Array.from(values, BigInt) : ARRAYS[dtype].from(values);
-  return new Uint8Array(array.buffer);
-}
-
-function elementsOf(constant: Constant): ArrayLike<number> {
-  const { dtype, bytes } = expanded(constant);
-  return new ARRAYS[dtype](bytes.slice().buffer);
-}
-
-/** A constant of equal elements, which holds one of them, with all. */
-function expanded({ dtype, shape, bytes }: Constant): Constant {
-  const size = shape.reduce((product, length) => product * length, 1);
-  const itemBytes = dtype === 'bool' ? 1 : 4;
-  if (bytes.length === size * itemBytes) return { dtype, shape, bytes };
-  const all = Buffer.alloc(size * itemBytes, bytes);
-  return { dtype, shape, bytes: new Uint8Array(all.buffer, all.byteOffset, all.length) };
 }

@@ -121,6 +121,7 @@ function groupsOf(sizes: readonly number[]): number[][] {
 /** A product for each group of some maps, whose weights, constants, the runtime takes apart before it first runs. */
 function products(op: OnnxCall, sizes: readonly number[], bias?: Ref): Ref[] {
   const [a, b] = [matrixOf(op, 0), matrixOf(op, 1)];
+  const rows = op.shape(0).at(-2) ?? 0;
   const split = (x: Ref, parts: readonly number[], axis: number): Ref[] =>
     parts.length === 1 ? [x] : op.addMany('Split', [x, op.places(parts)], parts.length, { axis: { int: axis } });
   const groups = groupsOf(sizes);
@@ -130,7 +131,7 @@ function products(op: OnnxCall, sizes: readonly number[], bias?: Ref): Ref[] {
     const y = biases ? op.add('Gemm', [a, weight, biases[i] as Ref]) : op.add('MatMul', [a, weight]);
     return split(y, groups[i] as number[], 1);
   });
-  return columns.map((y, i) => op.reshape(y, null, op.outputs[i]?.shape ?? []));
+  return columns.map((y, i) => op.reshape(y, [rows, sizes[i] ?? 0], op.outputs[i]?.shape ?? []));
 }
 
 const IDIOMS: readonly Idiom[] = [

@@ -86,7 +86,8 @@ export const parts: OnnxForm = (op) => split(op, axisOf(op.values(2), op.shape(0
 
 export const unpack: OnnxForm = (op) => {
   const sizes = op.outputs.map(() => 1);
-  return split(op, op.int('axis'), sizes).map((part, i) => op.reshape(part, null, outputShape(op, i)));
+  const part = op.shape(0).with(op.int('axis'), 1);
+  return split(op, op.int('axis'), sizes).map((x, i) => op.reshape(x, part, outputShape(op, i)));
 };
 
 export const tile: OnnxForm = (op) => op.add('Tile', [op.input(0), op.places(op.values(1))]);
