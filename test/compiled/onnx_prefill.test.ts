@@ -68,11 +68,12 @@ test('many products of one row and one column are a product and a sum of all', (
   expectSame(onOnnx(shared, a, b).results, leaves(shared(a, b)));
 });
 
-test.each([true, false])('a sum of many rows is a product, axes kept: %s', (kept) => {
+test.each([true, false])('a sum of the rows of one matrix, or of many rows, is a product, axes kept: %s', (kept) => {
   const sum: Fn = (x) => tf.sum(x, -2, kept);
   for (const [shape, isProduct] of [
     [[2, 300, 5], true],
     [[300, 5], true],
+    [[1, 4, 5], true],
     [[2, 20, 5], false],
   ] as const) {
     // biome-ignore format: one line
@@ -81,6 +82,8 @@ test.each([true, false])('a sum of many rows is a product, axes kept: %s', (kept
     expect(ops.includes('MatMul')).toBe(isProduct);
     expectSame(results, leaves(sum(x)));
   }
+  const whole = tf.cast(tf.mul(floats(300, 5), 10), 'int32');
+  expectSame(onOnnx(sum, whole).results, leaves(sum(whole)));
 });
 
 test('of maps that are taken apart each wide one is a product, and narrow neighbours are, where there are more rows than weights', () => {

@@ -35,7 +35,12 @@ test('element by element and along the last axis, shapes are said and not writte
 test('what must see a shape is given it once', () => {
   const fn = (x: tf.Tensor) => {
     const y = tf.reshape(tf.reshape(x, [12]), [4, 3]);
-    return { turned: tf.transpose(y), rows: tf.sum(y, 0), columns: tf.concat([y, y], 1), same: tf.reshape(y, [2, 6]) };
+    return {
+      turned: tf.transpose(y),
+      rows: tf.sum(y, 0, true),
+      columns: tf.concat([y, y], 1),
+      same: tf.reshape(y, [2, 6]),
+    };
   };
   expect(reshapesOf(fn, normal([2, 6], 1))).toBe(1);
 });
