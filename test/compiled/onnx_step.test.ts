@@ -1,9 +1,12 @@
 /** What makes a step in a loop cheap on ONNX Runtime. */
 import { expect, test } from 'vitest';
 import { compile, loop } from '../../src/compiled/compile.js';
+import { TAKES_STEPS } from '../../src/compiled/linear_attention.js';
 import { onnxModel } from '../../src/compiled/onnx/convert.js';
 import { record } from '../../src/compiled/record/recording.js';
 import { writeSlot } from '../../src/models/parts/attention.js';
+import { createModel } from '../../src/models/registry.js';
+import { randomWeights } from '../../src/models/weights.js';
 import * as tf from '../../src/tf.js';
 import { leaves, type Tree } from '../../src/tree.js';
 import { expectSame } from './compiled_support.js';
@@ -60,6 +63,36 @@ test('a row is written into a buffer by one operator, at any place, and nowhere 
   const { outside } = opsOf(fn as Fn, buffer, row, tf.scalar(0));
   expect(outside.filter((op) => op === 'ScatterND')).toHaveLength(2); // of y and -y, not three times y
   expectAlike(fn as Fn, ...[0, 2, 4, 5, -1, 1.5].map((place) => [buffer, row, tf.scalar(place)]));
+});
+
+test('what is chosen for some places of a row is not repeated first', () => {
+  const fn = (at: tf.Tensor, x: tf.Tensor, y: tf.Tensor) => tf.where(tf.equal(tf.range(0, 4), at), x, y);
+  const argsOf = (x: number[], rows: number) => [
+    tf.scalar(2),
+    ...[x, [rows, 4]].map((shape, i) => tf.randomNormal(shape, 0, 1, 'float32', i + 1)),
+  ];
+  for (const x of [[1, 1], [1], []]) {
+    expect(opsOf(fn as Fn, ...argsOf(x, 1)).outside).not.toContain('Tile');
+    expectAlike(fn as Fn, argsOf(x, 1));
+  }
+  for (const x of [[3, 1], [4], [1, 4], [3, 4]]) expectAlike(fn as Fn, argsOf(x, 3));
+});
+
+test.each([
+  ['RetNet', 8], // q, k, v by heads, and all heads side by side
+  ['DeltaNet', 16],
+  ['KDA', 18],
+])('a step of two layers of %s takes %i Reshapes', async (name, count) => {
+  const model = await createModel(name, { vocabSize: 50, hiddenDim: 32, numLayers: 2, numHeads: 2, ffDim: 64 });
+  const params = model.init(randomWeights(1));
+  const { state } = model.prefill(params, tf.zeros([1, 3], 'int32'));
+  const step = compile((carried: Tree, ids: tf.Tensor1D) => model.step(params, carried as typeof state, ids), {
+    ...ONNX,
+    operators: [TAKES_STEPS],
+  });
+  const { ops } = step.prepare(state as Tree, tf.zeros([1], 'int32'));
+  step.dispose();
+  expect(ops.filter((op) => op === 'Reshape')).toHaveLength(count);
 });
 
 test('of rows of another width, or columns, the sum is written out', () => {

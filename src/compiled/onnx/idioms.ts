@@ -1,6 +1,6 @@
 /** What takes several recorded operations and ONNX has as one, which its runtimes compute faster. */
 import { ONNX_TYPES, type OnnxCall, type OnnxForm, type Ref } from '../ops/onnx_call.js';
-import { isLarge } from '../ops/onnx_math.js';
+import { chosen, isLarge } from '../ops/onnx_math.js';
 import { asOutput, isMatrix, matrixOf } from '../ops/onnx_products.js';
 import type { Constant, GraphNode, TensorSpec } from '../record/graph.js';
 
@@ -88,6 +88,10 @@ function placesBefore(op: OnnxCall, before: readonly number[]): Ref {
   ]);
   return op.reshape(op.places(places.flat()), null, [...before, 1, before.length + 1]);
 }
+
+/** Whether what is repeated is one element along each axis that is longer in the end. */
+const isOfOneElement: NonNullable<Idiom['holds']> = (of, { spec }, { outputs }) =>
+  spec(of('x')).shape.every((length, axis) => length === 1 || length === outputs[0]?.shape[axis]);
 
 const isOfMatrices = (of: (name: string) => string, spec: Recorded['spec']): boolean =>
   [of('a'), of('b')].every((side) => isMatrix(spec(side)));
@@ -189,6 +193,13 @@ const IDIOMS: readonly Idiom[] = [
     inputs: ['buffer', 'row', 'place'],
     holds: isOfOnePlace,
     onnx: addRow,
+  },
+  {
+    // tfjs repeats a scalar, a row or a column before it chooses.
+    pattern: ['Select', 'condition', ['Tile', 'x', 'times'], 'y'],
+    inputs: ['condition', 'x', 'y'],
+    holds: isOfOneElement,
+    onnx: chosen,
   },
   {
     // tfjs multiplies two matrices with a bias as two batches of one.
