@@ -16,13 +16,12 @@ import type { ModelShape } from '../model.js';
 import { splitChunks } from '../parts/chunks.js';
 import { channelDecay } from '../parts/decays.js';
 import { gatedDelta } from '../parts/gated_delta.js';
-import { type Dense, dense, denseParameters, denseWeight, matMulLast, softplus } from '../parts/layers.js';
+import { type Dense, dense, denseParameters, denseWeight, softplus } from '../parts/layers.js';
 
 type Parameters = {
   readonly g2: Dense; // [D, d]
-  readonly f2: tf.Tensor2D; // [D, d]
+  readonly f2: Dense; // [D, d], with dt_bias
   readonly A_log: tf.Tensor1D; // [d], of each head D times
-  readonly dt_bias: tf.Tensor1D; // [d]
 };
 
 /** @param options scan_chunk: tokens in a chunk of prefill, or as many as the next power of two; no result depends on it */
@@ -34,12 +33,10 @@ export function kdaMixer(shape: ModelShape, options: { readonly scan_chunk: numb
     decayMap: ['f1', D],
     parameters: (weights) => ({
       g2: denseParameters(weights, ['g2'], d, D),
-      f2: denseWeight(weights, ['f2'], d, D),
+      f2: { weight: denseWeight(weights, ['f2'], d, D), bias: tf.tensor1d(weights.get('dt_bias', [d])) },
       A_log: tf.tensor1d(Array.from(weights.get('A_log', [H])).flatMap((log) => Array<number>(D).fill(log))),
-      dt_bias: tf.tensor1d(weights.get('dt_bias', [d])),
     }),
-    logDecay: ({ f2, A_log, dt_bias }, low, C) =>
-      splitChunks(tf.mul(tf.neg(tf.exp(A_log)), softplus(tf.add(matMulLast(low, f2), dt_bias))), H, C),
+    logDecay: ({ f2, A_log }, low, C) => splitChunks(tf.mul(tf.neg(tf.exp(A_log)), softplus(dense(low, f2))), H, C),
     decayBy: channelDecay,
     gate: ({ g2 }, low) => tf.sigmoid(dense(low, g2)),
   });
