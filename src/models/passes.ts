@@ -152,7 +152,7 @@ export const closingPass =
     return { logits: logitsOf(params, x), ...ended(mixed) };
   };
 
-/** `count` greedy steps inside a period from ids [B]: their tokens, in the first columns of [B, BLOCK_STEPS]. */
+/** `count` greedy steps inside a period from ids [B]: their tokens, in the first columns of [B, BLOCK_STEPS], and the last. */
 export const blockPass =
   (mixers: readonly AnyMixer[]) =>
   (
@@ -162,7 +162,7 @@ export const blockPass =
     ids: tf.Tensor1D,
     count: tf.Scalar,
     { at, positions }: Place,
-  ): { tokens: tf.Tensor2D; moving: readonly Tree[] } => {
+  ): { tokens: tf.Tensor2D; last: tf.Tensor1D; moving: readonly Tree[] } => {
     const step = stepPass(mixers);
     type Carried = { readonly ids: tf.Tensor1D; readonly tokens: tf.Tensor2D; readonly moving: readonly Tree[] };
     const columns = tf.range(0, BLOCK_STEPS, 1, 'int32');
@@ -177,8 +177,8 @@ export const blockPass =
         moving: moved,
       };
     };
-    const { tokens, moving: moved } = loop(count, after, start);
-    return { tokens, moving: moved };
+    const { ids: last, tokens, moving: moved } = loop(count, after, start);
+    return { tokens, last, moving: moved };
   };
 
 /** The cursors `count` steps later, inside all periods. */

@@ -95,8 +95,8 @@ interface Calls {
 }
 /** Where a segment of a prompt ends: what the head would read there, [B, d], and the state. */
 type Reached = { readonly last: tf.Tensor2D; readonly state: State };
-/** `tokens` [B, count], and the state after them. */
-type Decoded = { readonly tokens: tf.Tensor2D; readonly state: State };
+/** `tokens` [B, count], the last of them, and the state after them. */
+type Decoded = { readonly tokens: tf.Tensor2D; readonly last: tf.Tensor1D; readonly state: State };
 
 function createCalls({ hiddenDim }: ModelShape, mixers: readonly AnyMixer[], run: Runner): Calls {
   const positionsOf = createPositions(hiddenDim);
@@ -150,7 +150,8 @@ function createCalls({ hiddenDim }: ModelShape, mixers: readonly AnyMixer[], run
       tidyTree(() => {
         const steps = tf.scalar(count, 'int32');
         const out = decodeBlock(params, ...parts(state), token, steps, placeOf(state.length, BLOCK_STEPS));
-        return { tokens: tf.slice(out.tokens, [0, 0], [-1, count]), state: move(state, out.moving, count) };
+        const tokens = count === BLOCK_STEPS ? out.tokens : tf.slice(out.tokens, [0, 0], [-1, count]);
+        return { tokens, last: out.last, state: move(state, out.moving, count) };
       }),
   };
 }
@@ -223,29 +224,25 @@ function decodeByBlocks(
   state: State,
   token: tf.Tensor1D,
   count: number,
-): Decoded {
+): { readonly tokens: tf.Tensor2D; readonly state: State } {
   const next = (from: State, last: tf.Tensor1D, wanted: number): Decoded => {
     const inside = stepsInside(mixers, from.length);
     if (inside > 0) return calls.block(params, from, last, Math.min(wanted, inside, BLOCK_STEPS));
     const out = calls.closingStep(params, from, last);
-    const tokens = tf.tidy(() => tf.expandDims(greedyTokens(out.logits), 1) as tf.Tensor2D);
+    const token = greedyTokens(out.logits);
     out.logits.dispose();
-    return { tokens, state: out.state };
+    return { tokens: tf.tidy(() => tf.expandDims(token, 1)), last: token, state: out.state };
   };
   const pieces: tf.Tensor2D[] = [];
-  let current = state;
+  let [current, last] = [state, token];
   for (let done = 0; done < count; done += pieces.at(-1)?.shape[1] ?? 0) {
-    const last = lastColumn(pieces.at(-1)) ?? tf.clone(token);
     const out = next(current, last, count - done);
-    disposeTree(current === state ? last : [last, current]);
+    if (current !== state) disposeTree([last, current]);
     pieces.push(out.tokens);
-    current = out.state;
+    [current, last] = [out.state, out.last];
   }
+  if (last !== token) last.dispose();
   const tokens: tf.Tensor2D = pieces.length === 1 ? (pieces[0] as tf.Tensor2D) : tf.concat(pieces, 1);
   if (pieces.length > 1) disposeTree(pieces);
   return { tokens, state: current };
-}
-
-function lastColumn(tokens: tf.Tensor2D | undefined): tf.Tensor1D | undefined {
-  return tokens && tf.tidy(() => tf.squeeze(tf.slice(tokens, [0, tokens.shape[1] - 1], [-1, 1]), [1]));
 }
