@@ -192,6 +192,13 @@ def weights_of(file, layers, config):
     return w
 
 
+def reason_of(error):
+    """One line that names what an error began with: what it was turned into on its way says less."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 def serve(runtime):
     """Answers requests until `bye`, or until the harness is gone."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -207,7 +214,7 @@ def serve(runtime):
             reply = getattr(worker, asked)(**request)
         except Exception as error:
             traceback.print_exc()
-            reply = {"type": "failed", "reason": f"{type(error).__name__}: {error}".splitlines()[0]}
+            reply = {"type": "failed", "reason": reason_of(error)}
         print(json.dumps({"id": request["id"], **reply}), file=replies, flush=True)
         if asked == "bye":
             break

@@ -17,10 +17,17 @@ def exp(sums):
     return sums.clamp(min=-87).exp_()
 
 
-@functools.cache
 def triangles(C):
     """1 where i >= j, and where i > j."""
+    # What is made while a graph is traced is of that trace: kept, it would be in the next model's way.
+    return made_triangles(C) if torch.compiler.is_compiling() else kept_triangles(C)
+
+
+def made_triangles(C):
     return torch.ones(C, C).tril(), torch.ones(C, C).tril(-1)
+
+
+kept_triangles = functools.cache(made_triangles)
 
 
 class NoDecay:
