@@ -45,7 +45,7 @@ function bare(shape: Shape): Shape {
 const isAlike = (a: Shape, b: Shape): boolean => isSame(bare(a), bare(b));
 
 function broadcast(shapes: readonly Shape[]): Shape {
-  const rank = Math.max(...shapes.map(({ length }) => length));
+  const rank = shapes.reduce((most, { length }) => Math.max(most, length), 0);
   return Array.from({ length: rank }, (_, axis) => {
     return shapes.map((shape) => shape.at(axis - rank) ?? 1).find((length) => length !== 1) ?? 1;
   });
