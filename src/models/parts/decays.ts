@@ -162,7 +162,7 @@ export const channelDecay = (log: Chunks): Decay =>
   decayBy(log, (k, ...queries) => {
     const g = materialize(log); // else blocks of every size would make it again
     const [N, rows, C] = g.shape;
-    const tokens = (x: Chunks): tf.Tensor3D => tf.reshape(x, [N * rows * C, 1, -1]);
+    const tokens = (x: Chunks): tf.Tensor4D => tf.reshape(x, [N * rows * C, 1, 1, -1]);
     let blocks: Blocks = {
       total: tokens(g),
       keys: tokens(k),
@@ -171,42 +171,42 @@ export const channelDecay = (log: Chunks): Decay =>
         entering: tokens(tf.mul(q, tf.exp(g))),
       })),
     };
-    while (blocks.keys.shape[1] < C) blocks = merged(blocks);
-    const chunks = (x: tf.Tensor3D): Chunks => tf.reshape(x, [N, rows, ...x.shape.slice(1)] as Chunks['shape']);
+    while (blocks.keys.shape[2] < C) blocks = merged(blocks);
+    const chunks = (x: tf.Tensor4D): Chunks => tf.reshape(x, [N, rows, ...x.shape.slice(2)] as Chunks['shape']);
     return {
       keys: chunks(blocks.keys),
-      across: chunks(tf.transpose(tf.exp(blocks.total), [0, 2, 1])),
+      across: chunks(tf.transpose(tf.exp(blocks.total), [0, 1, 3, 2])),
       reads: blocks.reads.map(({ scores, entering }) => ({ scores: chunks(scores), entering: chunks(entering) })),
     };
   });
 
-/** Blocks of m tokens, those of a chunk one after the other: [n, m, …]. */
+/** Blocks of m tokens, those of a chunk one after the other: [n, 1, m, …]. */
 interface Blocks {
-  /** The sum of g over a block, [n, 1, D]. */
-  readonly total: tf.Tensor3D;
-  readonly keys: tf.Tensor3D;
-  readonly reads: readonly Read<tf.Tensor3D>[];
+  /** The sum of g over a block, [n, 1, 1, D]. */
+  readonly total: tf.Tensor4D;
+  readonly keys: tf.Tensor4D;
+  readonly reads: readonly Read<tf.Tensor4D>[];
 }
 
 /** Each two neighbours as one block. */
 function merged({ total, keys, reads }: Blocks): Blocks {
   const [totals, [early, late]] = [inPairs(total), inPairs(keys)];
-  const [passedEarly, passedLate] = totals.map(tf.exp) as [tf.Tensor3D, tf.Tensor3D];
+  const [passedEarly, passedLate] = totals.map(tf.exp) as [tf.Tensor4D, tf.Tensor4D];
   return {
     total: tf.add(...totals),
-    keys: tf.concat([tf.mul(early, passedLate), late], 1),
+    keys: tf.concat([tf.mul(early, passedLate), late], 2),
     reads: reads.map(({ scores, entering }) => {
       const [[P, Q], [first, second]] = [inPairs(scores), inPairs(entering)];
       return {
         scores: lowerBlocks(P, tf.matMul(second, early, false, true), Q),
-        entering: tf.concat([first, tf.mul(second, passedEarly)], 1),
+        entering: tf.concat([first, tf.mul(second, passedEarly)], 2),
       };
     }),
   };
 }
 
-/** Blocks 0, 2, 4, … and 1, 3, 5, …. */
-function inPairs(x: tf.Tensor3D): [early: tf.Tensor3D, late: tf.Tensor3D] {
-  const [n, ...block] = x.shape;
-  return tf.unstack(tf.reshape(x, [n / 2, 2, ...block]), 1) as [tf.Tensor3D, tf.Tensor3D];
+/** Blocks 0, 2, 4, … and 1, 3, 5, …, with an axis of length 1 where pairs had two: to drop it would be a node of a graph. */
+function inPairs(x: tf.Tensor4D): [early: tf.Tensor4D, late: tf.Tensor4D] {
+  const [n, , ...block] = x.shape;
+  return tf.split(tf.reshape(x, [n / 2, 2, ...block]), 2, 1) as [tf.Tensor4D, tf.Tensor4D];
 }

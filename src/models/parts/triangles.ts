@@ -11,14 +11,11 @@ export function lowerTriangle(rows: number, offset = 0, columns = rows): tf.Tens
   return tf.tensor2d(values, [rows, columns]);
 }
 
-/** [[P, 0], [X, Q]] of P, X and Q [n, m, m]. */
-export function lowerBlocks(P: tf.Tensor3D, X: tf.Tensor3D, Q: tf.Tensor3D): tf.Tensor3D {
-  const above = tf.pad(P, [
-    [0, 0],
-    [0, 0],
-    [0, P.shape[2]],
-  ]);
-  return tf.concat([above, tf.concat([X, Q], 2)], 1);
+/** [[P, 0], [X, Q]] of P, X and Q [..., m, m]. */
+export function lowerBlocks<X extends tf.Tensor>(P: X, X: X, Q: X): X {
+  const [rank, m] = [P.rank, P.shape.at(-1) ?? 0];
+  const above = tf.pad(P, [...Array.from({ length: rank - 1 }, (): [number, number] => [0, 0]), [0, m]]);
+  return tf.concat<tf.Tensor>([above, tf.concat<tf.Tensor>([X, Q], rank - 1)], rank - 2) as X;
 }
 
 /**
