@@ -113,11 +113,11 @@ function isOfMaps(of: (name: string) => string, { spec, constant }: Recorded, { 
 /** Maps that are a product together: each wide one, and narrow neighbours. */
 function groupsOf(sizes: readonly number[]): number[][] {
   const groups: number[][] = [];
-  let isOpen = false;
+  const isNarrow = (size = WIDE): boolean => size < WIDE;
   for (const size of sizes) {
-    if (isOpen && size < WIDE) groups.at(-1)?.push(size);
+    const last = groups.at(-1);
+    if (isNarrow(last?.[0]) && isNarrow(size)) last?.push(size);
     else groups.push([size]);
-    isOpen = size < WIDE;
   }
   return groups;
 }

@@ -16,11 +16,11 @@ import { lowerBlocks, lowerTriangle } from './triangles.js';
 const LEAST_LOG = -1e30;
 
 /** What a query is used for. */
-export interface Read<X extends tf.Tensor = Chunks> {
+export interface Read {
   /** Z(q, k). */
-  readonly scores: X;
+  readonly scores: Chunks;
   /** q_i exp g(0, i], which reads the state that enters the chunk. */
-  readonly entering: X;
+  readonly entering: Chunks;
 }
 /** A chunk's keys and queries as its decays leave them. */
 interface Decayed {
@@ -185,7 +185,7 @@ interface Blocks {
   /** The sum of g over a block, [n, 1, 1, D]. */
   readonly total: tf.Tensor4D;
   readonly keys: tf.Tensor4D;
-  readonly reads: readonly Read<tf.Tensor4D>[];
+  readonly reads: readonly Read[];
 }
 
 /** Each two neighbours as one block. */
